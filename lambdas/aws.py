@@ -1,0 +1,68 @@
+"""boto3 clients, and AWS faults turned into the errors that the state machine knows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.errors import ServiceRefused, ServiceUnavailable
+
+# boto3 makes its client classes at run time, so there is no class to name here.
+Client: TypeAlias = Any
+
+THROTTLING = ("Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown")
+# One word for the modelled limits keeps the definition's list of errors short.
+RESOURCE_LIMIT = "ResourceLimitExceeded"
+
+
+def client(service: str) -> Client:
+    """Make a client; endpoint and region come from the environment, as boto3 reads them.
+
+    Args:
+        service: The name that boto3 gives the service, such as `sagemaker`.
+
+    Returns:
+        A client that tries throttled calls up to eight times and never waits over a minute.
+    """
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=65
+    )
+    return boto3.client(service, config=config)
+
+
+@contextmanager
+def service_errors() -> Iterator[None]:
+    """Give AWS faults a class name by which the state machine decides whether to try again.
+
+    Raises:
+        ServiceUnavailable: For throttling, limits, server faults and lost connections.
+        ServiceRefused: For everything that would be refused again.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _translated(error) from error
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"AWS could not be reached: {error}") from error
+
+
+def _translated(error: ClientError) -> ServiceUnavailable | ServiceRefused:
+    code = error.response["Error"].get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    passing = code in (*THROTTLING, RESOURCE_LIMIT) or status >= 500
+    line = f"{error.operation_name} was refused: {' '.join(str(error).split())}"
+    return ServiceUnavailable(line) if passing else ServiceRefused(line)
+
+
+def missing(error: ClientError) -> bool:
+    """Tell whether SageMaker says that a named thing is not there."""
+    return "could not find" in str(error).lower()
+
+
+def already_there(error: ClientError) -> bool:
+    """Tell whether SageMaker says that a name is taken, as it is when a call is repeated."""
+    code = error.response["Error"].get("Code", "")
+    return code == "ResourceInUse" or "already exist" in str(error).lower()

@@ -1,0 +1,185 @@
+"""First state: checks the execution input, and plans everything that the execution will make."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lambdas.aws import Client, client, service_errors
+from lambdas.errors import ConfigurationError, InvalidInput
+from lambdas.execution_input import ExecutionInput, parse
+from lambdas.jobs import Jobs, JobSettings
+from lambdas.names import execution_id
+from lambdas.s3 import why_unreadable
+from lambdas.settings import read_settings
+
+MAX_HYPERPARAMETERS = 100
+"""SageMaker's limit for one job, the workflow's own included."""
+
+MAX_STATE_BYTES = 180_000
+"""Step Functions carries at most 256 KiB from state to state; later states add to the document."""
+
+Document = dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The handler's environment variables."""
+
+    project: str
+    stage: str
+    artifact_bucket: str
+    source_s3_uri: str
+    image_uri: str
+    training_role_arn: str
+    presets: str
+    poll_seconds: int
+    metric_definitions: str
+    kms_key_arn: str = ""
+
+    def preset_names(self) -> tuple[str, ...]:
+        """Split PRESETS; the first name is the default."""
+        return tuple(name.strip() for name in self.presets.split(",") if name.strip())
+
+    def job_settings(self) -> JobSettings:
+        """Select what the jobs need.
+
+        Raises:
+            ConfigurationError: METRIC_DEFINITIONS is not a list of definitions.
+        """
+        try:
+            metrics = tuple(
+                {"Name": metric["Name"], "Regex": metric["Regex"]}
+                for metric in json.loads(self.metric_definitions)
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigurationError(
+                "METRIC_DEFINITIONS must be a JSON list of {Name, Regex}. Deploy it again."
+            ) from error
+        return JobSettings(
+            project=self.project,
+            stage=self.stage,
+            artifact_bucket=self.artifact_bucket,
+            source_s3_uri=self.source_s3_uri,
+            image_uri=self.image_uri,
+            training_role_arn=self.training_role_arn,
+            kms_key_arn=self.kms_key_arn,
+            metric_definitions=metrics,
+        )
+
+
+def handler(event: Mapping[str, object], context: object) -> Document:
+    """Run as a Lambda function.
+
+    Args:
+        event: `input`, the execution input as it came, and `execution_name`.
+        context: Not used.
+
+    Returns:
+        The document that the later states read and add to; see `prepare`.
+    """
+    settings = read_settings(Settings, os.environ)
+    with service_errors():
+        name = event.get("execution_name")
+        return prepare(
+            event.get("input"),
+            execution_name=name if isinstance(name, str) else None,
+            settings=settings,
+            s3=client("s3"),
+        )
+
+
+def prepare(
+    document: object, *, execution_name: str | None, settings: Settings, s3: Client
+) -> Document:
+    """Check an execution input and plan the execution.
+
+    Args:
+        document: The execution input, any JSON.
+        execution_name: Makes the names of all resources; the same again when repeated.
+        settings: The handler's environment variables.
+        s3: The client that looks whether the objects named exist.
+
+    Returns:
+        `execution`, `plan` (which branches to take), `training` and `evaluation` (jobs), `gate`,
+        `registry`, `endpoint`, and what later states replace: `model`, the newest artifact, and
+        `verdict`, the gate's.
+
+    Raises:
+        InvalidInput: One line for every mistake.
+        ConfigurationError: The deployment lacks something that no input can mend.
+    """
+    presets = settings.preset_names()
+    if not presets:
+        raise ConfigurationError("PRESETS names no preset. Deploy it again.")
+    request = parse(document, presets=presets)
+    _check_objects(request, settings=settings, s3=s3)
+    identity = execution_id(execution_name, project=settings.project, stage=settings.stage)
+    preset = request.preset or presets[0]
+    jobs = Jobs(
+        document=request, identity=identity, preset=preset, settings=settings.job_settings()
+    )
+    training, evaluation = jobs.training(), jobs.evaluation()
+    result = {
+        "execution": {"id": identity, "name": execution_name, "preset": preset},
+        "plan": _plan(request),
+        "training": training,
+        "evaluation": evaluation,
+        "gate": {"baseline": request.gate.baseline, "confidence": request.gate.confidence},
+        "registry": {"approval": _approval_status(request)},
+        "endpoint": {"poll_seconds": settings.poll_seconds},
+        "model": {"job_name": None, "s3_uri": request.evaluation.checkpoint_s3_uri},
+        "verdict": _no_verdict(),
+    }
+    _check_size(request, result)
+    return result
+
+
+def _check_objects(request: ExecutionInput, *, settings: Settings, s3: Client) -> None:
+    if reason := why_unreadable(s3, settings.source_s3_uri):
+        raise ConfigurationError(f"The training bundle cannot be used: {reason}. Deploy it again.")
+    named = {
+        "load.s3_uri": request.load.s3_uri,
+        "evaluation.checkpoint_s3_uri": request.evaluation.checkpoint_s3_uri,
+    }
+    reasons = {path: why_unreadable(s3, uri) for path, uri in named.items() if uri}
+    problems = [f"{path}: {reason}" for path, reason in reasons.items() if reason]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _plan(request: ExecutionInput) -> Document:
+    return {
+        "train": request.training.run,
+        "load_file": request.load.s3_uri is not None,
+        "evaluate": request.evaluation.run,
+        # A package that waits for a person's approval must not answer requests before it has it.
+        "deploy": request.endpoint.run and request.registry.approval == "automatic",
+        "edge": request.edge.run,
+    }
+
+
+def _approval_status(request: ExecutionInput) -> str:
+    return "Approved" if request.registry.approval == "automatic" else "PendingManualApproval"
+
+
+def _no_verdict() -> Document:
+    empty = ("baseline", "saving", "lower_bound", "confidence", "scorecard_s3_uri", "report_s3_uri")
+    reason = "The policy was not evaluated: evaluation.run is false."
+    return {"passed": False, "reason": reason} | dict.fromkeys(empty)
+
+
+def _check_size(request: ExecutionInput, result: Document) -> None:
+    own = 3 + len(request.environment.given())
+    given = len(request.training.hyperparameters)
+    if own + given > MAX_HYPERPARAMETERS:
+        raise InvalidInput(
+            [
+                f"training.hyperparameters: {given} are too many; "
+                f"leave at most {MAX_HYPERPARAMETERS - own}"
+            ]
+        )
+    if len(json.dumps(result)) > MAX_STATE_BYTES:
+        raise InvalidInput(
+            ["training.hyperparameters: together too long for a state machine; shorten the values"]
+        )

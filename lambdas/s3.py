@@ -1,0 +1,90 @@
+"""Addresses in S3, and whether a job of this region could read what stands there."""
+
+import re
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import Client
+
+_ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\x00-\x1f\x7f]{0,1023}[^/])")
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """One object's place in S3."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, uri: object) -> "S3Object":
+        """Split an address of the form `s3://bucket/key`.
+
+        Raises:
+            ValueError: The address has another form or names a folder.
+        """
+        match = _ADDRESS.fullmatch(uri) if isinstance(uri, str) else None
+        if match is None:
+            raise ValueError("must be the address of an object, s3://bucket/key")
+        return cls(*match.groups())
+
+
+def object_address(value: object) -> str:
+    """Accept the address of an object as it stands; a rule for `lambdas.validation`."""
+    S3Object.parse(value)
+    return str(value)
+
+
+def archive_address(value: object) -> str:
+    """Accept the address of a tar.gz; a rule for `lambdas.validation`."""
+    if not object_address(value).endswith(".tar.gz"):
+        raise ValueError("must be the address of a model.tar.gz, s3://bucket/.../model.tar.gz")
+    return str(value)
+
+
+def why_unreadable(s3: Client, uri: str) -> str | None:
+    """Say why a training job could not read an object, or None when nothing stands against it.
+
+    Args:
+        s3: The client; its region is the region of the jobs, which read no other.
+        uri: A valid address.
+
+    Raises:
+        ClientError: For faults that say nothing about the object, such as throttling.
+    """
+    place = S3Object.parse(uri)
+    try:
+        region = s3.head_bucket(Bucket=place.bucket).get("BucketRegion")
+        if region and region != s3.meta.region_name:
+            return _elsewhere(place, region, s3.meta.region_name)
+    except ClientError as error:
+        # A bucket of another account may give its objects away and yet not let itself be looked at.
+        if _status(error) != 403:
+            return _reason(error, place, f"the bucket {place.bucket}", s3.meta.region_name)
+    try:
+        size = s3.head_object(Bucket=place.bucket, Key=place.key)["ContentLength"]
+    except ClientError as error:
+        return _reason(error, place, uri, s3.meta.region_name)
+    return None if size else f"{uri} is empty: upload it again"
+
+
+def _reason(error: ClientError, place: S3Object, what: str, wanted: str) -> str:
+    status = _status(error)
+    if status == 404:
+        return f"{what} does not exist: upload the file or correct the address"
+    if status == 403:
+        return f"{what} may not be read: allow the workflow's roles s3:GetObject on it"
+    if status in (301, 400):
+        headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+        region = headers.get("x-amz-bucket-region", "another region")
+        return _elsewhere(place, region, wanted)
+    raise error
+
+
+def _elsewhere(place: S3Object, region: str, wanted: str) -> str:
+    return f"the bucket {place.bucket} is in {region}, not {wanted}: copy the file to this region"
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,0 +1,138 @@
+"""Asks the endpoint real questions, and takes the deployment back when an answer is wrong."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import Client, client, service_errors
+from lambdas.endpoint import find_endpoint, roll_back
+from lambdas.errors import EndpointFailed, InvalidInput, SmokeTestFailed
+from lambdas.probes import (
+    GOLDEN_ROWS,
+    USUAL,
+    check_golden,
+    check_states,
+    parse_answer,
+    states,
+)
+from lambdas.register import load_artifact
+from lambdas.s3 import archive_address
+from lambdas.validation import checked, read, text
+
+JSON = "application/json"
+LARGEST_ANSWER = 6 << 20
+
+_NAME = text("[A-Za-z0-9](-*[A-Za-z0-9]){0,62}", "a SageMaker name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the state machine passes on; `previous_config_name` None: there was no endpoint."""
+
+    model_s3_uri: str = checked(archive_address)
+    endpoint_name: str = checked(_NAME)
+    config_name: str = checked(_NAME)
+    previous_config_name: str | None = checked(_NAME, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """The services that the smoke test talks to."""
+
+    s3: Client
+    sagemaker: Client
+    runtime: Client
+
+
+def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
+    """Run as a Lambda function; see `smoke_test`."""
+    request, problems = read(Request, event)
+    if request is None:
+        raise InvalidInput(problems)
+    clients = Clients(
+        s3=client("s3"), sagemaker=client("sagemaker"), runtime=client("sagemaker-runtime")
+    )
+    with service_errors():
+        return smoke_test(request, clients=clients)
+
+
+def smoke_test(request: Request, *, clients: Clients) -> dict[str, object]:
+    """Compare the endpoint's answers with the artifact's own, and its decisions with their bounds.
+
+    Args:
+        request: Which endpoint, and what it should be serving.
+        clients: The services.
+
+    Returns:
+        `decision`: the `input` of one question, shortened, and the `answer` to it.
+
+    Raises:
+        EndpointFailed: The new configuration never came into service.
+        SmokeTestFailed: An answer was wrong or missing. As for EndpointFailed, the endpoint has
+            then been rolled back, and the message says how.
+    """
+    _require_in_service(request, clients)
+    try:
+        decision = _ask(request, clients)
+    # Whatever went wrong, an endpoint that was not seen to be right must not stay in service.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        done = roll_back(
+            clients.sagemaker, request.endpoint_name, previous=request.previous_config_name
+        )
+        raise SmokeTestFailed(f"The endpoint failed its smoke test: {reason}. {done}") from error
+    return {"decision": decision}
+
+
+def _require_in_service(request: Request, clients: Clients) -> None:
+    name = request.endpoint_name
+    found = find_endpoint(clients.sagemaker, name)
+    if found is None:
+        raise EndpointFailed(f"The endpoint {name} was deleted while it was being deployed.")
+    reason = f": {found.failure}" if found.failure else "."
+    if found.config != request.config_name:
+        # SageMaker, or another execution, has put another configuration there: leave it alone.
+        raise EndpointFailed(
+            f"The endpoint {name} is {found.status} with {found.config}, "
+            f"not with {request.config_name}{reason}"
+        )
+    if found.status != "InService":
+        done = roll_back(clients.sagemaker, name, previous=request.previous_config_name)
+        raise EndpointFailed(f"The endpoint {name} is {found.status}{reason} {done}")
+
+
+def _ask(request: Request, clients: Clients) -> dict[str, object]:
+    artifact = load_artifact(clients.s3, request.model_s3_uri)
+    observations = artifact.golden_observations[:GOLDEN_ROWS]
+    answer = _invoke(request, clients, {"observations": observations})
+    actions = check_golden(answer, artifact.golden_actions[:GOLDEN_ROWS])
+    version = {"model_version": answer.get("model_version")}
+    if artifact.takes == "observations":
+        return {
+            "input": {"observation": observations[0]},
+            "answer": {"action": actions[0]} | version,
+        }
+    asked = states()
+    answer = _invoke(request, clients, {"states": [asdict(state) for state in asked]})
+    decision = check_states(answer, asked)[USUAL]
+    # The load's history would fill the state machine's document; its end says enough.
+    end = {"load": asked[USUAL].load[-5:], "failed": asked[USUAL].failed[-5:]}
+    return {"input": {"state": asdict(asked[USUAL]) | end}, "answer": asdict(decision) | version}
+
+
+def _invoke(
+    request: Request, clients: Clients, question: Mapping[str, object]
+) -> dict[str, object]:
+    try:
+        response = clients.runtime.invoke_endpoint(
+            EndpointName=request.endpoint_name,
+            ContentType=JSON,
+            Accept=JSON,
+            Body=json.dumps(question).encode(),
+        )
+    except ClientError as error:
+        said = error.response.get("OriginalMessage") or str(error)
+        raise SmokeTestFailed(f"it refused {'/'.join(question)}: {said}") from error
+    return parse_answer(response["Body"].read(LARGEST_ANSWER))

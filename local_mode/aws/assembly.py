@@ -1,0 +1,48 @@
+"""Puts the parts of one local AWS together."""
+
+import threading
+
+from local_mode.aws.bundles import Bundles
+from local_mode.aws.front import Front
+from local_mode.aws.functions.service import Functions
+from local_mode.aws.hosting.models import Models
+from local_mode.aws.hosting.service import Endpoints
+from local_mode.aws.hosting.serving import ServingLauncher
+from local_mode.aws.moto_edge import create_app, find_function, load_services
+from local_mode.aws.processes import ProcessKeeper
+from local_mode.aws.registry import ModelRegistry
+from local_mode.aws.sagemaker_api import SageMakerApi
+from local_mode.aws.settings import Settings
+from local_mode.aws.storage import Storage
+from local_mode.aws.training.runner import JobRunner
+from local_mode.aws.training.service import TrainingJobs
+
+
+def assemble(settings: Settings, keeper: ProcessKeeper) -> Front:
+    """Return the WSGI application of a local AWS."""
+    moto = create_app(settings.port)
+    storage = Storage(settings.client("s3"))
+    bundles = Bundles(storage, settings.cache_dir)
+    runner = JobRunner(settings, keeper, storage, bundles)
+    jobs = TrainingJobs(runner, max_running=settings.max_training_jobs)
+    registry = ModelRegistry()
+    models = Models(registry, storage)
+    endpoints = Endpoints(models, ServingLauncher(settings, keeper, storage, bundles))
+    ready = threading.Event()
+    threading.Thread(target=_load, args=(settings, jobs, ready), daemon=True).start()
+    return Front(
+        moto,
+        api=SageMakerApi(jobs=jobs, registry=registry, models=models, endpoints=endpoints),
+        endpoints=endpoints,
+        functions=Functions(settings, keeper, find_function),
+        interpreter_ready=ready,
+    )
+
+
+def _load(settings: Settings, jobs: TrainingJobs, ready: threading.Event) -> None:
+    """Import what takes seconds, beside the first requests instead of before them."""
+    load_services()
+    from local_mode.aws.states.install import install
+
+    install(settings, jobs)
+    ready.set()

@@ -1,0 +1,1 @@
+"""Lambda functions: the deployed zip, run by AWS's own runtime client in a local process."""

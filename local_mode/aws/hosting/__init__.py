@@ -1,0 +1,1 @@
+"""SageMaker models and endpoints: each production variant is a local `serve` process."""

@@ -1,0 +1,1 @@
+"""SageMaker training jobs as local processes in a re-rooted /opt/ml."""

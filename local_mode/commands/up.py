@@ -1,0 +1,54 @@
+"""`python -m local_mode up`: the local AWS, provisioned and kept up until told to end."""
+
+import argparse
+import signal
+import threading
+
+SUMMARY = "start the local AWS and keep it up, for any AWS client"
+_POLL_SECONDS = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Keep the local AWS up until SIGINT or SIGTERM.
+
+    Returns:
+        0, or 1 if the server ended by itself.
+
+    Raises:
+        UserError: If the port is taken or the checkout is incomplete.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+
+    from local_mode.local_aws import LocalAws
+    from local_mode.provision import provision
+
+    with LocalAws(port=options.port) as aws:
+        deployment = provision(aws.client)
+        print(_welcome(aws.exports(), deployment.state_machine_arn), flush=True)
+        while not stop.wait(_POLL_SECONDS):
+            if not aws.running:
+                print(f"The local AWS ended by itself; its log is {aws.log_file}", flush=True)
+                return 1
+    return 0
+
+
+def _welcome(exports: str, state_machine: str) -> str:
+    return f"""\
+The local AWS is up: jobs, endpoints and functions are local processes. Ctrl-C ends it all.
+
+{exports}
+
+Then, for example:
+
+aws stepfunctions start-execution --state-machine-arn {state_machine} --input '{{}}'
+aws sagemaker list-training-jobs
+aws cloudwatch list-metrics --namespace /aws/sagemaker/TrainingJobs
+aws logs tail /aws/sagemaker/TrainingJobs --follow
+"""

@@ -1,0 +1,187 @@
+"""The local AWS as a process: started on a free port, ended with everything that it started."""
+
+import contextlib
+import importlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from local_mode.clients import client_environment, make_client
+from local_mode.errors import UserError
+from local_mode.server import READY
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+ROOT = Path(__file__).resolve().parent.parent
+# Ignored by git, and removed by `make clean`.
+_WORK = ROOT / "output" / ".local-aws"
+_START_SECONDS = 120.0
+_STOP_SECONDS = 15.0
+
+
+class LocalAws:
+    """A local AWS for the time of a `with` block.
+
+    Args:
+        port: TCP port on 127.0.0.1, 0 for a free one.
+        state_dir: Folder of this server alone; without it one is made, and removed at the end
+            unless a failed job left its folder there.
+        cache_dir: Folder for code and compiled kernels, shared with other servers.
+        options: Further options of `python -m local_mode.server`.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        state_dir: Path | None = None,
+        cache_dir: Path | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self._port = port
+        self._state_is_ours = state_dir is None
+        self.state_dir = (
+            state_dir or _WORK / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{_token()}"
+        )
+        self._cache_dir = cache_dir or _WORK / "cache"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self._clients: dict[str, BaseClient] = {}
+        self.endpoint_url = ""
+
+    @property
+    def log_file(self) -> Path:
+        """What the server has to say when something is wrong."""
+        return self.state_dir / "server.log"
+
+    @property
+    def running(self) -> bool:
+        """Whether the server runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers.
+
+        Raises:
+            UserError: If the port is taken.
+            RuntimeError: If the server does not come up.
+        """
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        arguments = [
+            *(sys.executable, "-m", "local_mode.server", "--port", str(self._port)),
+            *("--state-dir", str(self.state_dir), "--cache-dir", str(self._cache_dir)),
+            *("--exit-with-stdin", *self._options),
+        ]
+        errors = self.state_dir / "server.err"
+        with errors.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=_server_environment(),
+                # Ctrl-C is for the command, which then ends the server in good order.
+                start_new_session=True,
+            )
+        # Costs a second, which the server needs as well.
+        importlib.import_module("boto3")
+        line = self._read_first_line()
+        if not line.startswith(READY):
+            self.stop()
+            text = errors.read_text("utf-8", "replace").strip()
+            if self._process.returncode == 2 and text.startswith("--port"):
+                self._discard_state()
+                raise UserError(text)
+            raise RuntimeError(f"the local AWS did not start: {text or errors}")
+        self.endpoint_url = line.removeprefix(READY).strip()
+        return self
+
+    def stop(self) -> None:
+        """End the server and everything that it started."""
+        process = self._process
+        if process is None:
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        process.stdout.close()
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        self._discard_state()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which any AWS client talks to this local AWS."""
+        return {**client_environment(self.endpoint_url), "NO_PROXY": "127.0.0.1,localhost"}
+
+    def exports(self) -> str:
+        """Return the same as lines for a shell."""
+        lines = [f"export {name}={value}" for name, value in self.environment().items()]
+        return "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *lines])
+
+    def client(self, service: str) -> "BaseClient":
+        """Return a boto3 client of `service`; the same one each time."""
+        if service not in self._clients:
+            self._clients[service] = make_client(service, self.endpoint_url)
+        return self._clients[service]
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _read_first_line(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        output, text = self._process.stdout, b""
+        deadline = time.monotonic() + _START_SECONDS
+        while not text.endswith(b"\n") and time.monotonic() < deadline:
+            if select.select([output], [], [], 0.2)[0]:
+                block = os.read(output.fileno(), 4096)
+                if not block:
+                    break
+                text += block
+        return text.decode()
+
+    def _discard_state(self) -> None:
+        failed_jobs = self.state_dir / "training"
+        if self._state_is_ours and not (failed_jobs.is_dir() and any(failed_jobs.iterdir())):
+            shutil.rmtree(self.state_dir, ignore_errors=True)
+
+
+def _token() -> str:
+    return uuid.uuid4().hex[:6]
+
+
+def _server_environment() -> dict[str, str]:
+    """Return this process's environment without what could lead a client somewhere else."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
+    }
+    path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH", ""))))
+    return {**kept, "PYTHONPATH": path, **client_environment("")}

@@ -1,0 +1,180 @@
+"""Deploying: create or update, never twice, and always with a way back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from lambdas.deploy import PREVIOUS_TAG, handler
+from lambdas.errors import EndpointBusy, InvalidInput, ServiceRefused
+from tests.lambdas.samples import MODEL, VARIABLES
+
+NAME = "rl-serving-cem-autoscaling-0123456789ab"
+ENDPOINT = VARIABLES["ENDPOINT_NAME"]
+CONFIG_ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/{NAME}"
+ENDPOINT_ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{ENDPOINT}"
+EVENT = {"execution_id": "0123456789ab", "preset": "cem-autoscaling", "model_s3_uri": MODEL}
+CHANGE = {"EndpointName": ENDPOINT, "EndpointConfigName": NAME}
+
+
+def described(status: str, config: str, **more: Any) -> dict[str, Any]:
+    return {
+        "EndpointName": ENDPOINT,
+        "EndpointArn": ENDPOINT_ARN,
+        "EndpointConfigName": config,
+        "EndpointStatus": status,
+        "CreationTime": 0,
+        "LastModifiedTime": 0,
+        **more,
+    }
+
+
+@pytest.fixture
+def stubber(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    sagemaker = boto3.client("sagemaker")
+    monkeypatch.setattr("lambdas.deploy.client", lambda _: sagemaker)
+    with Stubber(sagemaker) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def missing(stubber: Stubber) -> None:
+    stubber.add_client_error(
+        "describe_endpoint", "ValidationException", f'Could not find endpoint "{ENDPOINT_ARN}".'
+    )
+
+
+def creations(stubber: Stubber) -> None:
+    stubber.add_response("create_model", {"ModelArn": "x" * 20})
+    stubber.add_response("create_endpoint_config", {"EndpointConfigArn": CONFIG_ARN})
+
+
+def test_the_first_deployment_creates_the_endpoint(sagemaker: Any) -> None:
+    result = handler(EVENT, None)
+    assert result == {
+        "endpoint_name": ENDPOINT,
+        "config_name": NAME,
+        "previous_config_name": None,
+    }
+    model = sagemaker.describe_model(ModelName=NAME)
+    assert model["PrimaryContainer"]["ModelDataUrl"] == MODEL
+    assert model["PrimaryContainer"]["Environment"]["SAGEMAKER_PROGRAM"] == "serve.py"
+    assert model["ExecutionRoleArn"] == VARIABLES["TRAINING_ROLE_ARN"]
+    [variant] = sagemaker.describe_endpoint_config(EndpointConfigName=NAME)["ProductionVariants"]
+    assert variant["VariantName"] == "AllTraffic"
+    assert variant["InstanceType"] == "ml.m5.large"
+    assert sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == NAME
+
+
+def test_a_repeated_call_changes_nothing(sagemaker: Any) -> None:
+    first = handler(EVENT, None)
+    before = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["CreationTime"]
+    assert handler(EVENT, None) == first
+    assert sagemaker.describe_endpoint(EndpointName=ENDPOINT)["CreationTime"] == before
+
+
+def test_a_later_deployment_updates_and_names_the_way_back(
+    stubber: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KMS_KEY_ARN", "arn:aws:kms:us-east-1:123456789012:key/1")
+    stubber.add_response("describe_endpoint", described("InService", "old"))
+    stubber.add_response("create_model", {"ModelArn": "x" * 20})
+    stubber.add_response(
+        "create_endpoint_config",
+        {"EndpointConfigArn": CONFIG_ARN},
+        {
+            "EndpointConfigName": NAME,
+            "ProductionVariants": ANY,
+            "KmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/1",
+            "Tags": [
+                {"Key": "sagemaker:project-name", "Value": "rl"},
+                {"Key": "stage", "Value": "dev"},
+                {"Key": "execution", "Value": "0123456789ab"},
+                {"Key": PREVIOUS_TAG, "Value": "old"},
+            ],
+        },
+    )
+    stubber.add_response("update_endpoint", {"EndpointArn": ENDPOINT_ARN}, CHANGE)
+    assert handler(EVENT, None)["previous_config_name"] == "old"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        described("Creating", NAME),
+        described("InService", NAME),
+        described("Updating", "old", PendingDeploymentSummary={"EndpointConfigName": NAME}),
+    ],
+)
+def test_a_repeated_update_still_knows_the_way_back(
+    stubber: Stubber, state: dict[str, Any]
+) -> None:
+    stubber.add_response("describe_endpoint", state)
+    config = {
+        "EndpointConfigName": NAME,
+        "EndpointConfigArn": CONFIG_ARN,
+        "ProductionVariants": [{"VariantName": "AllTraffic"}],
+        "CreationTime": 0,
+    }
+    stubber.add_response("describe_endpoint_config", config, {"EndpointConfigName": NAME})
+    tags = [{"Key": "stage", "Value": "dev"}, {"Key": PREVIOUS_TAG, "Value": "old"}]
+    stubber.add_response("list_tags", {"Tags": tags}, {"ResourceArn": CONFIG_ARN})
+    assert handler(EVENT, None)["previous_config_name"] == "old"
+
+
+def test_names_that_are_taken_by_an_earlier_try_are_used(stubber: Stubber) -> None:
+    stubber.add_response("describe_endpoint", described("InService", "old"))
+    taken = "Cannot create already existing model"
+    stubber.add_client_error("create_model", "ValidationException", taken)
+    stubber.add_client_error("create_endpoint_config", "ValidationException", taken)
+    stubber.add_response("update_endpoint", {"EndpointArn": ENDPOINT_ARN}, CHANGE)
+    assert handler(EVENT, None)["previous_config_name"] == "old"
+
+
+@pytest.mark.parametrize("call", ["create_model", "create_endpoint_config"])
+def test_other_refusals_are_told(stubber: Stubber, call: str) -> None:
+    missing(stubber)
+    if call == "create_endpoint_config":
+        stubber.add_response("create_model", {"ModelArn": "x" * 20})
+    stubber.add_client_error(call, "ValidationException", "1 validation error")
+    with pytest.raises(ServiceRefused, match="1 validation error"):
+        handler(EVENT, None)
+
+
+def test_a_refused_description_is_told(stubber: Stubber) -> None:
+    stubber.add_client_error("describe_endpoint", "AccessDeniedException", "not allowed")
+    with pytest.raises(ServiceRefused, match="not allowed"):
+        handler(EVENT, None)
+
+
+@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed"])
+def test_a_dead_endpoint_is_made_anew(stubber: Stubber, status: str) -> None:
+    stubber.add_response("describe_endpoint", described(status, "old"))
+    stubber.add_response("delete_endpoint", {}, {"EndpointName": ENDPOINT})
+    missing(stubber)
+    creations(stubber)
+    stubber.add_response("create_endpoint", {"EndpointArn": ENDPOINT_ARN}, {**CHANGE, "Tags": ANY})
+    assert handler(EVENT, None)["previous_config_name"] is None
+
+
+def test_a_dead_endpoint_takes_its_time_to_go(stubber: Stubber) -> None:
+    stubber.add_response("describe_endpoint", described("Failed", "old"))
+    stubber.add_response("delete_endpoint", {}, {"EndpointName": ENDPOINT})
+    stubber.add_response("describe_endpoint", described("Deleting", "old"))
+    with pytest.raises(EndpointBusy, match=f"The endpoint {ENDPOINT} is Deleting"):
+        handler(EVENT, None)
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating", "RollingBack"])
+def test_a_deployment_of_another_execution_is_waited_for(stubber: Stubber, status: str) -> None:
+    stubber.add_response("describe_endpoint", described(status, "old"))
+    with pytest.raises(EndpointBusy, match="another deployment is in progress"):
+        handler(EVENT, None)
+
+
+@pytest.mark.usefixtures("variables")
+def test_a_request_must_be_whole() -> None:
+    with pytest.raises(InvalidInput, match=r"model_s3_uri: must be the address of a model\.tar"):
+        handler({**EVENT, "model_s3_uri": "s3://bucket/model.zip"}, None)

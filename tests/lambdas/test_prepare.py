@@ -1,0 +1,294 @@
+"""The first state: what the later states get to read, and what S3 is asked beforehand."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.stub import Stubber
+from botocore.validate import ParamValidator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lambdas.errors import ConfigurationError, InvalidInput, ServiceRefused, ServiceUnavailable
+from lambdas.prepare import Settings, handler, prepare
+from lambdas.settings import read_settings
+from tests.lambdas.samples import BUCKET, VARIABLES
+
+SETTINGS = read_settings(Settings, VARIABLES)
+LOAD = f"s3://{BUCKET}/loads/load.csv"
+CHECKPOINT = f"s3://{BUCKET}/jobs/old/output/model.tar.gz"
+
+
+def run(document: object, name: str | None = "run-1") -> Any:
+    return handler({"execution_name": name, "input": document}, None)
+
+
+@cache
+def request_shape() -> Any:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    return model.operation_model("CreateTrainingJob").input_shape
+
+
+def problems_of_request(request: dict[str, Any]) -> str:
+    report = ParamValidator().validate({"TrainingJobName": "x", **request}, request_shape())
+    return str(report.generate_report())
+
+
+@pytest.mark.usefixtures("account")
+def test_an_empty_input_gives_the_whole_plan() -> None:
+    document = run({})
+    assert document["plan"] == {
+        "train": True,
+        "load_file": False,
+        "evaluate": True,
+        "deploy": True,
+        "edge": False,
+    }
+    identity = document["execution"]["id"]
+    assert document["execution"] == {"id": identity, "name": "run-1", "preset": "cem-autoscaling"}
+    assert document["training"]["job_name"] == f"rl-training-cem-autoscaling-{identity}"
+    assert document["evaluation"]["job_name"] == f"rl-evaluation-cem-autoscaling-{identity}"
+    assert document["training"]["request"]["HyperParameters"] == {
+        "sagemaker_program": "train.py",
+        "sagemaker_submit_directory": VARIABLES["SOURCE_S3_URI"],
+        "preset": "cem-autoscaling",
+    }
+    assert document["evaluation"]["request"]["HyperParameters"] == {
+        "sagemaker_program": "evaluate.py",
+        "sagemaker_submit_directory": VARIABLES["SOURCE_S3_URI"],
+        "episodes": "16",
+    }
+    assert document["registry"] == {"approval": "Approved"}
+    assert document["model"] == {"job_name": None, "s3_uri": None}
+    assert document["verdict"]["passed"] is False
+    assert document["endpoint"] == {"poll_seconds": 30}
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("step", ["training", "evaluation"])
+def test_requests_are_what_sagemaker_takes(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KMS_KEY_ARN", "arn:aws:kms:us-east-1:123456789012:key/1")
+    request = run({"training": {"instance_count": 3}})[step]["request"]
+    assert problems_of_request(request) == ""
+    assert request["OutputDataConfig"] == {
+        "S3OutputPath": f"s3://{BUCKET}/jobs",
+        "KmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/1",
+    }
+    assert request["ResourceConfig"]["InstanceCount"] == (3 if step == "training" else 1)
+    assert {"Key": "stage", "Value": "dev"} in request["Tags"]
+    assert request["AlgorithmSpecification"]["MetricDefinitions"][0]["Name"] == "reward"
+
+
+@pytest.mark.usefixtures("account")
+def test_spot_jobs_keep_checkpoints_and_may_wait_for_capacity() -> None:
+    document = run({"training": {"max_run_seconds": 100}})
+    request = document["training"]["request"]
+    assert request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {
+        "MaxRuntimeInSeconds": 100,
+        "MaxWaitTimeInSeconds": 3700,
+    }
+    identity = document["execution"]["id"]
+    assert request["CheckpointConfig"] == {
+        "S3Uri": f"s3://{BUCKET}/checkpoints/{identity}/training",
+        "LocalPath": "/opt/ml/checkpoints",
+    }
+    assert document["training"]["timeout_seconds"] == 7300
+
+
+@pytest.mark.usefixtures("account")
+def test_on_demand_jobs_name_no_waiting_time() -> None:
+    request = run({"training": {"use_spot": False}})["training"]["request"]
+    assert request["EnableManagedSpotTraining"] is False
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+
+
+def test_a_load_file_becomes_a_channel_of_both_jobs(put: Callable[[str, bytes], None]) -> None:
+    put(LOAD, b"timestamp,requests\n")
+    document = run({"load": {"s3_uri": LOAD}})
+    channels = document["training"]["request"]["InputDataConfig"]
+    assert [channel["ChannelName"] for channel in channels] == ["load"]
+    assert channels[0]["DataSource"]["S3DataSource"]["S3Uri"] == LOAD
+    assert document["evaluation"]["load_channels"] == channels
+    assert document["plan"]["load_file"] is True
+    assert problems_of_request(document["training"]["request"]) == ""
+
+
+@pytest.mark.usefixtures("account")
+def test_without_a_load_file_there_is_no_channel() -> None:
+    document = run({"load": {"profile": "default"}})
+    assert "InputDataConfig" not in document["training"]["request"]
+    assert document["evaluation"]["load_channels"] == []
+
+
+@pytest.mark.usefixtures("account")
+def test_only_given_environment_keys_become_hyperparameters() -> None:
+    document = run(
+        {
+            "preset": "smoke",
+            "environment": {"warmup_minutes": 3, "failure_price": 12.5},
+            "training": {"hyperparameters": {"seed": 7, "training.generations": "4"}},
+        }
+    )
+    ours = {"environment.warmup_minutes": "3", "environment.failure_price": "12.5"}
+    training = document["training"]["request"]["HyperParameters"]
+    evaluation = document["evaluation"]["request"]["HyperParameters"]
+    assert (
+        training.items()
+        >= {**ours, "preset": "smoke", "seed": "7", "training.generations": "4"}.items()
+    )
+    assert evaluation.items() >= ours.items()
+    assert "seed" not in evaluation
+
+
+def test_an_old_artifact_can_be_evaluated_without_training(
+    put: Callable[[str, bytes], None],
+) -> None:
+    put(CHECKPOINT, b"model")
+    document = run({"training": {"run": False}, "evaluation": {"checkpoint_s3_uri": CHECKPOINT}})
+    assert document["plan"]["train"] is False
+    assert document["model"] == {"job_name": None, "s3_uri": CHECKPOINT}
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("endpoint", [{}, {"run": True}, {"run": False}])
+def test_a_package_that_waits_for_approval_is_not_deployed(endpoint: dict[str, bool]) -> None:
+    document = run({"registry": {"approval": "manual"}, "endpoint": endpoint})
+    assert document["registry"] == {"approval": "PendingManualApproval"}
+    assert document["plan"]["deploy"] is False
+
+
+@pytest.mark.usefixtures("account")
+def test_an_execution_delivered_twice_makes_the_same_names() -> None:
+    assert run({}) == run({})
+    assert run({}, "run-1")["execution"]["id"] != run({}, "run-2")["execution"]["id"]
+    assert run({}, None)["execution"]["id"] != run({}, None)["execution"]["id"]
+
+
+@pytest.mark.usefixtures("account")
+def test_objects_that_are_missing_are_reported_together(put: Callable[[str, bytes], None]) -> None:
+    put(LOAD, b"")
+    document = {
+        "load": {"s3_uri": LOAD},
+        "training": {"run": False},
+        "evaluation": {"checkpoint_s3_uri": "s3://no-such-bucket/model.tar.gz"},
+    }
+    with pytest.raises(InvalidInput) as caught:
+        run(document)
+    assert caught.value.problems == (
+        f"load.s3_uri: {LOAD} is empty: upload it again",
+        "evaluation.checkpoint_s3_uri: the bucket no-such-bucket does not exist: "
+        "upload the file or correct the address",
+    )
+
+
+@pytest.mark.usefixtures("account")
+def test_an_input_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="input: must be a JSON object, not null"):
+        handler({}, None)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_missing_bundle_is_the_deployments_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_S3_URI", f"s3://{BUCKET}/source/gone.tar.gz")
+    with pytest.raises(ConfigurationError, match=r"gone.tar.gz does not exist.*Deploy it again"):
+        run({})
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("PRESETS", " , ", "PRESETS names no preset"),
+        ("METRIC_DEFINITIONS", "{", "METRIC_DEFINITIONS must be a JSON list"),
+        ("METRIC_DEFINITIONS", '[{"Name": "x"}]', "METRIC_DEFINITIONS must be a JSON list"),
+        ("METRIC_DEFINITIONS", "5", "METRIC_DEFINITIONS must be a JSON list"),
+    ],
+)
+def test_wrong_settings_are_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=message):
+        run({})
+
+
+@pytest.mark.usefixtures("account")
+def test_hyperparameters_are_kept_within_sagemakers_number() -> None:
+    many = {f"a{index}": index for index in range(97)}
+    assert len(run({"training": {"hyperparameters": many}})["training"]["request"]) > 0
+    with pytest.raises(InvalidInput, match="98 are too many; leave at most 97"):
+        run({"training": {"hyperparameters": many | {"b": 1}}})
+
+
+@pytest.mark.usefixtures("account")
+def test_hyperparameters_are_kept_within_the_state_machines_size() -> None:
+    many = {f"a{index}": "x" * 2500 for index in range(90)}
+    with pytest.raises(InvalidInput, match="together too long for a state machine"):
+        run({"training": {"hyperparameters": many}})
+
+
+@pytest.mark.usefixtures("variables")
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("SlowDown", 503, ServiceUnavailable),
+        ("InternalError", 500, ServiceUnavailable),
+        ("Throttling", 429, ServiceUnavailable),
+        ("MethodNotAllowed", 405, ServiceRefused),
+    ],
+)
+def test_faults_of_s3_are_no_mistakes_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, code: str, status: int, expected: type[Exception]
+) -> None:
+    s3 = boto3.client("s3")
+    monkeypatch.setattr("lambdas.prepare.client", lambda _: s3)
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("head_bucket", code, http_status_code=status)
+        with pytest.raises(expected, match=f"HeadBucket was refused.*{code}"):
+            run({})
+
+
+@pytest.fixture
+def s3(account: None) -> Any:
+    return boto3.client("s3")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "preset": st.sampled_from([None, "smoke", "ppo-autoscaling"]),
+            "training": st.fixed_dictionaries(
+                {},
+                optional={
+                    "instance_count": st.integers(1, 100),
+                    "use_spot": st.booleans(),
+                    "max_run_seconds": st.integers(1, 432_000),
+                    "hyperparameters": st.dictionaries(
+                        st.from_regex(r"\A[a-z_]{1,20}\Z").filter(
+                            lambda name: (
+                                name not in ("preset", "episodes")
+                                and not name.startswith("sagemaker_")
+                            )
+                        ),
+                        st.booleans() | st.integers() | st.text(max_size=20),
+                        max_size=5,
+                    ),
+                },
+            ),
+            "evaluation": st.fixed_dictionaries({}, optional={"episodes": st.integers(2, 1000)}),
+        },
+    )
+)
+def test_what_is_accepted_makes_valid_requests(s3: Any, document: dict[str, Any]) -> None:
+    result: Any = prepare(document, execution_name="x", settings=SETTINGS, s3=s3)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    for step in ("training", "evaluation"):
+        assert problems_of_request(result[step]["request"]) == ""
+        assert len(result[step]["job_name"]) <= 60

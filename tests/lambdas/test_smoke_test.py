@@ -1,0 +1,333 @@
+"""The smoke test: right answers pass, anything else takes the deployment back."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.errors import EndpointFailed, InvalidInput, SmokeTestFailed
+from lambdas.probes import check_states, states
+from lambdas.smoke_test import handler
+from tests.lambdas.samples import MODEL, VARIABLES, Files, golden_actions, make_artifact
+
+Put = Callable[[str, bytes], None]
+Answer = Callable[[dict[str, Any]], Any]
+
+ENDPOINT = VARIABLES["ENDPOINT_NAME"]
+CONFIG = "rl-serving-cem-autoscaling-0123456789ab"
+EVENT = {
+    "model_s3_uri": MODEL,
+    "endpoint_name": ENDPOINT,
+    "config_name": CONFIG,
+    "previous_config_name": "old",
+}
+ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{ENDPOINT}"
+
+
+class Runtime:
+    """Stands for the sagemaker-runtime client; the endpoint behind it is a function."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.bodies: list[dict[str, Any]] = []
+
+    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
+        assert request["EndpointName"] == ENDPOINT
+        assert request["ContentType"] == "application/json"
+        body = json.loads(request["Body"])
+        self.bodies.append(body)
+        answer = self.answer(body)
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return {"Body": StreamingBody(io.BytesIO(data), len(data))}
+
+
+def right(body: dict[str, Any]) -> dict[str, Any]:
+    if "observations" in body:
+        observations = np.array(body["observations"], np.float32)
+        return {"actions": golden_actions(observations).tolist(), "model_version": "1"}
+    desired = [state["active"] + sum(state["pending"]) + 2 for state in body["states"]]
+    return {"actions": [2] * 3, "desired": desired, "memory": [""] * 3, "model_version": "1"}
+
+
+@pytest.fixture
+def sagemaker_stub(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    client = boto3.client("sagemaker")
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def serve(
+    account: None, sagemaker_stub: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Answer], Runtime]:
+    def put_behind_endpoint(answer: Answer) -> Runtime:
+        runtime = Runtime(answer)
+        clients = {
+            "s3": boto3.client("s3"),
+            "sagemaker": sagemaker_stub.client,
+            "sagemaker-runtime": runtime,
+        }
+        monkeypatch.setattr("lambdas.smoke_test.client", clients.__getitem__)
+        return runtime
+
+    return put_behind_endpoint
+
+
+@pytest.fixture(params=["observations", "states"])
+def takes(
+    request: pytest.FixtureRequest,
+    put: Put,
+    artifact_files: Files,
+    manifest: dict[str, Any],
+) -> str:
+    put(MODEL, make_artifact(artifact_files, manifest | {"input": request.param}))
+    return str(request.param)
+
+
+def in_service(
+    stubber: Stubber, status: str = "InService", config: str = CONFIG, **more: Any
+) -> None:
+    description = {
+        "EndpointName": ENDPOINT,
+        "EndpointArn": ARN,
+        "EndpointConfigName": config,
+        "EndpointStatus": status,
+        "CreationTime": 0,
+        "LastModifiedTime": 0,
+        **more,
+    }
+    stubber.add_response("describe_endpoint", description, {"EndpointName": ENDPOINT})
+
+
+def goes_back(stubber: Stubber) -> None:
+    stubber.add_response(
+        "update_endpoint",
+        {"EndpointArn": ARN},
+        {"EndpointName": ENDPOINT, "EndpointConfigName": "old"},
+    )
+
+
+def test_right_answers_pass_and_one_is_kept(
+    takes: str, serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber
+) -> None:
+    in_service(sagemaker_stub)
+    runtime = serve(right)
+    decision: Any = handler(EVENT, None)["decision"]
+    assert len(runtime.bodies[0]["observations"]) == 64
+    assert decision["answer"]["model_version"] == "1"
+    assert len(json.dumps(decision)) < 2000
+    if takes == "observations":
+        assert len(runtime.bodies) == 1
+        assert decision["input"] == {"observation": runtime.bodies[0]["observations"][0]}
+        assert decision["answer"]["action"] in (0, 1)
+    else:
+        assert [len(state["load"]) for state in runtime.bodies[1]["states"]] == [90, 1440, 4320]
+        assert decision["input"]["state"]["active"] == 20
+        assert decision["answer"] == {"action": 2, "desired": 23, "model_version": "1"}
+
+
+def test_states_are_those_of_the_contract(
+    serve: Callable[[Answer], Runtime],
+    sagemaker_stub: Stubber,
+    put: Put,
+    artifact_files: Files,
+    manifest: dict[str, Any],
+) -> None:
+    put(MODEL, make_artifact(artifact_files, manifest | {"input": "states"}))
+    in_service(sagemaker_stub)
+    runtime = serve(right)
+    handler(EVENT, None)
+    for state in runtime.bodies[1]["states"]:
+        assert set(state) == {
+            "timestamp", "load", "failed", "active", "pending", "capacity", "warmup_minutes",
+            "failure_price", "min_machines", "max_machines", "memory",
+        }  # fmt: skip
+        assert len(state["load"]) == len(state["failed"])
+        assert all(load > 0 for load in state["load"])
+        assert len(state["pending"]) <= state["warmup_minutes"]
+
+
+def wrong(**change: Any) -> Answer:
+    return lambda body: right(body) | change
+
+
+@pytest.mark.usefixtures("takes")
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (wrong(actions=[0] * 64), "golden observation .* was answered with 0 instead of 1"),
+        (wrong(actions=[True] * 64), "was answered with true instead of"),
+        (wrong(actions=[0] * 63), "the answer's actions is .*, not a list of 64"),
+        (wrong(actions="none"), 'the answer\'s actions is "none", not a list of 64'),
+        (lambda body: {}, "the answer's actions is null"),
+        (lambda body: [], "the answer is \\[\\], not a JSON object"),
+        (lambda body: b"<html>", "the answer is not JSON: b'<html>'"),
+    ],
+)
+def test_a_wrong_answer_takes_the_deployment_back(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, answer: Answer, message: str
+) -> None:
+    in_service(sagemaker_stub)
+    goes_back(sagemaker_stub)
+    serve(answer)
+    with pytest.raises(SmokeTestFailed, match=message) as caught:
+        handler(EVENT, None)
+    assert str(caught.value).startswith("The endpoint failed its smoke test: ")
+    assert str(caught.value).endswith(f"The endpoint {ENDPOINT} goes back to old.")
+
+
+@pytest.mark.usefixtures("takes")
+def test_a_first_deployment_is_taken_back_by_deleting_it(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber
+) -> None:
+    in_service(sagemaker_stub)
+    sagemaker_stub.add_response("delete_endpoint", {}, {"EndpointName": ENDPOINT})
+    serve(wrong(actions=[]))
+    with pytest.raises(SmokeTestFailed, match="was deleted, there was none before"):
+        handler({**EVENT, "previous_config_name": None}, None)
+
+
+@pytest.mark.usefixtures("takes")
+def test_a_roll_back_that_is_refused_does_not_hide_the_fault(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber
+) -> None:
+    in_service(sagemaker_stub)
+    sagemaker_stub.add_client_error("update_endpoint", "ValidationException", "gone")
+    serve(wrong(actions=[]))
+    with pytest.raises(SmokeTestFailed, match=r"not a list of 64.*do it by hand: .*gone"):
+        handler(EVENT, None)
+
+
+@pytest.mark.parametrize("missing", ["model", "server"])
+def test_whatever_goes_wrong_takes_the_deployment_back(
+    serve: Callable[[Answer], Runtime],
+    sagemaker_stub: Stubber,
+    put: Put,
+    artifact_files: Files,
+    manifest: dict[str, Any],
+    missing: str,
+) -> None:
+    def dead(body: dict[str, Any]) -> Any:
+        raise EndpointConnectionError(endpoint_url="http://x")
+
+    if missing == "server":
+        put(MODEL, make_artifact(artifact_files, manifest))
+    in_service(sagemaker_stub)
+    goes_back(sagemaker_stub)
+    serve(dead)
+    expected = "There is no model at" if missing == "model" else "Could not connect"
+    with pytest.raises(SmokeTestFailed, match=f"{expected}.*goes back to old"):
+        handler(EVENT, None)
+
+
+def test_the_models_own_message_is_passed_on(
+    account: None,
+    put: Put,
+    artifact_files: Files,
+    manifest: dict[str, Any],
+    sagemaker_stub: Stubber,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(MODEL, make_artifact(artifact_files, manifest))
+    runtime = boto3.client("sagemaker-runtime")
+    clients = {
+        "s3": boto3.client("s3"),
+        "sagemaker": sagemaker_stub.client,
+        "sagemaker-runtime": runtime,
+    }
+    monkeypatch.setattr("lambdas.smoke_test.client", clients.__getitem__)
+    in_service(sagemaker_stub)
+    goes_back(sagemaker_stub)
+    with Stubber(runtime) as stubber:
+        stubber.add_client_error(
+            "invoke_endpoint",
+            "ModelError",
+            "Received server error (500)",
+            424,
+            modeled_fields={"OriginalMessage": "weights are missing"},
+        )
+        with pytest.raises(SmokeTestFailed, match="it refused observations: weights are missing"):
+            handler(EVENT, None)
+
+
+@pytest.mark.usefixtures("takes")
+@pytest.mark.parametrize("status", ["Failed", "OutOfService"])
+def test_an_endpoint_that_failed_is_taken_back(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, status: str
+) -> None:
+    in_service(sagemaker_stub, status, FailureReason="/ping gave 503")
+    goes_back(sagemaker_stub)
+    runtime = serve(right)
+    message = f"is {status}: /ping gave 503 The endpoint {ENDPOINT} goes back to old"
+    with pytest.raises(EndpointFailed, match=message):
+        handler(EVENT, None)
+    assert runtime.bodies == []
+
+
+@pytest.mark.usefixtures("takes")
+def test_an_endpoint_that_was_rolled_back_already_is_left_alone(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber
+) -> None:
+    in_service(sagemaker_stub, config="old")
+    serve(right)
+    with pytest.raises(EndpointFailed, match=f"is InService with old, not with {CONFIG}"):
+        handler(EVENT, None)
+
+
+@pytest.mark.usefixtures("takes")
+def test_an_endpoint_that_is_gone_is_named(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber
+) -> None:
+    sagemaker_stub.add_client_error(
+        "describe_endpoint", "ValidationException", "Could not find endpoint"
+    )
+    serve(right)
+    with pytest.raises(EndpointFailed, match="was deleted while it was being deployed"):
+        handler(EVENT, None)
+
+
+@pytest.mark.usefixtures("variables")
+def test_a_request_must_be_whole() -> None:
+    with pytest.raises(InvalidInput, match="config_name: must be a SageMaker name"):
+        handler({**EVENT, "config_name": "-"}, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"actions": [2, 2, 2.5]}, r"actions\[2\] is 2.5, not a whole number"),
+        ({"actions": [2, 2, float("nan")]}, r"actions\[2\] is NaN, not a whole number"),
+        ({"desired": [5, 23, None]}, r"desired\[2\] is null, not a whole number"),
+        ({"desired": [True, 23, 203]}, r"desired\[0\] is true, not a whole number"),
+        ({"desired": [5, 23]}, "desired is .*, not a list of 3"),
+        ({"desired": [0, 23, 203]}, r"desired\[0\] is 0, not within 1 and inf"),
+        ({"desired": [5, 23, 261]}, r"desired\[2\] is 261, not within 1 and 260"),
+        ({"actions": [2, 3, 2]}, r"actions\[1\] is 3, though desired is 23 and 21 machines are th"),
+    ],
+)
+def test_a_wrong_decision_is_named(change: dict[str, Any], message: str) -> None:
+    answer = {"actions": [2, 2, 2], "desired": [5, 23, 203]}
+    assert [choice.desired for choice in check_states(answer, states())] == [5, 23, 203]
+    with pytest.raises(SmokeTestFailed, match=message):
+        check_states(answer | change, states())
+
+
+@given(
+    st.dictionaries(st.sampled_from(["actions", "desired"]), st.lists(st.integers() | st.floats()))
+)
+def test_no_answer_makes_the_check_itself_fail(answer: dict[str, Any]) -> None:
+    try:
+        decisions = check_states(answer, states())
+    except SmokeTestFailed:
+        return
+    assert len(decisions) == 3

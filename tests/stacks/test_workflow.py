@@ -1,0 +1,126 @@
+"""The definition by itself: every state is reached, every fault is caught, nothing is left over."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+
+from lambdas import errors
+from lambdas.execution_input import MAX_RUN_SECONDS
+from lambdas.jobs import SETUP_SECONDS, SPOT_WAIT_SECONDS
+from tests.stacks.interpreter import DEFINITION
+
+TEXT = DEFINITION.read_text()
+MACHINE = json.loads(TEXT)
+STATES: dict[str, Any] = MACHINE["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+JOBS = {name: task for name, task in TASKS.items() if "createTrainingJob" in task["Resource"]}
+FUNCTIONS = {name: task for name, task in TASKS.items() if "lambda" in task["Resource"]}
+
+
+def targets(state: dict[str, Any]) -> Iterator[str]:
+    for key in ("Next", "Default"):
+        if key in state:
+            yield state[key]
+    for branch in (*state.get("Choices", ()), *state.get("Catch", ())):
+        yield branch["Next"]
+
+
+def test_every_state_is_reached_and_every_target_exists() -> None:
+    reached, open_ = set(), [MACHINE["StartAt"]]
+    while open_:
+        name = open_.pop()
+        if name not in reached:
+            reached.add(name)
+            open_ += targets(STATES[name])
+    assert reached == set(STATES)
+
+
+def test_every_path_ends() -> None:
+    ends = {
+        name
+        for name, state in STATES.items()
+        if state.get("End") or state["Type"] in ("Fail", "Succeed")
+    }
+    assert ends == {"Deployed", "Registered", "Rejected", "Edge", "Failed"}
+    for name, state in STATES.items():
+        assert name in ends or list(targets(state)), name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_is_tried_again_and_caught(name: str) -> None:
+    task = TASKS[name]
+    assert task["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]
+    assert "TimeoutSeconds" in task or "TimeoutSecondsPath" in task
+    for retrier in task["Retry"]:
+        assert retrier["JitterStrategy"] == "FULL"
+        assert retrier["MaxDelaySeconds"] == 600
+        assert retrier["BackoffRate"] > 1
+        # Catching all would try mistakes and failed jobs again.
+        assert not {"States.ALL", "States.TaskFailed"} & set(retrier["ErrorEquals"])
+    assert STATES["Failed"] == {"Type": "Fail", "ErrorPath": "$.Error", "CausePath": "$.Cause"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_tried_again_for_faults_that_pass_alone(name: str) -> None:
+    own = {error for retrier in FUNCTIONS[name]["Retry"] for error in retrier["ErrorEquals"]}
+    own = {error for error in own if not error.startswith("Lambda.")}
+    assert own == {"ServiceUnavailable"} | ({"EndpointBusy"} if name == "Deploy" else set())
+    assert all(hasattr(errors, error) for error in own)
+
+
+def test_jobs_wait_long_for_capacity_and_get_a_name_for_each_try() -> None:
+    assert list(JOBS) == ["Train", "TrainOnFile", "Evaluate"]
+    for task in JOBS.values():
+        limits = task["Retry"][0]
+        assert limits["ErrorEquals"] == ["SageMaker.ResourceLimitExceededException"]
+        assert limits["IntervalSeconds"] >= 60
+        assert "$$.State.RetryCount" in task["Parameters"]["TrainingJobName.$"]
+
+
+def test_the_two_training_states_differ_in_the_load_alone() -> None:
+    with_file = json.loads(json.dumps(STATES["TrainOnFile"]))
+    channels = with_file["Parameters"].pop("InputDataConfig.$")
+    assert channels == "$.training.request.InputDataConfig"
+    assert with_file | {"Comment": ""} == STATES["Train"] | {"Comment": ""}
+
+
+def test_the_machine_outlasts_its_longest_jobs() -> None:
+    longest = MAX_RUN_SECONDS + SPOT_WAIT_SECONDS + SETUP_SECONDS
+    assert MACHINE["TimeoutSeconds"] > 2 * longest
+
+
+def test_every_status_of_an_endpoint_leads_on() -> None:
+    model = get_session().get_service_model("sagemaker")
+    statuses = set(model.shape_for("EndpointStatus").enum)
+    [waiting] = STATES["EndpointReady?"]["Choices"]
+    waits = {rule["StringEquals"] for rule in waiting["Or"]}
+    assert statuses - waits == {"InService", "Failed", "OutOfService", "UpdateRollbackFailed"}
+    assert waits < statuses
+
+
+def test_substitutions_are_the_five_functions() -> None:
+    names = ("Prepare", "Gate", "Register", "Deploy", "SmokeTest")
+    assert re.findall(r"\$\{(\w+)\}", TEXT) == [f"{name}FunctionArn" for name in names]
+    assert list(FUNCTIONS) == list(names)
+
+
+def test_the_interpreters_limits_are_kept() -> None:
+    assert not re.search(r'"(Assign|QueryLanguage|Output|Arguments)"|\{%', TEXT)
+
+
+def test_every_output_has_the_keys_of_the_contract() -> None:
+    for name in ("Deployed", "Registered", "Rejected"):
+        parameters = STATES[name]["Parameters"]
+        assert [key.removesuffix(".$") for key in parameters] == [
+            "status",
+            "model_package_arn",
+            "endpoint_name",
+            "component_version",
+            "scorecard_s3_uri",
+            "reason",
+        ]
+        assert parameters["status"] == name

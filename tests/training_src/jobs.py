@@ -1,0 +1,73 @@
+"""Small training jobs and a small policy for the tests of this room."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from autoscaling_rl.checkpoints import Checkpoints
+from autoscaling_rl.controller.policy import Policy
+from autoscaling_rl.metrics import Reporter
+from autoscaling_rl.presets import load_preset
+from autoscaling_rl.toolkits import TrainingJob
+
+TINY = {
+    "environment.id": "CartPole-v1",
+    "steps": 1024,
+    "n_envs": 4,
+    "n_steps": 64,
+    "batch_size": 128,
+    "epochs": 2,
+    "segment_steps": 512,
+    "hidden": [16],
+    "test_episodes": 4,
+}
+
+TINY_PRESET = """toolkit = "sb3"
+[environment]
+id = "CartPole-v1"
+[training]
+steps = 1024
+n_envs = 4
+n_steps = 64
+batch_size = 128
+epochs = 2
+segment_steps = 512
+hidden = [16]
+test_episodes = 4
+"""
+
+
+def sb3_preset(folder: Path, **changes):
+    """Write a preset for the toolkit sb3 that differs from `TINY_PRESET` by hyperparameters."""
+    path = folder / "tiny.toml"
+    path.write_text(TINY_PRESET)
+    texts = {name: json.dumps(value) for name, value in changes.items()}
+    return load_preset(path, texts)
+
+
+def sb3_job(folder: Path, *, preset=None, checkpoints="checkpoints", **parts):
+    """Return a job whose reporter writes to nowhere."""
+    return TrainingJob(
+        preset=preset or sb3_preset(folder),
+        checkpoints=Checkpoints(folder / checkpoints),
+        reporter=Reporter(output=io.StringIO(), messages=io.StringIO()),
+        **parts,
+    )
+
+
+def small_policy(head="discrete", *, inputs=4, outputs=3, seed=0, **parts):
+    """Return a random policy with one hidden layer."""
+    rng = np.random.default_rng(seed)
+    sizes = (inputs, 8, outputs)
+    weights = tuple(
+        rng.normal(size=(a, b)).astype(np.float32) for a, b in zip(sizes, sizes[1:], strict=False)
+    )
+    biases = tuple(rng.normal(size=size).astype(np.float32) for size in sizes[1:])
+    return Policy(weights=weights, biases=biases, head=head, **parts)
+
+
+def observations(count=200, *, inputs=4, seed=1):
+    """Return random observations, shape (count, inputs)."""
+    return np.random.default_rng(seed).normal(size=(count, inputs)).astype(np.float32)

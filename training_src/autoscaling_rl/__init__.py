@@ -1,0 +1,4 @@
+"""What learns: environment, load, baselines, toolkits and the controller that ships in the artifact.
+
+Importing the package costs nothing; `import autoscaling_rl.environments` registers `AutoScaling-v0`.
+"""

@@ -1,0 +1,127 @@
+"""AutoScaling-v0, many fleets in one compiled kernel."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from autoscaling_rl.environments.autoscaling import make_spaces
+from autoscaling_rl.environments.profiles import AutoScalingSettings
+from autoscaling_rl.environments.simulation import Replay, Simulation
+
+FloatArray = NDArray[np.float32]
+
+
+class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray]):
+    """The vectorised form of `AutoScalingEnv`; fleet i under seed s equals one fleet under s + i.
+
+    Observations are a view of shape (num_envs, size) of memory laid out by number, fresh every step.
+    The information of a step in which episodes end holds their figures under `episode_totals`
+    (billed minutes, failed minutes, changed machines, down minutes) and, with `SAME_STEP`,
+    `final_obs`.
+    """
+
+    metadata = {  # noqa: RUF012 - Gymnasium's own form
+        "render_modes": [],
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        replay: Replay | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
+        """Make `num_envs` fleets; `settings` are the fields of `AutoScalingSettings`."""
+        if render_mode is not None:
+            raise ValueError("AutoScaling-v0 has no render mode: leave render_mode out")
+        self.num_envs = num_envs
+        self.render_mode = None
+        self.metadata = {**self.metadata, "autoreset_mode": AutoresetMode(autoreset_mode)}
+        self.simulation = Simulation(num_envs, AutoScalingSettings.of(**settings), replay)
+        single = make_spaces(self.simulation)
+        self.single_observation_space, self.single_action_space = single
+        self.observation_space = batch_space(single[0], num_envs)
+        self.action_space = batch_space(single[1], num_envs)
+        self._generators: list[np.random.Generator] = []
+        self._reset_next = np.zeros(num_envs, np.bool_)
+        self._any_reset_next = False
+        self._none_ended = np.zeros(num_envs, np.bool_)
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[FloatArray, dict[str, Any]]:
+        """Begin episodes; `options={"reset_mask": mask}` restricts this to some of the fleets."""
+        self._seed(seed)
+        mask = (options or {}).get("reset_mask")
+        columns = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        self._begin(columns)
+        self._reset_next[columns] = False
+        self._any_reset_next = bool(self._reset_next.any())
+        return self._observations(), {}
+
+    def _seed(self, seed: int | Sequence[int | None] | None) -> None:
+        if isinstance(seed, int | np.integer):
+            seeds: list[int | None] = [int(seed) + index for index in range(self.num_envs)]
+        elif seed is not None:
+            seeds = list(seed)
+        elif self._generators:
+            return
+        else:
+            seeds = [None] * self.num_envs
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
+        self._generators = [
+            old if each is None and self._generators else seeding.np_random(each)[0]
+            for each, old in zip(seeds, self._generators or [None] * len(seeds), strict=True)
+        ]
+
+    def _begin(self, columns: NDArray[np.int64]) -> None:
+        chosen = [int(column) for column in columns]
+        self.simulation.reset(chosen, [self._generators[column] for column in chosen])
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Apply one action per fleet; fleets whose episode ended begin anew as `autoreset_mode` says."""
+        chosen = np.asarray(actions, np.int64)
+        if chosen.shape != (self.num_envs,):
+            raise ValueError(f"actions have shape {chosen.shape}, not ({self.num_envs},)")
+        if chosen.min() < 0 or chosen.max() >= self.simulation.actions:
+            raise ValueError(f"actions must be 0 to {self.simulation.actions - 1}")
+        simulation = self.simulation
+        simulation.step(chosen)
+        rewards, ended = simulation.rewards.copy(), simulation.ended.copy()
+        if self._any_reset_next:
+            rewards[self._reset_next] = 0.0
+            ended[self._reset_next] = False
+            self._begin(np.flatnonzero(self._reset_next))
+            self._any_reset_next = False
+        info = self._end(ended) if ended.any() else {}
+        return self._observations(), rewards, self._none_ended.copy(), ended, info
+
+    def _end(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
+        info: dict[str, Any] = {
+            "episode_totals": self.simulation.totals.copy(),
+            "_episode_totals": ended.copy(),
+        }
+        if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+            info |= {"final_obs": self._observations(), "_final_obs": ended.copy()}
+            self._begin(np.flatnonzero(ended))
+        elif self.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP:
+            self._reset_next[:] = ended
+            self._any_reset_next = True
+        return info
+
+    def _observations(self) -> FloatArray:
+        return self.simulation.observations[:, : self.num_envs].T

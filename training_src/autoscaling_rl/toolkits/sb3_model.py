@@ -1,0 +1,87 @@
+"""The PPO model of Stable-Baselines3 for one job: network, schedules, and what it fits."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import Space, spaces
+from stable_baselines3 import PPO
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv
+
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.toolkits.sb3_options import Sb3Options
+
+_ACTIVATIONS = {"tanh": torch.nn.Tanh, "silu": torch.nn.SiLU, "relu": torch.nn.ReLU}
+
+
+def check_spaces(observation: Space[Any], action: Space[Any]) -> int:
+    """Return the length of an observation; refuse spaces that fully connected layers do not fit.
+
+    Raises:
+        UserError: with the space and the remedy.
+    """
+    if not isinstance(observation, spaces.Box) or len(observation.shape) != 1:
+        raise UserError(
+            f"toolkit sb3 needs observations that are one row of numbers, not {observation}: choose"
+            " another environment, or register one wrapped in"
+            " gymnasium.wrappers.FlattenObservation"
+        )
+    if not _fits(action):
+        raise UserError(
+            "toolkit sb3 needs actions that are Discrete from 0, or one bounded row of real"
+            f" numbers, not {action}: choose another environment"
+        )
+    return observation.shape[0]
+
+
+def _fits(action: Space[Any]) -> bool:
+    if isinstance(action, spaces.Discrete):
+        return int(action.start) == 0
+    if not isinstance(action, spaces.Box) or len(action.shape) != 1:
+        return False
+    return bool(action.is_bounded() and np.issubdtype(action.dtype, np.floating))
+
+
+def make_model(env: VecEnv, options: Sb3Options, seed: int) -> PPO:
+    """Return the untrained model; the same seed gives the same weights."""
+    torch.manual_seed(seed)
+    hidden = list(options.hidden)
+    model = PPO(
+        "MlpPolicy",
+        env,
+        learning_rate=schedule(options.learning_rate, options.learning_rate_schedule),
+        n_steps=options.n_steps,
+        batch_size=options.batch_size,
+        n_epochs=options.epochs,
+        gamma=options.gamma,
+        gae_lambda=options.gae_lambda,
+        clip_range=schedule(options.clip_range, options.clip_range_schedule),
+        ent_coef=options.entropy,
+        vf_coef=options.value_weight,
+        max_grad_norm=options.max_gradient_norm,
+        target_kl=options.target_kl or None,
+        policy_kwargs={
+            "net_arch": {"pi": hidden, "vf": hidden},
+            "activation_fn": _ACTIVATIONS[options.activation],
+        },
+        device="cpu",
+    )
+    # What `PPO.learn` would set up before its first rollout.
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    model.ep_info_buffer, model.ep_success_buffer = deque(maxlen=1), deque(maxlen=1)
+    return model
+
+
+def schedule(start: float, kind: str) -> Callable[[float], float]:
+    """Return a function of the remaining share of training, 1 at the start and 0 at the end."""
+
+    def constant(remaining: float) -> float:
+        return start
+
+    def linear(remaining: float) -> float:
+        return start * remaining
+
+    return linear if kind == "linear" else constant
