@@ -82,11 +82,11 @@ class Load:
 class Environment:
     """The scaling problem; None leaves a key to the preset (contracts, sections 3 and 8)."""
 
-    mean_machines: float | None = checked(number(0, 1e6, above=True), None)
-    warmup_minutes: int | None = checked(integer(0, 1440), None)
-    failure_price: float | None = checked(number(0, 1e6), None)
-    change_price: float | None = checked(number(0, 1e6), None)
-    min_machines: int | None = checked(integer(1, 1_000_000), None)
+    mean_machines: float | None = checked(number(1, 100_000), None)
+    warmup_minutes: int | None = checked(integer(0, 60), None)
+    failure_price: float | None = checked(number(0.1, 10_000), None)
+    change_price: float | None = checked(number(0, 10_000), None)
+    min_machines: int | None = checked(integer(0, 1_000_000), None)
     max_machines: int | None = checked(integer(0, 1_000_000), None)
 
     def given(self) -> dict[str, float]:
@@ -117,7 +117,7 @@ class Evaluation:
 
     run: bool = checked(boolean, True)
     checkpoint_s3_uri: str | None = checked(archive_address, None)
-    episodes: int = checked(integer(2, 1000), 16)
+    episodes: int = checked(integer(2, 10_000), 16)
 
 
 @dataclass(frozen=True, kw_only=True)

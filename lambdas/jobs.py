@@ -1,4 +1,7 @@
-"""The native CreateTrainingJob requests of the two jobs, all but the retry number in the name."""
+"""The native CreateTrainingJob requests of the two jobs, as far as they are known beforehand.
+
+The definition adds the name with its retry number and the role.
+"""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +33,6 @@ class JobSettings:
     artifact_bucket: str
     source_s3_uri: str
     image_uri: str
-    training_role_arn: str
     kms_key_arn: str
     metric_definitions: tuple[Mapping[str, str], ...]
 
@@ -93,7 +95,6 @@ class Jobs:
         }
         key = {"KmsKeyId": settings.kms_key_arn} if settings.kms_key_arn else {}
         return {
-            "RoleArn": settings.training_role_arn,
             "AlgorithmSpecification": {
                 "TrainingImage": settings.image_uri,
                 "TrainingInputMode": "File",

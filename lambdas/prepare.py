@@ -31,7 +31,6 @@ class Settings:
     artifact_bucket: str
     source_s3_uri: str
     image_uri: str
-    training_role_arn: str
     presets: str
     poll_seconds: int
     metric_definitions: str
@@ -62,7 +61,6 @@ class Settings:
             artifact_bucket=self.artifact_bucket,
             source_s3_uri=self.source_s3_uri,
             image_uri=self.image_uri,
-            training_role_arn=self.training_role_arn,
             kms_key_arn=self.kms_key_arn,
             metric_definitions=metrics,
         )

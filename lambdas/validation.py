@@ -40,14 +40,14 @@ def boolean(value: object) -> bool:
     raise ValueError(f"must be true or false, not {shown(value)}")
 
 
-def number(least: float, most: float, *, above: bool = False) -> Rule:
-    """Accept finite numbers within a range; `above` leaves its lower end out."""
-    words = f"a number {'above' if above else 'from'} {least:g}{' and up' * above} to {most:g}"
+def number(least: float, most: float) -> Rule:
+    """Accept finite numbers within a range."""
+    words = f"a number from {least:g} to {most:g}"
 
     def rule(value: object) -> int | float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"must be {words}, not {shown(value)}")
-        if not least <= value <= most or (above and value == least):
+        if not least <= value <= most:
             raise ValueError(f"must be {words}, not {shown(value)}")
         return value
 

@@ -53,6 +53,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cache-dir", type=Path, help="code and compiled kernels")
     parser.add_argument("--max-training-jobs", type=int, default=4)
     parser.add_argument("--stop-grace", type=float, default=120.0, help="seconds before SIGKILL")
+    parser.add_argument("--startup-limit", type=float, default=240.0, help="seconds to /ping")
     parser.add_argument("--exit-with-stdin", action="store_true")
     return parser.parse_args(argv)
 
@@ -93,6 +94,7 @@ def _serve(options: argparse.Namespace, listener: socket.socket, stop: threading
         cache_dir=(options.cache_dir or options.state_dir / "cache").resolve(),
         max_training_jobs=options.max_training_jobs,
         stop_grace=options.stop_grace,
+        startup_limit=options.startup_limit,
     )
     keeper = ProcessKeeper()
     try:
@@ -110,6 +112,8 @@ def _serve(options: argparse.Namespace, listener: socket.socket, stop: threading
         server.shutdown()
     finally:
         keeper.close()
+        # Nothing is left to free: the interpreter's last collection would only walk through
+        # everything that moto has loaded, for more than a second.
         gc.freeze()
 
 

@@ -110,7 +110,6 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
             seed=preset.seed,
             golden_observations=trained.golden_observations,
             figures={"training": trained.figures},
-            observation_names=trained.observation_names,
         )
         reporter.message(f"the model artifact is in {paths.model}")
 

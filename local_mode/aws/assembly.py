@@ -26,7 +26,7 @@ def assemble(settings: Settings, keeper: ProcessKeeper) -> Front:
     runner = JobRunner(settings, keeper, storage, bundles)
     jobs = TrainingJobs(runner, max_running=settings.max_training_jobs)
     registry = ModelRegistry()
-    models = Models(registry, storage)
+    models = Models(registry, storage, startup_limit=settings.startup_limit)
     endpoints = Endpoints(models, ServingLauncher(settings, keeper, storage, bundles))
     ready = threading.Event()
     threading.Thread(target=_load, args=(settings, jobs, ready), daemon=True).start()

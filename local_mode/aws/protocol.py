@@ -120,6 +120,7 @@ def _members(value: object, shape: Shape) -> Iterator[tuple[str, object, Shape]]
             yield f"{index}.member", item, shape.member
     elif isinstance(shape, MapShape) and isinstance(value, dict):
         for key, item in value.items():
+            yield f"{key}.key", key, shape.key
             yield f"{key}.member", item, shape.value
 
 

@@ -34,6 +34,8 @@ class Settings:
         cache_dir: Folder that servers share and that outlives them: code and compiled kernels.
         max_training_jobs: Training jobs that may run at a time, the account's service quota.
         stop_grace: Seconds between SIGTERM and SIGKILL for a training job.
+        startup_limit: Seconds that a `serve` process may take until it answers /ping, whatever
+            longer time its endpoint configuration allows.
     """
 
     port: int
@@ -41,6 +43,7 @@ class Settings:
     cache_dir: Path
     max_training_jobs: int = 4
     stop_grace: float = 120.0
+    startup_limit: float = 240.0
     _clients: dict[str, BaseClient] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -4,7 +4,6 @@ import gzip
 import io
 import tarfile
 import tracemalloc
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -29,7 +28,12 @@ def item(name: str, **fields: Any) -> tarfile.TarInfo:
     return result
 
 
-PackItems = Callable[[list[tarfile.TarInfo]], bytes]
+def pack_items(items: list[tarfile.TarInfo]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for item in items:
+            archive.addfile(item)
+    return buffer.getvalue()
 
 
 def test_files_are_read_under_plain_names() -> None:
@@ -37,8 +41,8 @@ def test_files_are_read_under_plain_names() -> None:
     assert read(data) == {"a.json": b"1", "code/b.py": b"2", "c": b""}
 
 
-def test_folders_are_no_files(pack_items: PackItems) -> None:
-    assert read(pack_items([item("."), item("code", type=tarfile.DIRTYPE)][1:])) == {}
+def test_folders_are_no_files() -> None:
+    assert read(pack_items([item("code", type=tarfile.DIRTYPE)])) == {}
 
 
 def test_what_is_not_wanted_is_skipped_however_long() -> None:
@@ -60,7 +64,7 @@ def test_names_that_could_leave_the_folder_are_refused(name: str) -> None:
     "kind",
     [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE],
 )
-def test_links_and_devices_are_refused(pack_items: PackItems, kind: bytes) -> None:
+def test_links_and_devices_are_refused(kind: bytes) -> None:
     with pytest.raises(UnsafeArtifact, match="'x' is a link or a device"):
         read(pack_items([item("x", type=kind, linkname="y")]))
 
@@ -74,7 +78,7 @@ def test_sparse_files_are_refused() -> None:
         read(buffer.getvalue())
 
 
-def test_a_name_may_come_once(pack_items: PackItems) -> None:
+def test_a_name_may_come_once() -> None:
     with pytest.raises(UnsafeArtifact, match="holds 'x' twice"):
         read(pack_items([item("x"), item("./x")]))
 
@@ -93,9 +97,9 @@ def test_a_bomb_is_refused_before_it_is_inflated() -> None:
         read(gzip.compress(header + b"\0" * 1024), limits)
 
 
-def test_a_header_bomb_does_not_fill_the_memory(bomb: Callable[[int], bytes]) -> None:
+def test_a_header_bomb_does_not_fill_the_memory() -> None:
     header = item("x", size=64 << 20, type=tarfile.XHDTYPE).tobuf()
-    data = gzip.compress(header) + bomb(64)
+    data = gzip.compress(header) + gzip.compress(b"\0" * (64 << 20))
     tracemalloc.start()
     with pytest.raises(UnsafeArtifact, match="header of over 1 MiB"):
         read(data)

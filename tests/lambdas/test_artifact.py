@@ -3,7 +3,6 @@
 import io
 import json
 import tarfile
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from lambdas.artifact import check_artifact
 from lambdas.errors import UnsafeArtifact
 from tests.lambdas.samples import Files, golden_actions, make_artifact, npz, pack
-
 
 
 def refusal(data: bytes) -> str:

@@ -195,9 +195,7 @@ def test_a_policy_without_gain_rarely_passes() -> None:
     assert passed <= 14
 
 
-def test_scorecard_and_report_are_kept_as_objects(
-    put: Put, scorecard: dict[str, Any]
-) -> None:
+def test_scorecard_and_report_are_kept_as_objects(put: Put, scorecard: dict[str, Any]) -> None:
     body = json.dumps(scorecard).encode()
     put(
         OUTPUT,

@@ -20,6 +20,7 @@ from tests.lambdas.samples import BUCKET, VARIABLES
 
 SETTINGS = read_settings(Settings, VARIABLES)
 LOAD = f"s3://{BUCKET}/loads/load.csv"
+ADDED = {"TrainingJobName": "x", "RoleArn": VARIABLES["TRAINING_ROLE_ARN"]}
 CHECKPOINT = f"s3://{BUCKET}/jobs/old/output/model.tar.gz"
 
 
@@ -34,7 +35,7 @@ def request_shape() -> Any:
 
 
 def problems_of_request(request: dict[str, Any]) -> str:
-    report = ParamValidator().validate({"TrainingJobName": "x", **request}, request_shape())
+    report = ParamValidator().validate({**ADDED, **request}, request_shape())
     return str(report.generate_report())
 
 

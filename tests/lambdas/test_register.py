@@ -1,7 +1,7 @@
 """Registering: only a checked artifact, once for an execution, with what is known about it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -28,9 +28,7 @@ NOT_EVALUATED = {"scorecard_s3_uri": None, "baseline": None, "saving": None, "lo
 
 
 @pytest.fixture
-def artifact(
-    put: Put, artifact_files: Files, manifest: dict[str, Any]
-) -> None:
+def artifact(put: Put, artifact_files: Files, manifest: dict[str, Any]) -> None:
     put(MODEL, make_artifact(artifact_files, manifest))
 
 

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.errors import EndpointFailed, InvalidInput, SmokeTestFailed
-from lambdas.probes import check_states, states
+from lambdas.probes import check_golden, check_states, states
 from lambdas.smoke_test import handler
 from tests.lambdas.samples import MODEL, VARIABLES, Files, golden_actions, make_artifact
 
@@ -300,6 +300,32 @@ def test_an_endpoint_that_is_gone_is_named(
 def test_a_request_must_be_whole() -> None:
     with pytest.raises(InvalidInput, match="config_name: must be a SageMaker name"):
         handler({**EVENT, "config_name": "-"}, None)
+
+
+@pytest.mark.parametrize(
+    ("action", "wanted", "same"),
+    [
+        (1, 1, True),
+        (1, 2, False),
+        (1.0, 1, True),
+        (True, 1, False),
+        ("1", 1, False),
+        (None, 1.0, False),
+        (0.50001, 0.5, True),
+        (0.501, 0.5, False),
+        (float("nan"), 0.5, False),
+        ([0.5, -1.0], [0.5, -1.0], True),
+        ([0.5], [0.5, -1.0], False),
+        ([0.5, 1.0], [0.5, -1.0], False),
+        (0.5, [0.5], False),
+    ],
+)
+def test_actions_are_compared_by_their_kind(action: object, wanted: object, same: bool) -> None:
+    if same:
+        assert check_golden({"actions": [action]}, [wanted]) == [action]
+    else:
+        with pytest.raises(SmokeTestFailed, match="golden observation 0 was answered with"):
+            check_golden({"actions": [action]}, [wanted])
 
 
 @pytest.mark.parametrize(

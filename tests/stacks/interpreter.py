@@ -19,6 +19,7 @@ import botocore.session
 import pytest
 from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
@@ -27,9 +28,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_unsupported as sagemaker_service,
 )
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import (
-    ResourceCondition,
-)
+from moto.stepfunctions.parser.asl.component.state.fail import state_fail
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackOutcomeFailure,
     CallbackOutcomeFailureError,
@@ -43,13 +42,13 @@ Body = dict[str, Any]
 
 
 def render(text: str) -> str:
-    """Put function ARNs in the place of the substitutions, as CloudFormation does."""
+    """Put ARNs in the place of the substitutions, as CloudFormation does."""
 
     def arn(match: re.Match[str]) -> str:
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", match[1]).lower()
         return f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
 
-    return re.sub(r"\$\{(\w+)FunctionArn\}", arn, text)
+    return re.sub(r"\$\{(\w+)FunctionArn\}", arn, text.replace("${TrainingRoleArn}", ROLE))
 
 
 def failure(error: str, cause: str = "") -> CallbackOutcomeFailureError:
@@ -76,7 +75,7 @@ class Cloud:
     waits: list[float] = field(default_factory=list)
 
     def create_training_job(self, **request: Any) -> Body:
-        """Run a job: check its request and leave its output in S3."""
+        """Run a job: check its request, leave its output in S3, describe it as `.sync` does."""
         if self.faults:
             raise self.faults.pop(0)
         model = botocore.session.get_session().get_service_model("sagemaker")
@@ -91,15 +90,11 @@ class Cloud:
         for file, data in self.outputs(request).items():
             key = f"{prefix}/{name}/output/{file}"
             boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=data)
-        return {"TrainingJobArn": f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}"}
-
-    def describe_job(self, name: str) -> Body:
-        """Describe an ended job, as the `.sync` integration returns it."""
-        path = self.requests[name]["OutputDataConfig"]["S3OutputPath"]
+        model_uri = f"s3://{bucket}/{prefix}/{name}/output/model.tar.gz"
         return {
             "TrainingJobName": name,
             "TrainingJobStatus": "Completed",
-            "ModelArtifacts": {"S3ModelArtifacts": f"{path}/{name}/output/model.tar.gz"},
+            "ModelArtifacts": {"S3ModelArtifacts": model_uri},
         }
 
     def invoke(self, **request: Any) -> Body:
@@ -169,18 +164,13 @@ def connect(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the interpreter's tasks reach the made-up cloud, and not wait between tries."""
     monkeypatch.setattr(lambda_eval_utils, "boto_client_for", lambda **_: cloud)
     monkeypatch.setattr(sagemaker_service, "boto_client_for", lambda **_: cloud)
-    monkeypatch.setattr(
-        sagemaker_service, "_SUPPORTED_INTEGRATION_PATTERNS", {ResourceCondition.Sync}
-    )
-    monkeypatch.setattr(
-        sagemaker_service.StateTaskServiceUnsupported,
-        "_build_sync_resolver",
-        lambda self, normalised_parameters, **_: lambda: cloud.describe_job(
-            normalised_parameters["TrainingJobName"]
-        ),
-    )
-    monkeypatch.setattr(callback_service, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", 0.01)
+    # The made-up jobs are over at once, so that there is nothing to wait for.
+    task = sagemaker_service.StateTaskServiceUnsupported
+    monkeypatch.setattr(task, "_is_integration_pattern", lambda self: False)
     monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=cloud.waits.append))
+    # The interpreter refuses to pass on reserved names such as States.TaskFailed; AWS does not.
+    for module in (state_fail, callback_service):
+        monkeypatch.setattr(module, "CustomErrorName", ErrorName)
     real = boto3.client
     monkeypatch.setattr(
         "lambdas.smoke_test.client",

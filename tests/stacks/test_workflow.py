@@ -102,10 +102,12 @@ def test_every_status_of_an_endpoint_leads_on() -> None:
     assert waits < statuses
 
 
-def test_substitutions_are_the_five_functions() -> None:
+def test_substitutions_are_the_functions_and_the_jobs_role() -> None:
     names = ("Prepare", "Gate", "Register", "Deploy", "SmokeTest")
-    assert re.findall(r"\$\{(\w+)\}", TEXT) == [f"{name}FunctionArn" for name in names]
-    assert list(FUNCTIONS) == list(names)
+    expected = {f"{name}FunctionArn" for name in names} | {"TrainingRoleArn"}
+    assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == expected
+    assert tuple(FUNCTIONS) == names
+    assert all(task["Parameters"]["RoleArn"] == "${TrainingRoleArn}" for task in JOBS.values())
 
 
 def test_the_interpreters_limits_are_kept() -> None:

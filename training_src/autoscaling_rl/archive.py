@@ -7,6 +7,7 @@ folder, no link or device is made, sizes are capped while they are read, and not
 import gzip
 import io
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -23,6 +24,7 @@ MAX_MEMBERS = 1000
 SUFFIXES = (".json", ".onnx", ".npz", ".py", ".csv", ".html", ".txt", ".md")
 PICKLES = (".pkl", ".pickle", ".pck", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".npy", ".bin")
 
+_PART = re.compile(r"[A-Za-z0-9._-]+")
 _REMEDY = "use the model.tar.gz as the training or evaluation job wrote it"
 
 
@@ -158,22 +160,32 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Non
 def _checked_name(member: tarfile.TarInfo, tar_path: Path) -> PurePosixPath:
     """Return the member's name, or refuse the member."""
     name = PurePosixPath(member.name)
-    if name.is_absolute() or "\\" in member.name or ":" in name.parts[0:1]:
-        raise _refused(tar_path, member, "has an absolute path")
-    if ".." in name.parts:
-        raise _refused(tar_path, member, "leads out of the folder")
-    if member.isdir():
-        return name
-    if not member.isreg() or member.issparse():
-        raise _refused(tar_path, member, "is a link, a device or another special file")
-    if member.size > MAX_BYTES:
-        raise _refused(tar_path, member, f"is larger than {MAX_BYTES >> 20} MB")
-    suffix = name.suffix.lower()
-    if suffix in PICKLES:
-        raise _refused(tar_path, member, "may be a pickle, which runs code when it is loaded")
-    if suffix not in SUFFIXES:
-        raise _refused(tar_path, member, "is no kind of file that a model artifact has")
+    reason = _wrong_name(name) or (not member.isdir() and _wrong_file(member, name.suffix.lower()))
+    if reason:
+        raise _refused(tar_path, member, reason)
     return name
+
+
+def _wrong_name(name: PurePosixPath) -> str:
+    if name.is_absolute():
+        return "has an absolute path"
+    if ".." in name.parts:
+        return "leads out of the folder"
+    if not all(_PART.fullmatch(part) for part in name.parts):
+        return "has a name with other characters than A-Z a-z 0-9 . _ -"
+    return ""
+
+
+def _wrong_file(member: tarfile.TarInfo, suffix: str) -> str:
+    if not member.isreg() or member.issparse():
+        return "is a link, a device or another special file"
+    if member.size > MAX_BYTES:
+        return f"is larger than {MAX_BYTES >> 20} MB"
+    if suffix in PICKLES:
+        return "may be a pickle, which runs code when it is loaded"
+    if suffix not in SUFFIXES:
+        return "is no kind of file that a model artifact has"
+    return ""
 
 
 def _refused(tar_path: Path, member: tarfile.TarInfo, reason: str) -> UserError:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from autoscaling_rl import archive
 from autoscaling_rl.artifact_code import copy_code, load_code
 from autoscaling_rl.checkpoints import write_atomically
+from autoscaling_rl.controller.observation import NAMES
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.environment_factory import AUTOSCALING, environment_version
 from autoscaling_rl.errors import UserError
@@ -41,7 +42,6 @@ def write_artifact(
     seed: int,
     golden_observations: NDArray[np.float32],
     figures: Mapping[str, Any],
-    observation_names: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Write the files of the artifact into `folder` and return its manifest.
 
@@ -53,7 +53,6 @@ def write_artifact(
         seed: seed of the training.
         golden_observations: shape (n, observations), n >= 64, float32, as met in the environment.
         figures: JSON values by phase: {"training": {...}, "evaluation": {...}}.
-        observation_names: what the columns of an observation are, if they have names.
 
     Raises:
         ValueError: for fewer than 64 golden observations.
@@ -69,8 +68,8 @@ def write_artifact(
     states = environment["id"] == AUTOSCALING and settings.get("profile") == "default"
     version = environment_version(environment["id"])
     observation: dict[str, Any] = {"shape": [policy.inputs]}
-    if observation_names:
-        observation["names"] = list(observation_names)
+    if states and policy.inputs == len(NAMES):
+        observation["names"] = list(NAMES)
     return _write_manifest(
         folder,
         {

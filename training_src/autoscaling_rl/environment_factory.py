@@ -109,7 +109,9 @@ def make_vector_environment(
         arguments["max_episode_steps"] = episode_steps
     try:
         if identifier == AUTOSCALING:
-            return gymnasium.make_vec(identifier, num_envs=count, **arguments)
+            return gymnasium.make_vec(
+                identifier, num_envs=count, autoreset_mode=AutoresetMode.SAME_STEP, **arguments
+            )
         return gymnasium.make_vec(
             identifier,
             num_envs=count,

@@ -155,17 +155,22 @@ def read_cluster(paths: JobPaths) -> Cluster:
     if not content:
         return Cluster(groups={})
     try:
-        hosts = tuple(str(host) for host in content["hosts"])
         return Cluster(
-            hosts=hosts,
+            hosts=_names(content["hosts"]),
             current_host=str(content["current_host"]),
             groups={
-                str(group["instance_group_name"]): tuple(group["hosts"])
+                str(group["instance_group_name"]): _names(group["hosts"])
                 for group in content.get("instance_groups", [])
             },
         )
     except (KeyError, TypeError) as error:
-        raise UserError(f"{file} is not as SageMaker writes it: {error!r} is missing") from error
+        raise UserError(f"{file} is not as SageMaker writes it: {error!r}") from error
+
+
+def _names(hosts: object) -> tuple[str, ...]:
+    if not isinstance(hosts, list) or not hosts:
+        raise TypeError("hosts must be a list of names")
+    return tuple(str(host) for host in hosts)
 
 
 def split_arguments(

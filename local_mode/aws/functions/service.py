@@ -48,7 +48,7 @@ class Functions:
         if not function.runtime.startswith("python"):
             raise AwsError("InvalidRuntimeException", f"{function.runtime} does not run here.")
         if len(body) > _MAX_PAYLOAD:
-            raise AwsError("RequestEntityTooLargeException", "Over 6 MB of payload.", status=413)
+            raise AwsError("RequestTooLargeException", "Over 6 MB of payload.", status=413)
         kind = headers.get("x-amz-invocation-type", "RequestResponse")
         if kind == "DryRun":
             return Response(204)

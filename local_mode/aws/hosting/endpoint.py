@@ -32,6 +32,7 @@ class Endpoint:
         self._status = "Creating"
         self._reason = ""
         self._config: Document = {}
+        self._pending: Document = {}
         self._serving: dict[str, ServingProcess] = {}
         self._created: datetime = now()
         self._modified: datetime = self._created
@@ -42,8 +43,15 @@ class Endpoint:
         with self._lock:
             return self._status
 
-    def begin(self, status: str, *, allowed: Sequence[str]) -> None:
+    def begin(
+        self, status: str, *, allowed: Sequence[str], pending: Document | None = None
+    ) -> None:
         """Go over to a status of change, so that no second change starts.
+
+        Args:
+            status: The new status.
+            allowed: The statuses from which it may be entered.
+            pending: The configuration that is to come.
 
         Raises:
             AwsError: If the endpoint is in no status that allows it.
@@ -52,13 +60,13 @@ class Endpoint:
             if self._status not in allowed:
                 words = "in-progress" if self._status.endswith("ing") else self._status
                 raise validation_error(f'Cannot update {words} endpoint "{self.arn}".')
+            self._pending = pending or {}
             self._set(status)
 
     def apply(self, config: Document, models: Sequence[ServingModel]) -> None:
         """Bring a configuration to serve; on failure the one that serves now stays."""
         with self._lock:
-            if not self._config:
-                self._config = config
+            self._config = self._config or config
         started: dict[str, ServingProcess] = {}
         try:
             for model in models:
@@ -120,6 +128,9 @@ class Endpoint:
                 document["ProductionVariants"] = [
                     _variant_summary(variant) for variant in self._config["ProductionVariants"]
                 ]
+            if self._status == "Updating":
+                name = self._pending.get("EndpointConfigName", "")
+                document["PendingDeploymentSummary"] = {"EndpointConfigName": name}
             if self._reason:
                 document["FailureReason"] = self._reason
             return document

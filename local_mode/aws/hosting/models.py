@@ -6,15 +6,13 @@ from local_mode.aws.registry import ModelRegistry
 from local_mode.aws.resources import Resources
 from local_mode.aws.storage import S3Location, Storage, StorageError
 
-# As AWS: how long a container may take until it answers /ping.
-_STARTUP_SECONDS = 240.0
-
 
 class Models:
     """The models and endpoint configurations of the account."""
 
-    def __init__(self, registry: ModelRegistry, storage: Storage) -> None:
+    def __init__(self, registry: ModelRegistry, storage: Storage, *, startup_limit: float) -> None:
         self._registry = registry
+        self._startup_limit = startup_limit
         self._storage = storage
         self.models = Resources(kind="model", member="Model", words="model")
         self.configs = Resources(
@@ -71,13 +69,14 @@ class Models:
     def _serving_model(self, endpoint: str, variant: Document) -> ServingModel:
         model = self.models.get(variant["ModelName"])
         container = self._resolved_container(model)
-        seconds = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _STARTUP_SECONDS)
+        limit = self._startup_limit
+        seconds = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", limit))
         return ServingModel(
             endpoint=endpoint,
             variant=variant["VariantName"],
             data=self._data(model, container),
             environment=container.get("Environment", {}),
-            startup_seconds=float(seconds),
+            startup_seconds=min(seconds, limit),
         )
 
     def _resolved_container(self, model: Document) -> Document:

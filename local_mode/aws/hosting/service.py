@@ -51,7 +51,7 @@ class Endpoints:
         endpoint = self.find(request["EndpointName"])
         config = self._models.configs.get(request["EndpointConfigName"])
         models = self._models.serving_models(endpoint.name, config)
-        endpoint.begin("Updating", allowed=("InService",))
+        endpoint.begin("Updating", allowed=("InService",), pending=config)
         _in_background(endpoint.apply, config, models)
         return {"EndpointArn": endpoint.arn}
 

@@ -16,6 +16,7 @@ CLASSES = {
     "CustomErrorName": f"{_ERRORS}.custom_error_name",
     "Environment": f"{_ASL}.eval.environment",
     "ErrorEqualsDecl": f"{_ERRORS}.error_equals_decl",
+    "ErrorName": f"{_ERRORS}.error_name",
     "EventDetails": f"{_ASL}.eval.event.event_detail",
     "Execution": f"{_PARSER}.backend.execution",
     "ExecutionStatus": f"{_PARSER}.api",
@@ -28,12 +29,14 @@ CLASSES = {
     "ProgramStopped": f"{_ASL}.eval.program_state",
     "ProgramTimedOut": f"{_ASL}.eval.program_state",
     "ResourceCondition": f"{_TASKS}.service.resource",
+    "StateMachineAlreadyExists": f"{_PARSER}.api",
     "StateTaskService": f"{_TASKS}.service.state_task_service",
     "StateTaskServiceAwsSdk": f"{_TASKS}.service.state_task_service_aws_sdk",
     "StateTaskServiceCallback": f"{_TASKS}.service.state_task_service_callback",
     "StatesErrorName": f"{_ERRORS}.states_error_name",
     "StatesErrorNameType": f"{_ERRORS}.states_error_name_type",
     "StepFunctionResponse": "moto.stepfunctions.responses",
+    "StepFunctionsParserBackend": f"{_PARSER}.models",
 }
 """Class names, and the modules that hold them."""
 
@@ -52,11 +55,13 @@ METHODS = {
         "_validate_service_integration_is_supported",
     ),
     "StateTaskServiceAwsSdk": ("_eval_service_task", "_normalise_service_error_name"),
+    "StepFunctionsParserBackend": ("create_state_machine", "state_machines"),
     "StepFunctionResponse": ("_get_param", "stepfunction_backend", "stop_execution"),
 }
 """Methods of these classes that are called or replaced."""
 
 MODULE_ATTRIBUTES = {
+    "CustomErrorName": f"{_ASL}.component.state.fail.state_fail",
     "state_task_service_for": f"{_TASKS}.state_task_factory",
     "stepfunctions_backends": "moto.stepfunctions.models",
     "stepfunctions_parser_backends": f"{_PARSER}.models",

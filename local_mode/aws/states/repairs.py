@@ -23,12 +23,15 @@ _logger = logging.getLogger(__name__)
 def repair() -> None:
     """Put every difference right; called once, before the first execution."""
     share_backends()
+    pass_on_any_error()
+    name_errors()
     _replace("ExecutionWorker", "_execution_logic", end_every_execution)
     _replace("Execution", "stop", stop_at_once)
     _replace("Environment", "set_error", keep_the_end)
     _replace("JitterStrategyDecl", "_eval_body", interrupt_retry_waits)
     _replace("ErrorEqualsDecl", "_eval_body", leave_runtime_errors_uncaught)
     _replace("StepFunctionResponse", "stop_execution", keep_stop_reason)
+    _replace("StepFunctionsParserBackend", "create_state_machine", refuse_another_definition)
 
 
 def _replace(name: str, method: str, replacement: Callable[..., object]) -> None:
@@ -53,6 +56,35 @@ def share_backends() -> None:
     """A state machine that CloudFormation created executes like any other."""
     plain, executing = "stepfunctions_backends", "stepfunctions_parser_backends"
     setattr(module_of(plain), plain, getattr(module_of(executing), executing))
+
+
+def pass_on_any_error() -> None:
+    """A Fail state may pass on an error of the interpreter, such as States.TaskFailed.
+
+    moto allows that in no error name that a definition makes up, and here in none at all.
+    """
+    module_of("CustomErrorName").CustomErrorName = find_class("ErrorName")
+
+
+def name_errors() -> None:
+    """Refusals such as InvalidDefinition carry their name; moto sends them without one."""
+    base = find_class("StateMachineAlreadyExists").__base__
+    for refusal in base.__subclasses__():
+        if refusal.TYPE is None:
+            refusal.TYPE = refusal.code
+
+
+def refuse_another_definition(
+    create: Callable[..., object],
+    backend: Any,  # noqa: ANN401
+    **members: Any,  # noqa: ANN401
+) -> object:
+    """A name that is taken by another definition is refused; moto silently keeps the first."""
+    for machine in backend.state_machines:
+        if machine.name == members["name"] and machine.definition != members["definition"]:
+            text = f"State Machine Already Exists: '{machine.arn}'"
+            raise find_class("StateMachineAlreadyExists")(text)
+    return create(backend, **members)
 
 
 def end_every_execution(logic: Callable[..., None], worker: Any) -> None:  # noqa: ANN401

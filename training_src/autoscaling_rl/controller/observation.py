@@ -118,15 +118,13 @@ def window_statistics(
     return figures
 
 
-def observation_rows(now: int, warmup: int, rows: int) -> NDArray[np.uint64]:
-    """Return the rows of demand that an observation reads, for a matrix of `rows` rows.
+def observation_offsets(warmup: int) -> NDArray[np.int64]:
+    """Return which minutes an observation reads, relative to the minute to decide for.
 
     Lags (8), the last five minutes (5), and the minutes now to now + warm-up a day and a week ago.
     """
     ahead = np.arange(warmup + 1)
-    last = now - np.arange(1, 6)
-    places = (now - np.array(LAGS), last, now - DAY + ahead, now - WEEK + ahead)
-    return (np.concatenate(places) % rows).astype(np.uint64)  # unsigned: no test for wrap-around
+    return np.concatenate((-np.array(LAGS), -np.arange(1, 6), ahead - DAY, ahead - WEEK))
 
 
 def difference(out: FloatArray, left: FloatArray, right: FloatArray) -> None:
@@ -147,7 +145,7 @@ def subtract(out: FloatArray, right: FloatArray) -> None:
         out[fleet] -= right[fleet]
 
 
-def peak(out: FloatArray, values: FloatArray, rows: NDArray[np.uint64]) -> None:
+def peak(out: FloatArray, values: FloatArray, rows: NDArray[np.int64]) -> None:
     """Write the largest of `rows` of `values`, (minutes, n), to `out`, (n,)."""
     scaled(out, values[rows[0]], 1.0)
     for place in range(1, len(rows)):
@@ -163,7 +161,7 @@ def fill(out: FloatArray, value: float) -> None:
 
 
 def write_recent(
-    out: FloatArray, values: FloatArray, rows: NDArray[np.uint64], figures: NDArray[np.float64]
+    out: FloatArray, values: FloatArray, rows: NDArray[np.int64], figures: NDArray[np.float64]
 ) -> None:
     """Write level, lags, means, peaks and roughness of the last hour."""
     level = out[0]
@@ -187,7 +185,7 @@ def write_season(
     out: FloatArray,
     known: float,
     values: FloatArray,
-    rows: NDArray[np.uint64],
+    rows: NDArray[np.int64],
     level: FloatArray,
     hour: NDArray[np.float64],
     hour_then: NDArray[np.float64],
@@ -230,7 +228,7 @@ def write_clock(
 def write_observations(
     out: FloatArray,
     values: FloatArray,
-    rows: NDArray[np.uint64],
+    rows: NDArray[np.int64],
     minute_of_week: NDArray[np.int64],
     fleets: FloatArray,
     figures: NDArray[np.float64],
@@ -246,7 +244,7 @@ def write_observations(
         out: where the observations go, rows in the order of `NAMES`.
         values: demand per minute, shape (minutes, n). What is older than the first known minute
             must hold that minute's value; the minute to decide for and later ones are never read.
-        rows: `observation_rows` for the minute to decide for.
+        rows: rows of `values` that hold the minutes of `observation_offsets`.
         minute_of_week: minutes since Monday 0:00 UTC at that minute, shape (n,).
         fleets: shape (4, n): log of 1 + machines in service and on their way, in service, and in
             service or due within half a warm-up; failed share of the last minute's load.
@@ -281,3 +279,24 @@ def write_observations(
     write_clock(out[_CLOCK : _CLOCK + 4], minute_of_week, calendar_table)
     fill(out[_CLOCK + 4], log_price)
     fill(out[_CLOCK + 5], warmup / 10)
+
+
+def set_fleet(
+    row: FloatArray, in_service: int, on_their_way: int, soon: int, failed_share: float
+) -> None:
+    """Complete an observation that was made without knowing the fleet.
+
+    Args:
+        row: one observation, shape (SIZE,).
+        in_service: machines in service.
+        on_their_way: machines on their way.
+        soon: those of them that are due within half a warm-up.
+        failed_share: failed part of the last minute's load.
+    """
+    counts = np.array((in_service + on_their_way, in_service, in_service + soon))
+    logs = log_machines(counts)
+    row[1] = logs[0]
+    row[2] = logs[1] - row[0]
+    row[3] = logs[0] - row[0]
+    row[4] = logs[2] - row[0]
+    row[5] = failed_share

@@ -64,7 +64,8 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     Never terminates; truncated after `episode_minutes`.
 
     ## Arguments
-    The fields of `AutoScalingSettings`, and `replay`, a recorded load to cut episodes from.
+    The fields of `AutoScalingSettings`, and `load_path`, a CSV file to cut episodes from instead of
+    generating load; its last third, at most 14 days, is left for evaluation.
 
     ## Vectorized
     `gymnasium.make_vec("AutoScaling-v0", num_envs=n, vectorization_mode="vector_entry_point")` steps
@@ -77,12 +78,13 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own form
 
     def __init__(
-        self, *, replay: Replay | None = None, render_mode: str | None = None, **settings: Any
+        self, *, load_path: str | None = None, render_mode: str | None = None, **settings: Any
     ) -> None:
         """Make the environment; `settings` are the fields of `AutoScalingSettings`."""
         if render_mode is not None:
             raise ValueError("AutoScaling-v0 has no render mode: leave render_mode out")
         self.render_mode = None
+        replay = Replay.of(load_path) if load_path else None
         self.simulation = Simulation(1, AutoScalingSettings.of(**settings), replay)
         self.observation_space, self.action_space = make_spaces(self.simulation)
         self._action = np.zeros(1, np.int64)

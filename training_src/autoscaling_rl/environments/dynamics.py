@@ -129,10 +129,8 @@ def join(fleet: Fleet, minute: int, rules: Rules) -> None:
 
     It must be called once for every minute, in order.
     """
-    slot = RING + minute % SLOTS
-    due = fleet[slot]
-    if due == 0:
-        return
+    slot = RING + (minute & (SLOTS - 1))
+    due = fleet[slot]  # without a test for zero: a branch that cannot be predicted costs more
     fleet[slot] = 0
     machines = due & (FAILING - 1)
     fleet[ON_THEIR_WAY] -= machines
@@ -189,7 +187,7 @@ def _launch(fleet: Fleet, minute: int, machines: int, rules: Rules) -> None:
     if len(rules.warmups) == 1 and rules.launch_failure_rate == 0.0:
         _push(fleet, minute, rules.warmups[0], machines, 0)
     else:
-        stream = mix(mix(rules.seed & 0xFFFFFFFF, rules.seed >> 32), minute)
+        stream = mix(rules.seed & 0xFFFFFFFF, minute)
         likely_failures = int(rules.launch_failure_rate * 65536)
         for ordinal in range(machines):
             bits = mix(stream, ordinal)
@@ -203,7 +201,7 @@ def _launch(fleet: Fleet, minute: int, machines: int, rules: Rules) -> None:
 def _push(fleet: Fleet, minute: int, warmup: int, machines: int, fails: int) -> None:
     """Enter a launch: its code packs the launch minute, the warm-up (7 bits) and whether it fails."""
     room = _room(fleet)
-    fleet[RING + (minute + warmup) % SLOTS] += machines * (1 + FAILING * fails)
+    fleet[RING + ((minute + warmup) & (SLOTS - 1))] += machines * (1 + FAILING * fails)
     fleet[TOP] = (fleet[TOP] + 1) & (room - 1)
     fleet[DEPTH] = min(fleet[DEPTH] + 1, room)
     entry = STACK + 2 * fleet[TOP]
@@ -229,7 +227,7 @@ def _remove(fleet: Fleet, minute: int, machines: int, minimum_billed: int) -> in
         taken = min(machines, fleet[entry + 1])
         owed += taken * max(0, minimum_billed - (minute - launched))
         fleet[entry + 1] -= taken
-        fleet[RING + due % SLOTS] -= taken * (1 + FAILING * (code & 1))
+        fleet[RING + (due & (SLOTS - 1))] -= taken * (1 + FAILING * (code & 1))
         fleet[ON_THEIR_WAY] -= taken
         machines -= taken
     fleet[IN_SERVICE] -= machines
@@ -256,7 +254,7 @@ def due_by_minute(fleet: Fleet, minute: int) -> list[int]:
 
     A launch that will fail counts too: nobody can know that it will. Trailing zeros are left out.
     """
-    slots = RING + (minute + 1 + np.arange(SLOTS - 1)) % SLOTS
+    slots = RING + ((minute + 1 + np.arange(SLOTS - 1)) & (SLOTS - 1))
     due = fleet[slots] & (FAILING - 1)
     return [int(machines) for machines in np.trim_zeros(due, "b")]
 
@@ -266,7 +264,7 @@ def due_within(fleet: Fleet, minute: int, horizon: int) -> int:
     """Return the machines on their way that join in at most `horizon` minutes from `minute`."""
     machines = 0
     for ahead in range(1, horizon + 1):
-        machines += fleet[RING + (minute + ahead) % SLOTS] & (FAILING - 1)
+        machines += fleet[RING + ((minute + ahead) & (SLOTS - 1))] & (FAILING - 1)
     return machines
 
 

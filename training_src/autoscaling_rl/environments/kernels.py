@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from autoscaling_rl.environments import dynamics
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Rules
-from autoscaling_rl.controller.observation import FloatArray, log_machines
+from autoscaling_rl.controller.observation import WEEK, FloatArray
 from autoscaling_rl.environments.profiles import (
+    MAX_DESIRED,
     SAMPLE_CAPACITY_NOISE,
     SAMPLE_MACHINE_COST,
     AutoScalingSettings,
@@ -130,7 +131,10 @@ def step_fleets(
     rewards: FloatArray,
     totals: NDArray[np.float64],
     logs: FloatArray,
-) -> None:
+    minute_of_week: NDArray[np.int64],
+    until: NDArray[np.int64],
+    ended: NDArray[np.bool_],
+) -> bool:
     """Simulate one minute of every fleet; see the module `dynamics` for the order of events.
 
     Args:
@@ -146,7 +150,21 @@ def step_fleets(
         rewards: receives the rewards.
         totals: costs of the episode so far, added to.
         logs: receives what the observation says of the fleets in the next minute.
+        minute_of_week: minutes since Monday 0:00 UTC, moved on.
+        until: minute in which each episode ends.
+        ended: receives whether it has.
+
+    Returns:
+        Whether any episode has ended.
+
+    Raises:
+        ValueError: an action is out of range.
     """
+    most = MAX_DESIRED if len(levels) == 0 else len(levels) - 1
+    for row in range(len(actions)):
+        if actions[row] < 0 or actions[row] > most:
+            raise ValueError("an action is out of range: choose 0 to n - 1 of the action space")
+    any_ended = False
     for row in range(len(actions)):
         fleet = fleets[row]
         clock = clocks[row] + minute
@@ -175,6 +193,12 @@ def step_fleets(
         dynamics.join(fleet, clock + 1, rules)
         logs[FAILED_SHARE, row] = failed / requests if requests > 0 else 0.0
         note_fleet(logs, row, fleet, clock + 1, prices, table)
+        minute_of_week[row] += 1
+        if minute_of_week[row] == WEEK:
+            minute_of_week[row] = 0
+        ended[row] = minute + 1 >= until[row]
+        any_ended = any_ended or ended[row]
+    return any_ended
 
 
 @jit

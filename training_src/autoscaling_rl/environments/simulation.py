@@ -14,7 +14,9 @@ from autoscaling_rl.environments.profiles import (
     SAMPLE_INITIAL_MACHINES,
     AutoScalingSettings,
 )
+from autoscaling_rl.load.file import read_load
 from autoscaling_rl.load.generator import generate_load, generate_sample_load
+from autoscaling_rl.load.split import check_splittable, evaluation_start, minute_of_week
 
 LAUNCHES = 128  # launches that a fleet can still cancel
 BATCH = 32  # series that are written into the matrix of minutes by fleets at a time
@@ -32,6 +34,17 @@ class Replay:
     rates: NDArray[np.float64]
     minute_of_week: int
 
+    @classmethod
+    def of(cls, path: str) -> "Replay":
+        """Return the part of a load file that training may see: all but its last third.
+
+        Raises:
+            UserError: the file is not a load, or too short.
+        """
+        load = read_load(path)
+        check_splittable(load, path)
+        return cls(load.minute_rates[: evaluation_start(load)], minute_of_week(load))
+
 
 class Simulation:
     """n fleets, each under its own load.
@@ -43,7 +56,9 @@ class Simulation:
         settings: the environment's settings.
         observations: float32, shape (observation size, n or more), renewed by every step.
         rewards: float32, shape (n,), of the last step, in machine-minutes (`sample`: dollars).
-        ended: bool, shape (n,): the episode's time limit was reached.
+        ended: bool, shape (n,): the episode's time limit was reached. Like the rewards and the
+            observations it is a fresh array after every step.
+        any_ended: whether any episode has ended.
         totals: float64, shape (n, 4): billed machine-minutes, failed load in machine-minutes,
             machines changed, and down minutes since the episode began.
         fleets: int64, shape (n, row length), see `dynamics`.
@@ -62,7 +77,7 @@ class Simulation:
         self.load = np.zeros((self.rows, width), np.float32)
         self.demand = np.zeros((self.rows, width), np.float32)
         self.fleets = np.zeros((count, dynamics.row_length(LAUNCHES)), np.int64)
-        self.begun = np.zeros(count, np.int64)
+        self.until = np.zeros(count, np.int64)  # the minute in which the episode ends
         self.clocks = np.zeros(count, np.int64)
         self.figures = np.zeros((obs.STATISTICS, width))
         self.blocks = np.zeros((windows.BLOCKS, width), np.float32)
@@ -73,8 +88,10 @@ class Simulation:
         self.observations = np.zeros((size, width), np.float32)
         self.rewards = np.zeros(count, np.float32)
         self.ended = np.zeros(count, np.bool_)
+        self.any_ended = False
         self.totals = np.zeros((count, 4))
         self.calendar = obs.calendar()
+        self.offsets = obs.observation_offsets(settings.warmup_minutes)
         self.table = obs.log_machines(np.arange(4096))
         self.log_price = float(np.log(settings.failure_price / 20.0))
         chosen = settings.levels if settings.actions == "levels" else ()
@@ -95,7 +112,7 @@ class Simulation:
         for start in range(0, len(columns), BATCH):
             self._reset_batch(columns[start : start + BATCH], generators[start : start + BATCH])
         chosen = np.asarray(columns, np.int64)
-        self.begun[chosen] = self.minute
+        self.until[chosen] = self.minute + self.settings.episode_minutes
         self.totals[chosen] = 0.0
         self.averages[chosen] = 0.0
         self.ended[chosen] = False
@@ -114,7 +131,7 @@ class Simulation:
         series = np.empty((self.rows, len(columns)), np.float32)
         for place, (column, rng) in enumerate(zip(columns, generators, strict=True)):
             series[:, place], minute_of_week = self._draw_load(rng)
-            self.minute_of_week[column] = (minute_of_week + self.lead) % obs.WEEK
+            self.minute_of_week[column] = (minute_of_week + obs.HISTORY) % obs.WEEK
             # A clock of its own, so that boot times do not depend on when the episode began.
             self.clocks[column] = int(rng.integers(0, 2**30)) - self.minute
             fleet = self.fleets[column]
@@ -176,8 +193,8 @@ class Simulation:
         write_observations(
             self.observations,
             self.demand,
-            obs.observation_rows(seen, warmup, self.rows),
-            (self.minute_of_week - self.settings.metric_delay_minutes) % obs.WEEK,
+            (seen + self.offsets) % self.rows,
+            self.minute_of_week,
             self.fleet_logs,
             self.figures,
             1.0,
@@ -188,9 +205,15 @@ class Simulation:
         )
 
     def step(self, actions: NDArray[np.int64]) -> None:
-        """Apply one action per fleet and move on by a minute, writing the arrays in place."""
+        """Apply one action per fleet and move on by a minute.
+
+        Raises:
+            ValueError: an action is out of range; nothing has changed then.
+        """
         load = self.load[self.minute % self.rows]
-        kernels.step_fleets(
+        self.rewards = np.empty_like(self.rewards)
+        self.ended = np.empty_like(self.ended)
+        self.any_ended = kernels.step_fleets(
             actions,
             self.levels,
             load,
@@ -203,6 +226,9 @@ class Simulation:
             self.rewards,
             self.totals,
             self.fleet_logs,
+            self.minute_of_week,
+            self.until,
+            self.ended,
         )
         if self.sample:
             kernels.write_samples(
@@ -219,9 +245,6 @@ class Simulation:
             warmup = self.settings.warmup_minutes
             windows.advance(self.figures, self.blocks, self.demand, self._seen, warmup)
         self.minute += 1
-        self.minute_of_week += 1
-        self.minute_of_week[self.minute_of_week == obs.WEEK] = 0
-        np.greater_equal(self.minute - self.begun, self.settings.episode_minutes, out=self.ended)
         if not self.sample:
             self._observe()
 

@@ -34,7 +34,7 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray])
         self,
         num_envs: int = 1,
         *,
-        replay: Replay | None = None,
+        load_path: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         **settings: Any,
@@ -45,6 +45,7 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray])
         self.num_envs = num_envs
         self.render_mode = None
         self.metadata = {**self.metadata, "autoreset_mode": AutoresetMode(autoreset_mode)}
+        replay = Replay.of(load_path) if load_path else None
         self.simulation = Simulation(num_envs, AutoScalingSettings.of(**settings), replay)
         single = make_spaces(self.simulation)
         self.single_observation_space, self.single_action_space = single
@@ -97,17 +98,16 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray])
         chosen = np.asarray(actions, np.int64)
         if chosen.shape != (self.num_envs,):
             raise ValueError(f"actions have shape {chosen.shape}, not ({self.num_envs},)")
-        if chosen.min() < 0 or chosen.max() >= self.simulation.actions:
-            raise ValueError(f"actions must be 0 to {self.simulation.actions - 1}")
         simulation = self.simulation
         simulation.step(chosen)
-        rewards, ended = simulation.rewards.copy(), simulation.ended.copy()
+        rewards, ended, any_ended = simulation.rewards, simulation.ended, simulation.any_ended
         if self._any_reset_next:
             rewards[self._reset_next] = 0.0
             ended[self._reset_next] = False
             self._begin(np.flatnonzero(self._reset_next))
             self._any_reset_next = False
-        info = self._end(ended) if ended.any() else {}
+            any_ended = bool(ended.any())
+        info = self._end(ended) if any_ended else {}
         return self._observations(), rewards, self._none_ended.copy(), ended, info
 
     def _end(self, ended: NDArray[np.bool_]) -> dict[str, Any]:

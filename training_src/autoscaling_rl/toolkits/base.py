@@ -62,13 +62,11 @@ class TrainedPolicy:
         policy: the best policy found.
         golden_observations: shape (n, observations), n >= 64, float32, as met in the environment.
         figures: JSON values about the training, kept in the manifest.
-        observation_names: what the columns of an observation are, if they have names.
     """
 
     policy: Policy
     golden_observations: NDArray[np.float32]
     figures: Mapping[str, Any] = field(default_factory=dict)
-    observation_names: tuple[str, ...] = ()
 
 
 class Toolkit(Protocol):

@@ -86,9 +86,9 @@ class Sb3Options:
 
     @property
     def segments(self) -> tuple[int, ...]:
-        """Rollouts of each segment, so many that all steps are done."""
+        """Rollouts of each segment, nearly equally many, so that all steps are done."""
         rollouts = -(-self.steps // self.rollout)
-        steps = self.segment_steps or -(-self.steps // 10)
-        length = max(1, round(steps / self.rollout))
-        full, rest = divmod(rollouts, length)
-        return (length,) * full + ((rest,) if rest else ())
+        wanted = round(self.steps / self.segment_steps) if self.segment_steps else 10
+        count = min(max(1, wanted), rollouts)
+        length, rest = divmod(rollouts, count)
+        return (length + 1,) * rest + (length,) * (count - rest)

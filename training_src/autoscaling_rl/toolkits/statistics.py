@@ -83,8 +83,8 @@ class ObservationScaler:
             self.moments.update(observations)
         mean, scale = self.parameters()
         scaled = (observations.astype(np.float32, copy=False) - mean) / scale
-        clipped: FloatArray = np.clip(scaled, -OBSERVATION_CLIP, OBSERVATION_CLIP)
-        return clipped
+        np.clip(scaled, -OBSERVATION_CLIP, OBSERVATION_CLIP, out=scaled)
+        return np.ascontiguousarray(scaled)  # environments may lay rows out as columns
 
 
 class RewardScaler:

@@ -1,0 +1,58 @@
+"""One local AWS for all tests that need one: starting it takes seconds."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local_mode.local_aws import LocalAws
+from local_mode.packing import tar_gz, zip_package
+from tests.local_mode.support import BUCKET, ROLE
+
+HERE = Path(__file__).parent
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    folder = tmp_path_factory.mktemp("local-aws")
+    options = ("--stop-grace=1", "--startup-limit=3", "--max-training-jobs=4")
+    with LocalAws(
+        state_dir=folder / "state", cache_dir=folder / "cache", options=options
+    ) as started:
+        s3 = started.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        started.client("iam").create_role(RoleName="tests", AssumeRolePolicyDocument=TRUST)
+        bundle = tar_gz(HERE / "bundle")
+        s3.put_object(Bucket=BUCKET, Key="source/sourcedir.tar.gz", Body=bundle)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def deploy(aws: LocalAws) -> Callable[..., str]:
+    """Deploy a handler of the test functions under a name; return the ARN."""
+    code = zip_package(HERE / "functions")
+
+    def deploy(name: str, handler: str, **members: object) -> str:
+        return aws.client("lambda").create_function(
+            FunctionName=name,
+            Role=ROLE,
+            Runtime="python3.12",
+            Handler=f"functions.{handler}",
+            Code={"ZipFile": code},
+            **members,
+        )["FunctionArn"]
+
+    return deploy

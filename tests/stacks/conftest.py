@@ -1,0 +1,64 @@
+"""The definition in moto, with the handlers' settings, jobs that succeed and an endpoint."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from moto import mock_aws
+
+from tests.lambdas.samples import (
+    BUCKET,
+    CREDENTIALS,
+    VARIABLES,
+    artifact_files,
+    golden_actions,
+    make_artifact,
+    manifest,
+    pack,
+    scorecard,
+)
+from tests.stacks.interpreter import Cloud, Machine, connect
+
+
+def outputs(request: Mapping[str, Any]) -> dict[str, bytes]:
+    """Leave what the program of a job leaves."""
+    model = make_artifact(artifact_files(), manifest())
+    if request["HyperParameters"]["sagemaker_program"] == "train.py":
+        return {"model.tar.gz": model}
+    card = json.dumps(scorecard()).encode()
+    output = pack({"scorecard.json": card, "report.html": b"<html>", "trajectories.csv": b""})
+    return {"model.tar.gz": model, "output.tar.gz": output}
+
+
+def answer(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer observations as the artifact does."""
+    observations = np.array(body["observations"], np.float32)
+    return {"actions": golden_actions(observations).tolist(), "model_version": "1"}
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    """Return jobs that succeed with a policy that passes, and an endpoint that answers right."""
+    return Cloud(outputs=outputs, answer=answer)
+
+
+@pytest.fixture
+def machine(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """Create the state machine in an account with the bucket and the bundle."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (VARIABLES | CREDENTIALS | {"POLL_SECONDS": "0"}).items():
+        monkeypatch.setenv(name, value)
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_object(Bucket=BUCKET, Key="source/sourcedir.tar.gz", Body=b"bundle")
+        boto3.client("sagemaker").create_model_package_group(
+            ModelPackageGroupName=VARIABLES["MODEL_PACKAGE_GROUP"],
+            ModelPackageGroupDescription="Policies",
+        )
+        connect(cloud, monkeypatch)
+        yield Machine(cloud)

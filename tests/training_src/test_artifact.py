@@ -1,0 +1,408 @@
+"""The model artifact: what is written can be verified anywhere, and nothing else is let in."""
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaling_rl import archive
+from autoscaling_rl.artifact import (
+    add_figures,
+    find_artifact,
+    golden_rows,
+    load_policy,
+    pack,
+    unpack,
+    verify,
+    write_artifact,
+)
+from autoscaling_rl.artifact_code import load_code
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.manifest import source_revision
+from autoscaling_rl.onnx_export import export_onnx, run_onnx
+from tests.training_src.jobs import observations, small_policy
+
+HEADS = {
+    "discrete": {},
+    "levels": {"levels": (-1, 0, 1)},
+    "continuous": {"low": (-1.0,) * 3, "high": (1.0,) * 3},
+}
+
+
+def write(folder, policy=None, **changes):
+    parts = {
+        "policy": policy or small_policy(),
+        "environment": {"id": "CartPole-v1"},
+        "preset": {"toolkit": "sb3"},
+        "seed": 3,
+        "golden_observations": observations(),
+        "figures": {"training": {"steps": 100}},
+    }
+    return write_artifact(folder, **{**parts, **changes})
+
+
+@pytest.fixture
+def artifact(tmp_path):
+    write(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def refused(call, *arguments):
+    with pytest.raises(UserError) as caught:
+        call(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_an_artifact_is_verified_by_its_own_code(tmp_path, head):
+    policy = small_policy(head, **HEADS[head])
+    manifest = write(tmp_path / "model", policy)
+    assert verify(tmp_path / "model") == manifest
+    loaded = load_policy(tmp_path / "model")
+    assert type(loaded) is not type(policy)
+    assert type(loaded).__module__.startswith("artifact_controller_")
+    np.testing.assert_array_equal(loaded.act(observations()), policy.act(observations()))
+    assert not list((tmp_path / "model").rglob("*.pyc"))
+
+
+def test_the_manifest_says_what_the_contract_names(artifact, monkeypatch):
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    assert manifest["schema_version"] == 1
+    assert manifest["input"] == "observations"
+    assert manifest["environment"]["id"] == "CartPole-v1"
+    assert manifest["observation"] == {"shape": [4]}
+    assert manifest["action"] == {"head": "discrete", "activation": "tanh", "n": 3}
+    assert manifest["seed"] == 3
+    assert manifest["source_revision"] == source_revision()
+    assert manifest["figures"] == {"training": {"steps": 100}}
+    listed = set(manifest["files"])
+    assert {"policy.onnx", "policy.npz", "golden.npz", "code/controller/policy.py"} <= listed
+    monkeypatch.setenv("SOURCE_REVISION", "abc123")
+    assert source_revision() == "abc123"
+
+
+def test_the_default_profile_takes_states(tmp_path):
+    environment = {"id": "AutoScaling-v0", "profile": "default"}
+    policy = small_policy("levels", levels=(-1, 0, 1))
+    assert write(tmp_path / "a", policy, environment=environment)["input"] == "states"
+    environment["profile"] = "sample"
+    assert write(tmp_path / "b", policy, environment=environment)["input"] == "observations"
+
+
+def test_figures_can_be_added_later(artifact):
+    add_figures(artifact, "evaluation", {"J": 12.5})
+    assert verify(artifact)["figures"] == {"training": {"steps": 100}, "evaluation": {"J": 12.5}}
+
+
+def test_golden_vectors_are_many_and_decide_clearly():
+    policy = small_policy()
+    rows = golden_rows(policy, observations(5000))
+    assert 64 <= len(rows) <= 256
+    outputs = np.sort(policy.outputs(rows), axis=1)
+    assert (outputs[:, -1] - outputs[:, -2]).min() > 1e-4
+    with pytest.raises(ValueError, match="63 golden observations, at least 64"):
+        golden_rows(policy, observations(63))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "silu", "relu"])
+@pytest.mark.parametrize("skip", [False, True])
+def test_onnx_computes_what_numpy_does(tmp_path, activation, skip):
+    rng = np.random.default_rng(5)
+    extra = {"skip": rng.normal(size=(4, 3)).astype(np.float32)} if skip else {}
+    policy = small_policy(
+        activation=activation,
+        mean=rng.normal(size=4).astype(np.float32),
+        scale=rng.uniform(0.1, 3, 4).astype(np.float32),
+        **extra,
+    )
+    rows = observations(100) * 20  # far enough to be clipped
+    export_onnx(policy, tmp_path / "policy.onnx", rows)
+    outputs = run_onnx((tmp_path / "policy.onnx").read_bytes(), rows)
+    np.testing.assert_allclose(outputs, policy.outputs(rows), rtol=1e-5, atol=1e-5)
+
+
+def test_onnx_has_an_independent_reader(tmp_path, monkeypatch):
+    policy, rows = small_policy(), observations(8)
+    export_onnx(policy, tmp_path / "policy.onnx", rows)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    outputs = run_onnx((tmp_path / "policy.onnx").read_bytes(), rows)
+    np.testing.assert_allclose(outputs, policy.outputs(rows), rtol=1e-5, atol=1e-6)
+
+
+def test_a_missing_onnx_names_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert "run `make setup`" in refused(
+        export_onnx, small_policy(), tmp_path / "x", observations(2)
+    )
+
+
+def test_packing_is_deterministic_and_unpacking_gives_the_same_artifact(artifact, tmp_path):
+    pack(artifact, tmp_path / "a.tar.gz")
+    for path in artifact.rglob("*"):
+        os.utime(path, (1, 1))
+    (artifact / "code" / "__pycache__").mkdir()
+    (artifact / "code" / "__pycache__" / "x.pyc").write_bytes(b"1")
+    pack(artifact, tmp_path / "b.tar.gz")
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+    unpack(tmp_path / "a.tar.gz", tmp_path / "unpacked")
+    assert verify(tmp_path / "unpacked") == verify(artifact)
+
+
+def test_the_same_policy_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name)
+        pack(tmp_path / name, tmp_path / f"{name}.tar.gz")
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+
+
+def test_the_artifact_needs_numpy_alone(artifact):
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'gymnasium', 'numba', 'onnx', 'autoscaling_rl'):\n"
+        "    sys.modules[name] = None\n"
+        "sys.path.insert(0, 'code')\n"
+        "import json, numpy\n"
+        "from pathlib import Path\n"
+        "from controller.policy import Policy\n"
+        "action = json.loads(Path('manifest.json').read_text())['action']\n"
+        "golden = numpy.load('golden.npz', allow_pickle=False)\n"
+        "policy = Policy.load(Path('policy.npz'), action)\n"
+        "assert (policy.act(golden['observations']) == golden['actions']).all()\n"
+    )
+    done = subprocess.run([sys.executable, "-B", "-c", code], cwd=artifact, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_versions_of_the_code_live_side_by_side(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name)
+    source = tmp_path / "b" / "code" / "controller" / "policy.py"
+    source.write_text(source.read_text().replace("argmax", "argmin"))
+    first, second = load_code(tmp_path / "a"), load_code(tmp_path / "b")
+    assert first is not second
+    assert first is load_code(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["policy.npz", "policy.onnx", "code/controller/policy.py"])
+def test_a_changed_file_is_refused_by_its_checksum(artifact, name):
+    path = artifact / name
+    path.write_bytes(path.read_bytes()[:-1] + b"#")
+    message = refused(verify, artifact)
+    assert f"{name!r} is not what its checksum" in message
+    assert "copy the artifact again" in message
+
+
+def test_missing_and_unlisted_files_are_refused(artifact):
+    (artifact / "extra.txt").write_text("mine")
+    assert "'extra.txt' is not listed" in refused(verify, artifact)
+    (artifact / "extra.txt").unlink()
+    (artifact / "golden.npz").unlink()
+    assert "'golden.npz' is missing" in refused(verify, artifact)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"schema_version": 2}, "schema version 2, this code reads 1"),
+        ({"files": []}, "no valid 'files'"),
+        ({"input": "pictures"}, "no valid input"),
+        ({"environment": {}}, "no valid input or environment"),
+    ],
+)
+def test_a_manifest_of_another_form_is_refused(artifact, change, reason):
+    path = artifact / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert reason in refused(verify, artifact)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, '{"a": "' + "x" * 2**20 + '"}'])
+def test_a_broken_manifest_is_refused(artifact, content):
+    (artifact / "manifest.json").write_text(content)
+    assert "manifest.json" in refused(verify, artifact)
+
+
+def test_golden_actions_that_differ_are_refused(artifact):
+    golden = dict(np.load(artifact / "golden.npz"))
+    golden["actions"] = (golden["actions"] + 1) % 3
+    np.savez(artifact / "golden.npz", **golden)
+    relist(artifact)
+    assert "does not reproduce its golden actions" in refused(verify, artifact)
+    np.savez(artifact / "golden.npz", **{key: value[:9] for key, value in golden.items()})
+    relist(artifact)
+    assert "fewer than 64" in refused(verify, artifact)
+
+
+def test_code_that_fails_is_a_refusal_not_a_traceback(artifact):
+    (artifact / "code" / "controller" / "policy.py").write_text("raise RuntimeError('no')\n")
+    relist(artifact)
+    assert "policy cannot be loaded: RuntimeError" in refused(verify, artifact)
+
+
+def relist(folder):
+    """Write checksums of the files as they are now, as someone would who changed them."""
+    import hashlib
+
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in archive.file_names(folder)
+        if name != "manifest.json"
+    }
+    path.write_text(json.dumps(manifest))
+
+
+def test_the_checkpoint_channel_holds_an_archive_or_a_folder(artifact, tmp_path):
+    assert find_artifact(artifact, tmp_path / "unused") == artifact
+    channel = tmp_path / "checkpoint"
+    channel.mkdir()
+    assert "one model.tar.gz of a training job, found: none" in refused(
+        find_artifact, channel, tmp_path / "w"
+    )
+    pack(artifact, channel / "model.tar.gz")
+    found = find_artifact(channel, tmp_path / "workspace")
+    assert verify(found) == verify(artifact)
+
+
+def tar(path, *members, mode="w:gz"):
+    """Write an archive of (TarInfo or name, content) pairs."""
+    with tarfile.open(path, mode) as made:
+        for member, content in members:
+            info = member if isinstance(member, tarfile.TarInfo) else tarfile.TarInfo(member)
+            if content is not None:
+                info.size = len(content)
+            made.addfile(info, io.BytesIO(content or b""))
+    return path
+
+
+def special(name, kind, target=""):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        ("../escaped.json", "leads out of the folder"),
+        ("code/../../escaped.json", "leads out of the folder"),
+        ("/tmp/absolute.json", "absolute path"),
+        ("code\\escaped.json", "has a name with other characters"),
+        (special("link.json", tarfile.SYMTYPE, "/etc/passwd"), "is a link"),
+        (special("hard.json", tarfile.LNKTYPE, "manifest.json"), "is a link"),
+        (special("null.json", tarfile.CHRTYPE), "is a link, a device"),
+        (special("disk.json", tarfile.BLKTYPE), "is a link, a device"),
+        (special("pipe.json", tarfile.FIFOTYPE), "is a link, a device"),
+        ("model.pkl", "may be a pickle"),
+        ("model.PT", "may be a pickle"),
+        ("run.sh", "no kind of file that a model artifact has"),
+        ("noname", "no kind of file that a model artifact has"),
+    ],
+)
+def test_members_that_could_do_harm_are_refused(tmp_path, member, reason):
+    path = tar(tmp_path / "bad.tar.gz", ("manifest.json", b"{}"), (member, b""))
+    message = refused(unpack, path, tmp_path / "inside" / "model")
+    assert reason in message
+    assert "bad.tar.gz: member '" in message
+    assert "use the model.tar.gz as the training" in message
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["bad.tar.gz", "inside"]
+
+
+def test_a_member_given_twice_is_refused(tmp_path):
+    path = tar(tmp_path / "bad.tar.gz", ("a.json", b"{}"), ("./a.json", b"[]"))
+    assert "'./a.json' appears twice" in refused(unpack, path, tmp_path / "model")
+
+
+def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_BYTES", 1 << 20)
+    large = tar(tmp_path / "large.tar.gz", ("a.json", bytes(2 << 20)))
+    assert "'a.json' is larger than 1 MB" in refused(unpack, large, tmp_path / "model")
+    parts = [(f"{part}.json", bytes(1 << 18)) for part in range(8)]
+    many = tar(tmp_path / "many.tar.gz", *parts)
+    assert "unpacks to more than 1 MB" in refused(unpack, many, tmp_path / "model")
+    lying = tarfile.TarInfo("a.json")
+    lying.pax_headers = {"comment": "x" * (4 << 20)}
+    header = tar(tmp_path / "header.tar.gz", (lying, b""))
+    assert "unpacks to more than 1 MB" in refused(unpack, header, tmp_path / "model")
+    members = [(f"{number}.json", b"") for number in range(1001)]
+    crowd = tar(tmp_path / "crowd.tar.gz", *members)
+    assert "more than 1000 members" in refused(unpack, crowd, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_arrays_of_objects_and_zip_bombs_are_refused(artifact, tmp_path, monkeypatch):
+    np.savez(artifact / "policy.npz", weights=np.array([{}], dtype=object))
+    relist(artifact)
+    pack(artifact, tmp_path / "model.tar.gz")
+    message = refused(unpack, tmp_path / "model.tar.gz", tmp_path / "unpacked")
+    assert "policy.npz holds Python objects in 'weights.npy'" in message
+    monkeypatch.setattr(archive, "MAX_BYTES", 1 << 16)
+    np.savez_compressed(artifact / "policy.npz", weights=np.zeros(1 << 16))
+    relist(artifact)
+    pack(artifact, tmp_path / "model.tar.gz")
+    message = refused(unpack, tmp_path / "model.tar.gz", tmp_path / "unpacked")
+    assert "policy.npz unpacks to more than" in message
+    (artifact / "policy.npz").write_bytes(b"no zip")
+    relist(artifact)
+    assert "not a file of NumPy arrays" in refused(verify, artifact)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", gzip.compress(b"no tar" * 200), b"\x1f\x8b" + bytes(30)]
+)
+def test_files_that_are_no_archives_are_refused(tmp_path, content):
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(content)
+    assert "model.tar.gz" in refused(unpack, path, tmp_path / "model")
+    assert "cannot unpack" in refused(unpack, tmp_path / "none.tar.gz", tmp_path / "model")
+
+
+def test_a_truncated_or_altered_archive_is_refused_or_whole(artifact, tmp_path):
+    pack(artifact, tmp_path / "good.tar.gz")
+    content = (tmp_path / "good.tar.gz").read_bytes()
+    expected = verify(artifact)
+    rng = np.random.default_rng(0)
+    for attempt in range(60):
+        changed = bytearray(content)
+        place = int(rng.integers(len(content)))
+        if attempt % 2:
+            changed = changed[:place]
+        else:
+            changed[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "bad.tar.gz").write_bytes(changed)
+        target = tmp_path / f"model-{attempt}"
+        try:
+            assert unpack(tmp_path / "bad.tar.gz", target) == expected
+        except UserError:
+            assert not target.exists()
+
+
+def test_a_target_with_files_in_it_is_left_alone(artifact, tmp_path):
+    pack(artifact, tmp_path / "model.tar.gz")
+    target = tmp_path / "mine"
+    target.mkdir()
+    (target / "notes.txt").write_text("mine")
+    assert "cannot unpack" in refused(unpack, tmp_path / "model.tar.gz", target)
+    assert [each.name for each in target.iterdir()] == ["notes.txt"]
+
+
+MEMBER_NAMES = st.text("ab./\\\0:~é", min_size=1, max_size=12)
+
+
+@given(st.lists(st.tuples(MEMBER_NAMES, st.sampled_from([".json", ".npz", ""])), max_size=5))
+def test_whatever_the_names_nothing_lands_outside(tmp_path_factory, names):
+    place = tmp_path_factory.mktemp("fuzz")
+    members = [(name + suffix, b"x") for name, suffix in names]
+    path = tar(place / "x.tar.gz", *members)
+    with pytest.raises(UserError):
+        unpack(path, place / "model")
+    assert [each.name for each in place.iterdir()] == ["x.tar.gz"]

@@ -1,0 +1,168 @@
+"""Back-test: a policy and every baseline over a window of recorded load."""
+
+import csv
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoscaling_rl import scorecard
+from autoscaling_rl.backtest_settings import BacktestSettings
+from autoscaling_rl.baselines.registry import BaselineRun, run_baselines
+from autoscaling_rl.baselines.replay import replay_decisions
+from autoscaling_rl.baselines.window import (
+    ACTIVE,
+    DAY,
+    DESIRED,
+    FAILED,
+    PENDING,
+    Trajectory,
+    Window,
+)
+from autoscaling_rl.environments.dynamics import Fleet
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.load.file import Load
+
+LEAST_HISTORY = LEAST_WINDOW = 60  # minutes
+
+Decide = Callable[[int, Fleet], int]
+"""Machines wanted (in service and on their way) for a minute of the window, given the fleet."""
+
+DecideFactory = Callable[[Window], Decide]
+"""Makes the policy for a window. For minute t it must read nothing of the window's `load` from
+`first + t - metric_delay` on."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a back-test found.
+
+    Attributes:
+        load: the recorded load.
+        settings: the options.
+        start: time of the window's first minute, UTC.
+        window: the window with its history.
+        runs: `policy`, the baselines and `oracle`, with the knobs chosen for them.
+    """
+
+    load: Load
+    settings: BacktestSettings
+    start: datetime
+    window: Window
+    runs: dict[str, BaselineRun]
+
+    def scorecard(self) -> dict[str, Any]:
+        """Return the scorecard, ready for JSON.
+
+        Savings of the policy over each baseline come with 95 % intervals, days being drawn.
+        """
+        trajectories = {name: run.trajectory for name, run in self.runs.items()}
+        sums = {name: scorecard.totals(run, self.window) for name, run in trajectories.items()}
+        daily = {name: self._daily_costs(run) for name, run in trajectories.items()}
+        figures = scorecard.figures(sums)
+        settings = asdict(self.settings)
+        settings["start"] = self.start.isoformat()
+        return {
+            "schema_version": scorecard.SCHEMA_VERSION,
+            "metric": "J",
+            "unit": scorecard.UNIT,
+            "window": {
+                "start": self.start.isoformat(),
+                "minutes": self.window.minutes,
+                "history_minutes": self.window.first,
+                "capacity": self.window.rules.capacity,
+                "interpolated_gaps": [str(gap) for gap in self.load.gaps],
+            },
+            "settings": settings,
+            "policies": {
+                name: {**figures[name], "knobs": run.knobs} for name, run in self.runs.items()
+            },
+            "savings": scorecard.savings(daily),
+        }
+
+    def _daily_costs(self, trajectory: Trajectory) -> np.ndarray:
+        costs = trajectory.costs(self.window.rules)
+        return np.add.reduceat(costs, np.arange(0, len(costs), DAY))
+
+
+def backtest(load: Load, settings: BacktestSettings, policy: DecideFactory) -> Result:
+    """Run a policy, the baselines (tuned on the history) and the oracle over a window of load.
+
+    Args:
+        load: the recorded load.
+        settings: the options.
+        policy: makes the policy for the window.
+
+    Raises:
+        UserError: the options do not fit the load.
+    """
+    first, last = _bounds(load, settings)
+    days = settings.history_days
+    # Forecasts need past days of their own while knobs are tuned on the first days of the history.
+    begin = max(0, first - 2 * days * DAY)
+    whole = Window(
+        load.minute_rates[begin:last],
+        first - begin,
+        settings.rules(_capacity(load.minute_rates[first:last], settings)),
+        settings.metric_delay_minutes,
+        (load.start.minute + begin) % 60,
+    )
+    window = whole.recent(days)
+    runs = {scorecard.POLICY: BaselineRun(replay_decisions(window, policy(window)), {})}
+    runs |= run_baselines(window, history=whole.tuning(days))
+    return Result(load, settings, load.start + timedelta(minutes=first), window, runs)
+
+
+def _bounds(load: Load, settings: BacktestSettings) -> tuple[int, int]:
+    """Return where the window starts and ends in the load, in minutes."""
+    total = len(load.minute_rates)
+    first = min(14 * DAY, total // 2)
+    if settings.start is not None:
+        start = settings.start.replace(tzinfo=settings.start.tzinfo or UTC)
+        first = (start - load.start) // timedelta(minutes=1)
+    if not LEAST_HISTORY <= first <= total - LEAST_WINDOW:
+        earliest, latest = (
+            f"{load.start + timedelta(minutes=minutes):%Y-%m-%dT%H:%MZ}"
+            for minutes in (LEAST_HISTORY, total - LEAST_WINDOW)
+        )
+        raise UserError(
+            f"--start leaves less than an hour of load before or after it: choose a time from "
+            f"{earliest} to {latest}"
+        )
+    return first, min(total, first + round(settings.days * DAY))
+
+
+def _capacity(requests: np.ndarray, settings: BacktestSettings) -> float:
+    capacity = settings.capacity or float(requests.mean()) / settings.mean_machines
+    if not capacity > 0:
+        raise UserError("no requests in the window: choose another --start, or give --capacity")
+    return capacity
+
+
+def write_backtest(result: Result, folder: Path) -> None:
+    """Write trajectories.csv, scorecard.json and report.html into a folder that exists."""
+    _write_trajectories(result, folder / "trajectories.csv")
+    text = json.dumps(result.scorecard(), indent=2, allow_nan=False)
+    (folder / "scorecard.json").write_text(text + "\n", encoding="utf-8")
+    if importlib.util.find_spec("autoscaling_rl.report"):
+        from autoscaling_rl.report import write_backtest_report
+
+        write_backtest_report(result, folder / "report.html")
+
+
+def _write_trajectories(result: Result, path: Path) -> None:
+    minutes = range(result.window.minutes)
+    loads = np.round(result.window.requests, 6).tolist()
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("minute", "load", "policy", "desired", "active", "pending", "failed"))
+        for name, run in result.runs.items():
+            record = run.trajectory.record
+            counts = record[[DESIRED, ACTIVE, PENDING]].astype(np.int64).tolist()
+            failed = np.round(record[FAILED], 6).tolist()
+            writer.writerows(zip(minutes, loads, [name] * len(minutes), *counts, failed))

@@ -1,0 +1,77 @@
+"""What a controller remembers between requests: the load of the last 14 days, as opaque text."""
+
+import base64
+import binascii
+import hashlib
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .state import LONGEST_LOAD, InvalidRequest, State
+
+VERSION = 1
+_HEADER = struct.Struct("<BqI")  # version, minute after the last one, minutes
+
+
+def remember(minute: int, load: NDArray[np.float64]) -> str:
+    """Return memory that holds `load`, whose last value is that of the minute before `minute`."""
+    kept = np.ascontiguousarray(load[-LONGEST_LOAD:], "<f8")
+    body = _HEADER.pack(VERSION, minute, len(kept)) + kept.tobytes()
+    packed = zlib.compress(body, 1)
+    return base64.b64encode(hashlib.sha256(packed).digest()[:8] + packed).decode("ascii")
+
+
+def recall(memory: str, field: str) -> tuple[int, NDArray[np.float64]]:
+    """Return the minute after the last remembered one, and the remembered load.
+
+    Raises:
+        InvalidRequest: the text was not made by this version of `remember`, or was changed.
+    """
+    wrong = InvalidRequest(
+        "is not the memory of an answer by this model: leave it out and send the load", field
+    )
+    try:
+        raw = base64.b64decode(memory, validate=True)
+    except (binascii.Error, ValueError):
+        raise wrong from None
+    packed = raw[8:]
+    if len(raw) < 9 or hashlib.sha256(packed).digest()[:8] != raw[:8]:
+        raise wrong
+    largest = _HEADER.size + 8 * LONGEST_LOAD
+    inflater = zlib.decompressobj()
+    try:
+        body = inflater.decompress(packed, largest + 1)
+        version, minute, count = _HEADER.unpack_from(body)
+    except (zlib.error, struct.error):
+        raise wrong from None
+    if version != VERSION or len(body) != _HEADER.size + 8 * count or count > LONGEST_LOAD:
+        raise wrong
+    return minute, np.frombuffer(body, "<f8", offset=_HEADER.size).astype(np.float64)
+
+
+def known_load(state: State, field: str) -> NDArray[np.float64]:
+    """Return the load up to the minute before the state's, joined with what is remembered.
+
+    Raises:
+        InvalidRequest: minutes are missing between the memory and the state's load, or the memory
+            is of a later minute.
+    """
+    if state.memory is None:
+        return state.load
+    after, remembered = recall(state.memory, f"{field}.memory")
+    begins = state.minute - len(state.load)
+    if begins > after:
+        raise InvalidRequest(
+            f"{begins - after} minutes are missing since the memory: send at least the last "
+            f"{state.minute - after} minutes",
+            f"{field}.load",
+        )
+    if after > state.minute:
+        raise InvalidRequest("is of a later minute than the timestamp", f"{field}.memory")
+    kept = len(remembered) - (after - begins)
+    joined = np.concatenate((remembered[: max(0, kept)], state.load))
+    return joined[-LONGEST_LOAD:]
+
+

@@ -1,0 +1,79 @@
+"""Policies in the form of a band, scored on known load: machines wanted, and machines worth keeping.
+
+The load does not depend on the actions. Whatever a policy computes from load alone is therefore known
+for all minutes at once, and only `machines = clip(machines before, wanted, worth keeping)` has to be
+stepped through the dynamics.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaling_rl.controller.policy import MAX_MACHINES
+from autoscaling_rl.environments.dynamics import (
+    IN_SERVICE,
+    ON_THEIR_WAY,
+    Rules,
+    failed_load,
+    join,
+    new_fleet,
+    scale,
+)
+from autoscaling_rl.kernel import jit_fast
+
+ROOM = 1024
+
+
+def score_bands(
+    wanted: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    load: NDArray[np.float32],
+    start: int,
+    rules: Rules,
+    clock: int,
+) -> NDArray[np.float64]:
+    """Return J of many bands on one load, in machine-minutes, shape (candidates,).
+
+    Args:
+        wanted: log(1 + machines wanted), shape (minutes, candidates).
+        spread: log of machines worth keeping over machines wanted; negative counts as zero.
+        load: requests per minute, shape (minutes,).
+        start: machines in service before the first minute.
+        rules: rules of the dynamics.
+        clock: the dynamics' minute at the start, by which boot times are drawn.
+    """
+    costs = np.zeros(wanted.shape[1])
+    fleet = new_fleet(start, launches=ROOM)
+    _score(wanted, spread, load, start, rules, clock, fleet, costs)
+    return costs
+
+
+@jit_fast
+def _score(
+    wanted: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    load: NDArray[np.float32],
+    start: int,
+    rules: Rules,
+    clock: int,
+    fleet: NDArray[np.int64],
+    costs: NDArray[np.float64],
+) -> None:
+    most = np.log1p(np.float64(MAX_MACHINES))
+    for candidate in range(wanted.shape[1]):
+        for place in range(len(fleet)):
+            fleet[place] = 0
+        fleet[IN_SERVICE] = start
+        total = 0.0
+        for minute in range(len(load)):
+            join(fleet, clock + minute, rules)
+            before = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
+            low_log = min(max(wanted[minute, candidate], 0.0), most)
+            high_log = min(low_log + max(spread[minute, candidate], 0.0), most)
+            low = int(np.ceil(np.expm1(low_log)))
+            high = max(low, int(np.ceil(np.expm1(high_log))))
+            owed = scale(fleet, clock + minute, min(max(before, low), high), rules)
+            size = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
+            failed = failed_load(fleet, load[minute], rules.capacity) / rules.capacity
+            total += size + owed + rules.failure_price * failed
+            total += rules.change_price * abs(size - before)
+        costs[candidate] = total

@@ -1,0 +1,31 @@
+"""Which part of a recorded load trains a policy, and which part judges it."""
+
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.load.file import Load
+
+DAY = 1440
+LONGEST_EVALUATION = 14 * DAY
+
+
+def evaluation_start(load: Load) -> int:
+    """Return the first minute that training must not see: the last third begins, at most 14 days."""
+    minutes = len(load.minute_rates)
+    return minutes - min(minutes // 3, LONGEST_EVALUATION)
+
+
+def minute_of_week(load: Load) -> int:
+    """Return the minutes since Monday 0:00 UTC at the start of the load."""
+    start = load.start
+    return start.weekday() * DAY + start.hour * 60 + start.minute
+
+
+def check_splittable(load: Load, where: str) -> None:
+    """Refuse a load that is too short to train on one part and evaluate on another.
+
+    Raises:
+        UserError: there are less than three days, or no request in the part for training.
+    """
+    if len(load.minute_rates) < 3 * DAY:
+        raise UserError(f"{where}: holds less than three days: a day or more of them must be kept")
+    if not load.minute_rates[: evaluation_start(load)].any():
+        raise UserError(f"{where}: has no request before its last third: nothing to learn from")

@@ -1,0 +1,228 @@
+"""The scorecard: what each policy cost and failed, over one window or several.
+
+Figures are sums over minutes first and ratios last, so that windows add up. Savings come with paired
+intervals: windows (or days) are drawn with replacement for both policies together, since both met the
+same load (percentile bootstrap; Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaling_rl.baselines.registry import DEFAULT, ORACLE
+from autoscaling_rl.baselines.window import (
+    ACTIVE,
+    CHANGED,
+    DAY,
+    FAILED,
+    OWED,
+    PENDING,
+    Trajectory,
+    Window,
+)
+
+FloatArray = NDArray[np.float64]
+
+SCHEMA_VERSION = 1
+POLICY = "policy"
+UNIT = "machine-minutes"
+SLO_SHARE = 0.005  # of a minute's load; a minute with more failures breaks the objective
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the minutes of a window, or of several.
+
+    Attributes:
+        minutes: minutes.
+        requests: load.
+        failed: load that failed.
+        billed: machine-minutes.
+        cost: J in machine-minutes.
+        slo_minutes: minutes with more than 0.5 % of the load failed.
+        longest_outage: most such minutes in a row, within a window.
+        changes: minutes in which machines were added or removed.
+    """
+
+    minutes: int
+    requests: float
+    failed: float
+    billed: float
+    cost: float
+    slo_minutes: int
+    longest_outage: int
+    changes: int
+
+    def __add__(self, other: "Totals") -> "Totals":
+        """Return the sums over both; the longest outage is the longer one."""
+        return Totals(
+            self.minutes + other.minutes,
+            self.requests + other.requests,
+            self.failed + other.failed,
+            self.billed + other.billed,
+            self.cost + other.cost,
+            self.slo_minutes + other.slo_minutes,
+            max(self.longest_outage, other.longest_outage),
+            self.changes + other.changes,
+        )
+
+
+def totals(trajectory: Trajectory, window: Window) -> Totals:
+    """Return the sums of a run."""
+    record, requests = trajectory.record, window.requests
+    broken = record[FAILED] > SLO_SHARE * requests
+    return Totals(
+        window.minutes,
+        float(requests.sum()),
+        float(record[FAILED].sum()),
+        float(record[[ACTIVE, PENDING, OWED]].sum()),
+        trajectory.cost(window.rules),
+        int(broken.sum()),
+        _longest_run(broken),
+        int(np.count_nonzero(record[CHANGED])),
+    )
+
+
+def _longest_run(flags: NDArray[np.bool_]) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+def figures(runs: Mapping[str, Totals]) -> dict[str, dict[str, float | int | None]]:
+    """Return the figures of every policy by name.
+
+    `J_over_oracle` and `gap_closed` (the part of the way from tuned target tracking to the oracle)
+    are None without those two, and where there is no gap to close. Figures are finite.
+    """
+    oracle, tracking = runs.get(ORACLE), runs.get(DEFAULT)
+    return {name: _figures(each, oracle, tracking) for name, each in runs.items()}
+
+
+def _figures(
+    run: Totals, oracle: Totals | None, tracking: Totals | None
+) -> dict[str, float | int | None]:
+    gap = tracking.cost - oracle.cost if tracking and oracle else 0.0
+    worthwhile = oracle is not None and gap > 1e-9 * oracle.cost
+    return {
+        "failed_percent": _ratio(100 * run.failed, run.requests, 0.0),
+        "machine_hours": _finite(run.billed / 60),
+        "J": _finite(run.cost),
+        "J_over_oracle": _ratio(run.cost, oracle.cost if oracle else 0.0, None),
+        "gap_closed": _ratio(tracking.cost - run.cost, gap, None)
+        if tracking and worthwhile
+        else None,
+        "slo_minutes": run.slo_minutes,
+        "longest_outage_minutes": run.longest_outage,
+        "changes_per_day": _ratio(run.changes * DAY, run.minutes, 0.0),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _ratio(part: float, whole: float, otherwise: float | None) -> float | None:
+    return _finite(part / whole) if whole > 0 else otherwise
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A relative saving and its confidence interval; 0.04 is a saving of 4 %.
+
+    Attributes:
+        saving: sum(baseline - policy) / sum(baseline).
+        lower: lower end.
+        upper: upper end.
+    """
+
+    saving: float
+    lower: float
+    upper: float
+
+
+def paired_interval(
+    policy: Sequence[float] | FloatArray,
+    baseline: Sequence[float] | FloatArray,
+    confidence: float = 0.95,
+    *,
+    seed: int = 0,
+) -> Interval | None:
+    """Return the saving of a policy over a baseline with a two-sided percentile interval.
+
+    The lower end is also the one-sided bound at (1 + confidence) / 2.
+
+    Args:
+        policy: cost of the policy in each window.
+        baseline: cost of the baseline in the same windows.
+        confidence: probability that the interval covers the true saving.
+        seed: seed of the resampling.
+
+    Returns:
+        None if the baseline's costs do not add up to a positive number, so that a relative saving
+        has no meaning.
+    """
+    ours, theirs = np.asarray(policy, np.float64), np.asarray(baseline, np.float64)
+    if ours.shape != theirs.shape or ours.ndim != 1 or not len(ours):
+        raise ValueError("a paired interval takes as many values of the policy as of the baseline")
+    if not theirs.sum() > 0 or theirs.min() < 0:
+        return None
+    drawn = np.random.default_rng(seed).integers(0, len(ours), (RESAMPLES, len(ours)))
+    scale = theirs[drawn].sum(axis=1)
+    gains = (theirs - ours)[drawn].sum(axis=1)
+    savings = np.divide(gains, scale, out=np.zeros(RESAMPLES), where=scale > 0)
+    lower, upper = np.quantile(savings, ((1 - confidence) / 2, (1 + confidence) / 2))
+    return Interval(float((theirs - ours).sum() / theirs.sum()), float(lower), float(upper))
+
+
+def savings(
+    values: Mapping[str, Sequence[float] | FloatArray], confidence: float = 0.95
+) -> dict[str, dict[str, float] | None]:
+    """Return the policy's saving over every other with its interval, for JSON.
+
+    Args:
+        values: cost in each window by policy; windows are the same for all.
+        confidence: of the intervals.
+    """
+    intervals = {
+        name: paired_interval(values[POLICY], theirs, confidence)
+        for name, theirs in values.items()
+        if name != POLICY
+    }
+    return {name: vars(each) if each else None for name, each in intervals.items()}
+
+
+def evaluation_scorecard(
+    windows: Sequence[str], runs: Mapping[str, Sequence[Totals]]
+) -> dict[str, Any]:
+    """Return the scorecard of an evaluation over several windows, which the gate reads.
+
+    Args:
+        windows: a name for each window.
+        runs: each policy's totals in these windows; one is called "policy".
+    """
+    values = {name: [each.cost for each in per_window] for name, per_window in runs.items()}
+    summed = {name: _sum(per_window) for name, per_window in runs.items()}
+    policies = {
+        name: {"values": values[name], **numbers} for name, numbers in figures(summed).items()
+    }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "metric": "J",
+        "unit": UNIT,
+        "default_baseline": DEFAULT,
+        "windows": list(windows),
+        "policies": policies,
+        "savings": savings(values),
+    }
+
+
+def _sum(runs: Sequence[Totals]) -> Totals:
+    total = runs[0]
+    for run in runs[1:]:
+        total = total + run
+    return total

@@ -1,0 +1,108 @@
+"""Entry script of the back-test: a model artifact and every baseline over a window of recorded load.
+
+python backtest.py MODEL_TAR_GZ LOAD_CSV --output DIR [--start 2004-12-01T00:00Z] [--days 14] ...
+
+Exit status: 0 done, 2 a mistake of the user, named in one line.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from autoscaling_rl.backtest import DecideFactory, Result, backtest, write_backtest
+from autoscaling_rl.backtest_settings import BacktestSettings
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.load.file import read_load
+from autoscaling_rl.settings import documentation
+
+SHOWN = ("J_over_oracle", "gap_closed", "failed_percent", "machine_hours", "changes_per_day")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a back-test and return the exit status."""
+    try:
+        options = vars(_parser().parse_args(argv))
+        model, path, output = (Path(options.pop(name)) for name in ("model", "load", "output"))
+        settings = BacktestSettings.from_options(
+            {name: value for name, value in options.items() if value is not None}
+        )
+        policy = controller_decider(model)
+        load = read_load(path, bins=settings.bins)
+        _make_folder(output)
+        for gap in load.gaps:
+            print(f"{path}: {gap}: interpolated", file=sys.stderr)
+        result = backtest(load, settings, policy)
+        write_backtest(result, output)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _print_table(result)
+    print(f"written: {', '.join(str(file) for file in sorted(output.iterdir()))}")
+    return 0
+
+
+def controller_decider(model: Path) -> DecideFactory:
+    """Return the policy of a model artifact.
+
+    Raises:
+        UserError: the artifact is unsafe or damaged.
+    """
+    raise UserError(f"{model}: this version cannot back-test a model artifact yet")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage: the message is the whole answer."""
+        raise UserError(f"{message} (--help lists the options)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="backtest", description=__doc__, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("model", metavar="MODEL_TAR_GZ", help="the model artifact")
+    parser.add_argument("load", metavar="LOAD_CSV", help="CSV with the header timestamp,requests")
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder to write to")
+    kinds: dict[str, Callable[[str], Any]] = {"start": _time, "capacity": float}
+    kinds["warmup_distribution"] = str
+    words = documentation(BacktestSettings)
+    for field in dataclasses.fields(BacktestSettings):
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=kinds.get(field.name, type(field.default)),
+            metavar=field.name.split("_")[-1].upper(),
+            help=f"{words[field.name].replace('%', '%%')} (default: {field.default})",
+        )
+    return parser
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time like 2004-12-01T00:00Z"
+        ) from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output {folder} cannot be made ({error.strerror})") from error
+
+
+def _print_table(result: Result) -> None:
+    figures = result.scorecard()["policies"]
+    print(f"{'':22}" + "".join(f"{name:>16}" for name in SHOWN))
+    for name, row in figures.items():
+        cells = ("-" if row[key] is None else f"{row[key]:.3f}" for key in SHOWN)
+        print(f"{name:22}" + "".join(f"{cell:>16}" for cell in cells))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
