@@ -96,7 +96,7 @@ class LocalAws:
         importlib.import_module("boto3")
         line = self._read_first_line()
         if not line.startswith(READY):
-            self.stop()
+            self._end_process()
             text = errors.read_text("utf-8", "replace").strip()
             if self._process.returncode == 2 and text.startswith("--port"):
                 self._discard_state()
@@ -107,6 +107,13 @@ class LocalAws:
 
     def stop(self) -> None:
         """End the server and everything that it started."""
+        self._end_process()
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        self._discard_state()
+
+    def _end_process(self) -> None:
         process = self._process
         if process is None:
             return
@@ -122,10 +129,6 @@ class LocalAws:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         process.stdout.close()
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
-        self._discard_state()
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which any AWS client talks to this local AWS."""

@@ -61,7 +61,8 @@ def provision(
     _create_role(client("iam"), names)
     _upload_source(client("s3"), names, root / "training_src")
     _create_group(client("sagemaker"), names)
-    substitutions = _create_functions(client, names, root / "lambdas", definition, variables)
+    substitutions = _substitutions(variables)
+    substitutions |= _create_functions(client, names, root / "lambdas", definition, variables)
     _create_state_machine(client("stepfunctions"), names, _substitute(definition, substitutions))
     _create_log_group(client("logs"), "/aws/sagemaker/TrainingJobs")
     for name, value in names.parameters().items():
@@ -104,6 +105,14 @@ def _function_variables(names: Deployment, source: Path, default_preset: str) ->
         "PRESETS": ",".join(preset_names(source, default_preset)),
         "METRIC_DEFINITIONS": json.dumps(metrics, separators=(",", ":")),
         "KMS_KEY_ARN": "",
+    }
+
+
+def _substitutions(variables: dict[str, str]) -> dict[str, str]:
+    """Return what `${ImageUri}` and the like stand for: each variable, named as in a template."""
+    return {
+        "".join(word.title() for word in name.split("_")): json.dumps(value)[1:-1]
+        for name, value in variables.items()
     }
 
 

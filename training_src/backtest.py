@@ -1,4 +1,4 @@
-"""Entry script of the back-test: a model artifact and every baseline over a window of recorded load.
+"""Entry script of the back-test: a model artifact and every baseline over recorded load.
 
 python backtest.py MODEL_TAR_GZ LOAD_CSV --output DIR [--start 2004-12-01T00:00Z] [--days 14] ...
 

@@ -6,7 +6,7 @@ import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-_MAX_MEMBERS = 20_000
+_MAX_MEMBERS = 5_000
 _MAX_BYTES = 2 * 1024**3
 
 

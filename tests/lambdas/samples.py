@@ -1,4 +1,4 @@
-"""What stands in the test account: settings, and artifacts and scorecards as the jobs write them."""
+"""What stands in the test account: settings, and artifacts and scorecards as jobs write them."""
 
 import hashlib
 import io

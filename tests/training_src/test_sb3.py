@@ -1,4 +1,4 @@
-"""The toolkit sb3: it learns, resumes bit for bit, exports what it trained, and refuses the rest."""
+"""The toolkit sb3: it learns, resumes bit for bit, exports what it trained, refuses the rest."""
 
 import dataclasses
 import subprocess

@@ -150,9 +150,8 @@ def write_backtest(result: Result, folder: Path) -> None:
     text = json.dumps(result.scorecard(), indent=2, allow_nan=False)
     (folder / "scorecard.json").write_text(text + "\n", encoding="utf-8")
     if importlib.util.find_spec("autoscaling_rl.report"):
-        from autoscaling_rl.report import write_backtest_report
-
-        write_backtest_report(result, folder / "report.html")
+        report = importlib.import_module("autoscaling_rl.report")
+        report.write_backtest_report(result, folder / "report.html")
 
 
 def _write_trajectories(result: Result, path: Path) -> None:
@@ -165,4 +164,5 @@ def _write_trajectories(result: Result, path: Path) -> None:
             record = run.trajectory.record
             counts = record[[DESIRED, ACTIVE, PENDING]].astype(np.int64).tolist()
             failed = np.round(record[FAILED], 6).tolist()
-            writer.writerows(zip(minutes, loads, [name] * len(minutes), *counts, failed))
+            columns = (minutes, loads, [name] * len(minutes), *counts, failed)
+            writer.writerows(zip(*columns, strict=True))

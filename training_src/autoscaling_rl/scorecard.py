@@ -1,8 +1,9 @@
 """The scorecard: what each policy cost and failed, over one window or several.
 
-Figures are sums over minutes first and ratios last, so that windows add up. Savings come with paired
-intervals: windows (or days) are drawn with replacement for both policies together, since both met the
-same load (percentile bootstrap; Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
+Figures are sums over minutes first and ratios last, so that windows add up. Savings come with
+paired intervals: windows (or days) are drawn with replacement for both policies together, since
+both met the same load (percentile bootstrap; Efron and Tibshirani, An Introduction to the
+Bootstrap, 1993).
 """
 
 import math

@@ -55,7 +55,7 @@ METHODS = {
         "_validate_service_integration_is_supported",
     ),
     "StateTaskServiceAwsSdk": ("_eval_service_task", "_normalise_service_error_name"),
-    "StepFunctionsParserBackend": ("create_state_machine", "state_machines"),
+    "StepFunctionsParserBackend": ("create_state_machine",),
     "StepFunctionResponse": ("_get_param", "stepfunction_backend", "stop_execution"),
 }
 """Methods of these classes that are called or replaced."""

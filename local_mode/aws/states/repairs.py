@@ -77,14 +77,17 @@ def name_errors() -> None:
 def refuse_another_definition(
     create: Callable[..., object],
     backend: Any,  # noqa: ANN401
-    **members: Any,  # noqa: ANN401
+    name: str,
+    definition: str,
+    *arguments: object,
+    **named: object,
 ) -> object:
     """A name that is taken by another definition is refused; moto silently keeps the first."""
     for machine in backend.state_machines:
-        if machine.name == members["name"] and machine.definition != members["definition"]:
+        if machine.name == name and machine.definition != definition:
             text = f"State Machine Already Exists: '{machine.arn}'"
             raise find_class("StateMachineAlreadyExists")(text)
-    return create(backend, **members)
+    return create(backend, name, definition, *arguments, **named)
 
 
 def end_every_execution(logic: Callable[..., None], worker: Any) -> None:  # noqa: ANN401

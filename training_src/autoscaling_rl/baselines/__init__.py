@@ -1,1 +1,1 @@
-"""The autoscalers that a policy is compared with, tuned on past load, and the clairvoyant oracle."""
+"""Autoscalers to compare a policy with, tuned on past load, and the clairvoyant oracle."""

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from autoscaling_rl.baselines.replay import FloatArray
-from autoscaling_rl.baselines.window import DAY, Window
+from autoscaling_rl.baselines.window import DAY, FloatArray, Window
 
 SEASONAL_DAYS, SEASONAL_WEEKDAY = 7, 3.0  # weight of the same weekday; the other days weigh 1
 SMOOTHING = 15  # minutes
@@ -13,6 +12,7 @@ CORRECTION = (0.3, 4.0)
 AHEAD = 6  # minutes, from the one decided for
 
 HOURLY_DAYS, HOURLY_WEEKDAY = 14, 2.0
+BUFFER = 5  # minutes
 
 
 def _weighted_days(values: FloatArray, per_day: int, days: int, weekday: float) -> FloatArray:
@@ -33,8 +33,9 @@ def _weighted_days(values: FloatArray, per_day: int, days: int, weekday: float) 
 def seasonal_forecast(window: Window) -> FloatArray:
     """Return the highest load expected in the six minutes from each, in requests per minute.
 
-    The mean of the last seven days' same minutes, smoothed over 15 minutes, the same weekday weighing
-    three times, is multiplied by the level of the last 15 minutes over its own, limited to 0.3 to 4.
+    The mean of the same minutes of the last seven days, smoothed over 15 minutes, the same weekday
+    weighing three times, is multiplied by the level of the last 15 minutes over its own, limited to
+    0.3 to 4.
 
     Returns:
         Shape (minutes,); zero where no past day is known.
@@ -50,12 +51,14 @@ def seasonal_forecast(window: Window) -> FloatArray:
     ratio = np.where(level > nothing, CORRECTION[1], 1.0)
     np.divide(level, expected, out=ratio, where=expected > nothing)
     ahead = sliding_window_view(profile[window.first :], AHEAD)[: window.minutes].max(axis=1)
-    return ahead * np.clip(ratio, *CORRECTION)
+    forecast: FloatArray = ahead * np.clip(ratio, *CORRECTION)
+    return forecast
 
 
 def _recent_sum(values: FloatArray, last: np.ndarray) -> FloatArray:
     padded = np.concatenate((np.zeros(RECENT), values))
-    return sliding_window_view(padded, RECENT)[np.maximum(last + 1, 0)].sum(axis=1)
+    sums: FloatArray = sliding_window_view(padded, RECENT)[np.maximum(last + 1, 0)].sum(axis=1)
+    return sums
 
 
 def hourly_forecast(window: Window) -> FloatArray:
@@ -73,6 +76,3 @@ def hourly_forecast(window: Window) -> FloatArray:
     forecast = _weighted_days(means, 24, HOURLY_DAYS, HOURLY_WEEKDAY)
     minute = window.first + np.arange(window.minutes) + offset
     return np.maximum(forecast[minute // 60], forecast[(minute + BUFFER) // 60])
-
-
-BUFFER = 5  # minutes

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from autoscaling_rl.baselines.replay import FloatArray, advance, replay, whole
-from autoscaling_rl.baselines.window import Trajectory, Window
+from autoscaling_rl.baselines.replay import advance, replay, whole
+from autoscaling_rl.baselines.window import FloatArray, Trajectory, Window
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Fleet, Rules, join
 from autoscaling_rl.kernel import jit_fast as jit
 

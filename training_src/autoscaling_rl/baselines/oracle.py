@@ -1,22 +1,25 @@
 """The clairvoyant optimum of J: what a controller that knows the whole load would do.
 
 Removal takes the newest machine first, so machine k (counted from 0) is there in the minutes whose
-desired number exceeds k, and serves what load lies between k and k + 1 machines. J is then a sum over
-machines, each with two states, and each is solved by dynamic programming from the last minute back.
-A launch is worth nothing before the warm-up ends, and its minimum billing time is paid whether the
-machine stays or not; so a launch leads straight to the minute in which both are over, and the state
-needs no age. The least of several optima is taken for each machine, which makes the sets of minutes
-nested: their number per minute is the plan, and its J in the dynamics is the optimum.
+desired number exceeds k, and serves what load lies between k and k + 1 machines. J is then a sum
+over machines, each with two states, and each is solved by dynamic programming from the last minute
+back. A launch is worth nothing before the warm-up ends, and its minimum billing time is paid
+whether the machine stays or not; so a launch leads straight to the minute in which both are over,
+and the state needs no age. The least of several optima is taken for each machine, which makes the
+sets of minutes nested: their number per minute is the plan, and its J in the dynamics is the
+optimum.
 
-With boot times or failures at random the plan is made for the median boot time and no failures: its J
-is then a reference, not a bound.
+With boot times or failures at random the plan is made for the median boot time and no failures:
+its J is then a reference, not a bound.
 """
+
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoscaling_rl.baselines.replay import FloatArray, replay_need
-from autoscaling_rl.baselines.window import Trajectory, Window
+from autoscaling_rl.baselines.replay import replay_need
+from autoscaling_rl.baselines.window import FloatArray, Trajectory, Window
 from autoscaling_rl.environments.dynamics import Rules
 from autoscaling_rl.kernel import jit_fast as jit
 
@@ -29,8 +32,8 @@ def oracle(window: Window) -> Trajectory:
 def plan(window: Window) -> NDArray[np.int64]:
     """Return the desired machines per minute of least J, shape (minutes,).
 
-    Costs are rounded to a power of two so small that all sums are exact (within 1e-6 machine-minutes
-    a minute for prices up to thousands): ties between machines are then broken alike.
+    Costs are rounded to a multiple of a power of two so small that all sums are exact: ties between
+    machines are then broken alike.
     """
     rules, loads = window.rules, window.requests / window.rules.capacity
     desired = np.full(window.minutes, rules.min_machines, np.int64)
@@ -40,7 +43,7 @@ def plan(window: Window) -> NDArray[np.int64]:
     change = round(rules.change_price / resolution) * resolution
     work = np.zeros((4, window.minutes + 1))
     edges = _levels(loads, rules, window.machines)
-    for level, next_level in zip(edges, edges[1:], strict=False):
+    for level, next_level in pairwise(edges):
         gains = rules.failure_price * np.clip(loads - level, 0.0, 1.0)
         work[0, :-1] = np.rint(gains / resolution) * resolution
         in_service = level < window.machines

@@ -6,28 +6,12 @@ Two numbers, and better than every other baseline here on most loads.
 from collections.abc import Callable
 from functools import cache
 
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-
-from autoscaling_rl.baselines.replay import FloatArray, replay_need
-from autoscaling_rl.baselines.window import Trajectory, Window
+from autoscaling_rl.baselines.headroom import headroom_grid, seen_windows
+from autoscaling_rl.baselines.replay import replay_need
+from autoscaling_rl.baselines.window import FloatArray, Trajectory, Window
 
 MINUTES = tuple(range(2, 31))
-HEADROOMS = tuple(round(-0.3 + 0.05 * step, 2) for step in range(36)) + (
-    *(round(1.5 + 0.25 * step, 2) for step in range(10)),
-    *(float(headroom) for headroom in range(4, 15)),
-)
-
-
-def seen_windows(window: Window, length: int) -> FloatArray:
-    """Return for each minute the last `length` minutes of load that are known, oldest first.
-
-    Returns:
-        Shape (minutes, length), a view; minutes before the history hold its first value.
-    """
-    padded = np.concatenate((np.full(length + window.metric_delay, window.load[0]), window.load))
-    views = sliding_window_view(padded, length)
-    return views[window.first : window.first + window.minutes]
+HEADROOMS = headroom_grid(0.05)
 
 
 def peak_hold(window: Window) -> Callable[[float, float], Trajectory]:
@@ -35,6 +19,7 @@ def peak_hold(window: Window) -> Callable[[float, float], Trajectory]:
 
     @cache
     def need(minutes: int) -> FloatArray:
-        return seen_windows(window, minutes).max(axis=1) / window.rules.capacity
+        machines: FloatArray = seen_windows(window, minutes).max(axis=1) / window.rules.capacity
+        return machines
 
     return lambda minutes, headroom: replay_need(window, need(int(minutes)), 1.0 + headroom)

@@ -1,9 +1,9 @@
 """Predictive scaling together with target tracking.
 
-After "Predictive scaling for Amazon EC2 Auto Scaling" in its user guide: an hourly forecast from up to
-14 days sets the least number of machines, five minutes ahead (SchedulingBufferTime), and target
-tracking for the same utilisation may ask for more. AWS does not publish its forecast; here it is the
-weighted mean of the same hours.
+After "Predictive scaling for Amazon EC2 Auto Scaling" in its user guide: an hourly forecast from up
+to 14 days sets the least number of machines, five minutes ahead (SchedulingBufferTime), and target
+tracking for the same utilisation may ask for more. AWS does not publish its forecast; here it is
+the weighted mean of the same hours.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autoscaling_rl.baselines.window import (
     ACTIVE,
@@ -13,6 +12,7 @@ from autoscaling_rl.baselines.window import (
     OWED,
     PENDING,
     RECORDS,
+    FloatArray,
     Trajectory,
     Window,
 )
@@ -26,8 +26,6 @@ from autoscaling_rl.environments.dynamics import (
     scale,
 )
 from autoscaling_rl.kernel import jit_fast as jit
-
-FloatArray = NDArray[np.float64]
 
 ROUNDING = 1e-9  # machines; a need of 12.0000000001 is 12
 
@@ -74,7 +72,7 @@ def follow(
     rules: Rules,
     record: FloatArray,
 ) -> None:
-    """Ask in each minute for the machines that cover `need` (machines, shape (minutes,)) x `factor`."""
+    """Cover `need`, machines per minute of shape (minutes,), times `factor`."""
     for place in range(len(loads)):
         join(fleet, clock + place, rules)
         desired = whole(need[place] * factor)

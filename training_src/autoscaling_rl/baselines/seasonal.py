@@ -10,17 +10,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from autoscaling_rl.baselines.forecast import seasonal_forecast
-from autoscaling_rl.baselines.peak_hold import seen_windows
+from autoscaling_rl.baselines.headroom import headroom_grid, seen_windows
 from autoscaling_rl.baselines.replay import replay_need
 from autoscaling_rl.baselines.window import Trajectory, Window
 
 REACTIVE = 3  # minutes
 HOLD = 10  # minutes
 
-HEADROOMS = tuple(round(-0.3 + 0.04 * step, 2) for step in range(45)) + (
-    *(round(1.5 + 0.25 * step, 2) for step in range(10)),
-    *(float(headroom) for headroom in range(4, 15)),
-)
+HEADROOMS = headroom_grid(0.04)
 
 
 def seasonal(window: Window) -> Callable[[float], Trajectory]:

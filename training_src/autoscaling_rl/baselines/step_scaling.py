@@ -1,17 +1,17 @@
 """Step scaling with the steps of AWS's own example, at a threshold of 50 %.
 
-After "Step and simple scaling policies for Amazon EC2 Auto Scaling" in its user guide: utilisation of
-60 % or more adds 10 % of the machines in service, of 70 % or more 30 %; of 40 % or less removes 10 %,
-of 30 % or less 30 %. Percentages round toward zero, to one machine at least. Machines on their way
-count as added by the step that is still breached, and block removal. The alarms are those of target
-tracking: three minutes in a row to add, fifteen to remove.
+After "Step and simple scaling policies for Amazon EC2 Auto Scaling" in its user guide: utilisation
+of 60 % or more adds 10 % of the machines in service, of 70 % or more 30 %; of 40 % or less removes
+10 %, of 30 % or less 30 %. Percentages round toward zero, to one machine at least. Machines on
+their way count as added by the step that is still breached, and block removal. The alarms are
+those of target tracking: three minutes in a row to add, fifteen to remove.
 """
 
 import numpy as np
 
-from autoscaling_rl.baselines.replay import FloatArray, advance, replay
+from autoscaling_rl.baselines.replay import advance, replay
 from autoscaling_rl.baselines.target_tracking import HIGH_MINUTES, LOW_MINUTES
-from autoscaling_rl.baselines.window import ACTIVE, Trajectory, Window
+from autoscaling_rl.baselines.window import ACTIVE, FloatArray, Trajectory, Window
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Fleet, Rules, join
 from autoscaling_rl.kernel import jit_fast as jit
 

@@ -2,17 +2,18 @@
 
 After "Target tracking scaling policies" and "Instance warmup" in the Amazon EC2 Auto Scaling user
 guide, on metrics of one minute. Two alarms watch load over capacity in service: three minutes in a
-row above the target call for capacity x utilisation / target machines, rounded up, machines on their
-way counting; fifteen minutes in a row below 0.9 x target bring it down to the same number, unless
-machines are on their way. Removing all of them at once is kinder than AWS, which removes fewer.
+row above the target call for machines in service x utilisation / target, rounded up, of which those
+on their way count; fifteen minutes in a row below 0.9 x target bring the fleet down to the same
+number, unless machines are on their way. Removing all of them at once is kinder than AWS, which
+removes fewer.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from autoscaling_rl.baselines.replay import FloatArray, advance, replay, whole
-from autoscaling_rl.baselines.window import ACTIVE, Trajectory, Window
+from autoscaling_rl.baselines.replay import advance, replay, whole
+from autoscaling_rl.baselines.window import ACTIVE, FloatArray, Trajectory, Window
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Fleet, Rules, join
 from autoscaling_rl.kernel import jit_fast as jit
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from autoscaling_rl.environments.dynamics import Fleet, Rules, new_fleet, starting_machines
 from autoscaling_rl.errors import UserError
 
+FloatArray = NDArray[np.float64]
+
 DAY = 1440
 FORECAST_DAYS = 2  # of history that tuning leaves to the forecasts alone
 MOST_MACHINES = 1_000_000
@@ -32,7 +34,7 @@ class Window:
         clock: minute of the dynamics at the start of the window; boot times are drawn by it.
     """
 
-    load: NDArray[np.float64]
+    load: FloatArray
     first: int
     rules: Rules
     metric_delay: int = 0
@@ -54,7 +56,7 @@ class Window:
         return len(self.load) - self.first
 
     @property
-    def requests(self) -> NDArray[np.float64]:
+    def requests(self) -> FloatArray:
         """Requests per minute in the window, shape (minutes,)."""
         return self.load[self.first :]
 
@@ -102,23 +104,21 @@ class Trajectory:
             before their minimum billing time, machines added or removed.
     """
 
-    record: NDArray[np.float64]
+    record: FloatArray
 
     @property
-    def desired(self) -> NDArray[np.float64]:
+    def desired(self) -> FloatArray:
         """Machines asked for, within the limits, shape (minutes,)."""
-        return self.record[DESIRED]
+        desired: FloatArray = self.record[DESIRED]
+        return desired
 
-    @property
-    def failed(self) -> NDArray[np.float64]:
-        """Requests beyond what the machines in service handle, shape (minutes,)."""
-        return self.record[FAILED]
-
-    def costs(self, rules: Rules) -> NDArray[np.float64]:
+    def costs(self, rules: Rules) -> FloatArray:
         """Return what each minute adds to J, in machine-minutes, shape (minutes,)."""
         billed = self.record[ACTIVE] + self.record[PENDING] + self.record[OWED]
         price = rules.failure_price / rules.capacity
-        return billed + price * self.record[FAILED] + rules.change_price * self.record[CHANGED]
+        changes = rules.change_price * self.record[CHANGED]
+        costs: FloatArray = billed + price * self.record[FAILED] + changes
+        return costs
 
     def cost(self, rules: Rules) -> float:
         """Return J in machine-minutes."""

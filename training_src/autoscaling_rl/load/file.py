@@ -1,9 +1,9 @@
 """Load from a CSV file, as a rate per minute.
 
 The file has the header `timestamp,requests`; a row holds the requests counted in the interval that
-starts at its timestamp (ISO 8601; `Z` or an offset is converted to UTC, a time without either is
-taken as UTC). Rows ascend with one constant interval of whole minutes. Missing rows are interpolated
-up to an hour, and reported; everything else that is not a clean series is refused with the line.
+starts at its timestamp (ISO 8601; an offset is converted to UTC, a time without one is in UTC).
+Rows ascend with one constant interval of whole minutes. Missing rows are interpolated up to an
+hour, and reported; everything else that is not a clean series is refused with the line.
 """
 
 import csv
@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -176,7 +177,7 @@ def _requests(path: Path, line: int, cell: str) -> float:
 def _interval(path: str | Path, rows: list[_Row]) -> int:
     """Return the commonest difference of neighbouring timestamps in minutes."""
     counts: dict[timedelta, int] = {}
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         step = row.time - before.time
         if step <= timedelta(0):
             word = "a duplicate of" if not step else "earlier than"
@@ -192,7 +193,7 @@ def _interval(path: str | Path, rows: list[_Row]) -> int:
 
 def _gaps(path: str | Path, rows: list[_Row], interval: int) -> Iterator[Gap]:
     step = timedelta(minutes=interval)
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         distance = row.time - before.time
         if distance == step:
             continue
@@ -219,4 +220,5 @@ def _to_minutes(rates: NDArray[np.float64], interval: int, bins: Bins) -> NDArra
     if bins == "hold" or interval == 1:
         return np.repeat(rates, interval)
     middles = (np.arange(len(rates)) + 0.5) * interval
-    return np.interp(np.arange(len(rates) * interval) + 0.5, middles, rates)
+    minutes = np.interp(np.arange(len(rates) * interval) + 0.5, middles, rates)
+    return np.asarray(minutes, np.float64)

@@ -1,0 +1,84 @@
+"""What every job of the bundle has in common: arguments, exit status, failure file, SIGTERM."""
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.paths import JobPaths, job_paths, read_hyperparameters, split_arguments
+
+USER_MISTAKE, FAULT = 2, 1
+
+
+def run_job(
+    job: Callable[[JobPaths, dict[str, str]], None],
+    argv: Sequence[str] | None,
+    *,
+    name: str,
+    flags: Mapping[str, Callable[[dict[str, str]], str]],
+) -> int:
+    """Run `job` in the folders of a SageMaker job and return the exit status.
+
+    Args:
+        job: gets the folders and the hyperparameters.
+        argv: command-line arguments; None: those of the process.
+        name: what the job is, for the failure file.
+        flags: arguments without a value, by name, that print a text instead of running the job.
+
+    Returns:
+        0 done, or stopped by SIGTERM; 2 a mistake of the user, named in one line; 1 a fault. For
+        1 and 2 the reason is in output/failure.
+    """
+    paths: JobPaths | None = None
+    try:
+        values, chosen = split_arguments(
+            sys.argv[1:] if argv is None else argv, flags=tuple(flags)
+        )
+        for flag in flags:
+            if flag in chosen:
+                print(flags[flag](values))
+                return 0
+        base_dir = values.pop("base-dir", None)
+        paths = job_paths(base_dir)
+        paths.create()
+        paths.failure.unlink(missing_ok=True)
+        job(paths, read_hyperparameters(paths, values))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        write_failure(paths, str(error))
+        return USER_MISTAKE
+    except Exception as error:
+        trace = traceback.format_exc()
+        print(trace, file=sys.stderr, flush=True)
+        summary = " ".join(f"{type(error).__name__}: {error}".split())
+        write_failure(paths, f"{name} failed, see the job's log: {summary}\n\n{trace}")
+        return FAULT
+    return 0
+
+
+@contextmanager
+def stop_request() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether SIGTERM has come; put the old handler back at the end."""
+    asked = False
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        asked = True
+
+    before = signal.signal(signal.SIGTERM, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def write_failure(paths: JobPaths | None, text: str) -> None:
+    """Write the reason of a failure to where SageMaker reads it, if there is such a place."""
+    if paths is None:
+        return
+    try:
+        paths.failure.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        print(f"cannot write {paths.failure}: {error}", file=sys.stderr, flush=True)

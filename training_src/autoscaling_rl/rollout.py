@@ -1,0 +1,252 @@
+"""The artifact's policy run over windows of load: for evaluation and back-test.
+
+Observations of all minutes are computed at once from the load; what depends on the fleet is filled in
+minute by minute. A band whose outputs depend on load alone needs no more than the fleet to be
+stepped. Either way the decisions are those of the artifact's own code, one minute after the other.
+"""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoscaling_rl import artifact, controller
+from autoscaling_rl.artifact_code import load_code
+from autoscaling_rl.baselines.replay import advance
+from autoscaling_rl.baselines.window import RECORDS, Trajectory, Window
+from autoscaling_rl.environments.batch import batch_observations
+from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Rules, due_within, join
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.kernel import jit_fast
+from autoscaling_rl.manifest import hashes
+
+FloatArray = NDArray[np.float32]
+LONGEST_LOAD = 14 * 1440
+FLEET_NUMBERS = slice(1, 6)  # numbers of an observation that depend on the fleet
+
+
+@dataclass(frozen=True)
+class ArtifactPolicy:
+    """A verified artifact, ready to decide.
+
+    Attributes:
+        policy: instance of the artifact's own class.
+        code: the artifact's own controller package.
+        manifest: the artifact's manifest.
+    """
+
+    policy: Any
+    code: ModuleType
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> "ArtifactPolicy":
+        """Verify the unpacked artifact in `folder` and load it.
+
+        Raises:
+            UserError: the artifact is damaged, or was made by another version of the observation.
+        """
+        manifest = artifact.verify(folder)
+        ours, its = hashes(Path(str(controller.__file__)).parent), hashes(folder / "code/controller")
+        if manifest["input"] == "states" and ours["observation.py"] != its["observation.py"]:
+            raise UserError(
+                f"{folder}: the artifact observes in another way than this version of the code: "
+                "train it again, or run it with the version that it was trained with"
+            )
+        return cls(artifact.load_policy(folder), load_code(folder), manifest)
+
+    @property
+    def load_alone(self) -> bool:
+        """Whether the policy is a band whose outputs ignore the fleet."""
+        policy = self.policy
+        first = [policy.weights[0]] + ([] if policy.skip is None else [policy.skip])
+        return policy.head == "band" and not any(w[FLEET_NUMBERS].any() for w in first)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A window of load and when it begins.
+
+    Attributes:
+        window: the window with its history.
+        minute_of_week: minutes since Monday 0:00 UTC at the window's first minute.
+    """
+
+    window: Window
+    minute_of_week: int
+
+
+def rollout(model: ArtifactPolicy, stretches: Sequence[Stretch], warmup: int) -> list[Trajectory]:
+    """Run the policy over windows of equal length, which may differ in everything else.
+
+    Args:
+        model: the policy.
+        stretches: the windows.
+        warmup: nominal warm-up in minutes that the policy is told.
+
+    Returns:
+        What happened, one trajectory for each window.
+    """
+    observations = [_observations(stretch, warmup) for stretch in stretches]
+    limits = [_highest(model, stretch.window) for stretch in stretches]
+    if model.load_alone:
+        return [
+            _follow_band(model, stretch.window, rows, limit)
+            for stretch, rows, limit in zip(stretches, observations, limits, strict=True)
+        ]
+    return _lockstep(model, stretches, observations, limits, warmup)
+
+
+def _observations(stretch: Stretch, warmup: int) -> FloatArray:
+    window = stretch.window
+    delay = window.metric_delay
+    columns = batch_observations(
+        window.load,
+        window.first - delay,
+        len(window.load) - delay,
+        capacity=window.rules.capacity,
+        minute_of_week=(stretch.minute_of_week - delay) % 10080,
+        failure_price=max(window.rules.failure_price, 0.01),
+        warmup=warmup,
+    )
+    return np.ascontiguousarray(columns.T)
+
+
+def _highest(model: ArtifactPolicy, window: Window) -> NDArray[np.int64]:
+    """Return the most machines that the artifact's guard lets through in each minute."""
+    guard = importlib.import_module(f"{model.code.__name__}.guard")
+    first = window.first - window.metric_delay
+    begin = max(0, first - LONGEST_LOAD)
+    load = window.load[begin : len(window.load) - window.metric_delay]
+    peaks = sliding_peak(load, LONGEST_LOAD)[first - begin - 1 : -1]
+    most = np.ceil(guard.PEAK_FACTOR * peaks / window.rules.capacity)
+    return np.maximum(most, 1).astype(np.int64)
+
+
+def sliding_peak(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return for each place the largest of the last `width` values up to and including it.
+
+    By blocks, as van Herk (1992): the largest of a block's end and the next block's beginning.
+    """
+    blocks = -(-len(values) // width)
+    padded = np.full(blocks * width, -np.inf)
+    padded[: len(values)] = values
+    square = padded.reshape(blocks, width)
+    ahead = np.maximum.accumulate(square, axis=1).reshape(-1)
+    behind = np.maximum.accumulate(square[:, ::-1], axis=1)[:, ::-1].reshape(-1)
+    before = np.concatenate((np.full(width - 1, -np.inf), behind))[: len(padded)]
+    return np.maximum(ahead, before)[: len(values)]
+
+
+def _follow_band(
+    model: ArtifactPolicy, window: Window, observations: FloatArray, limits: NDArray[np.int64]
+) -> Trajectory:
+    outputs = np.concatenate(
+        [model.policy.outputs(rows) for rows in np.array_split(observations, 16)]
+    )
+    policy = importlib.import_module(f"{model.code.__name__}.policy")
+    # The action for a fleet of any size follows from the two edges of the band.
+    wanted, keep = (
+        _edge(policy, observations, outputs, machines) for machines in (0, policy.MAX_MACHINES)
+    )
+    record = np.empty((RECORDS, window.minutes))
+    fleet, rules = window.fleet(), window.rules
+    _run_band(wanted, keep, limits, window.requests, window.clock, fleet, rules, record)
+    return Trajectory(record)
+
+
+def _edge(
+    policy: ModuleType, observations: FloatArray, outputs: FloatArray, machines: int
+) -> NDArray[np.int64]:
+    """Return the machines that the band moves a fleet of `machines` to, in each minute."""
+    rows = observations.copy()
+    rows[:, policy.FLEET] = np.log1p(np.float32(machines))
+    moved: NDArray[np.int64] = machines + policy.band_action(rows, outputs)
+    return moved
+
+
+@jit_fast
+def _run_band(
+    wanted: NDArray[np.int64],
+    keep: NDArray[np.int64],
+    limits: NDArray[np.int64],
+    loads: NDArray[np.float64],
+    clock: int,
+    fleet: NDArray[np.int64],
+    rules: Rules,
+    record: NDArray[np.float64],
+) -> None:
+    for minute in range(len(loads)):
+        join(fleet, clock + minute, rules)
+        before = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
+        desired = min(min(max(before, wanted[minute]), keep[minute]), limits[minute])
+        advance(fleet, clock + minute, minute, desired, loads[minute], rules, record)
+
+
+def _lockstep(
+    model: ArtifactPolicy,
+    stretches: Sequence[Stretch],
+    observations: list[FloatArray],
+    limits: list[NDArray[np.int64]],
+    warmup: int,
+) -> list[Trajectory]:
+    """Run all windows a minute at a time, so that the policy decides for all of them at once."""
+    windows = [stretch.window for stretch in stretches]
+    minutes = windows[0].minutes
+    rows = np.stack(observations, axis=1)  # (minutes, windows, numbers)
+    most = np.stack(limits, axis=1)
+    fleets = [window.fleet() for window in windows]
+    records = [np.empty((RECORDS, minutes)) for _ in windows]
+    counts = np.zeros((len(windows), 4))
+    for minute in range(minutes):
+        for index, window in enumerate(windows):
+            _before(
+                fleets[index], window.clock + minute, minute, window.rules, warmup // 2,
+                window.requests, records[index], counts[index],
+            )  # fmt: skip
+        _set_fleets(rows[minute], counts)
+        fleet = (counts[:, 0] + counts[:, 1]).astype(np.int64)
+        desired = np.minimum(fleet + model.policy.act(rows[minute]), most[minute])
+        for index, window in enumerate(windows):
+            advance(
+                fleets[index], window.clock + minute, minute, int(desired[index]),
+                window.requests[minute], window.rules, records[index],
+            )  # fmt: skip
+    return [Trajectory(record) for record in records]
+
+
+@jit_fast
+def _before(
+    fleet: NDArray[np.int64],
+    clock: int,
+    minute: int,
+    rules: Rules,
+    soon: int,
+    loads: NDArray[np.float64],
+    record: NDArray[np.float64],
+    counts: NDArray[np.float64],
+) -> None:
+    """Let machines join and write what the observation says of the fleet."""
+    join(fleet, clock, rules)
+    counts[0] = fleet[IN_SERVICE]
+    counts[1] = fleet[ON_THEIR_WAY]
+    counts[2] = due_within(fleet, clock, soon)
+    counts[3] = 0.0
+    if minute > 0 and loads[minute - 1] > 0:
+        counts[3] = record[3, minute - 1] / loads[minute - 1]
+
+
+def _set_fleets(rows: FloatArray, counts: NDArray[np.float64]) -> None:
+    """Complete observations, as `observation.set_fleet` does one."""
+    in_service, fleet = counts[:, 0], counts[:, 0] + counts[:, 1]
+    logs = np.log1p(np.stack((fleet, in_service, in_service + counts[:, 2])).astype(np.float32))
+    rows[:, 1] = logs[0]
+    rows[:, 2] = logs[1] - rows[:, 0]
+    rows[:, 3] = logs[0] - rows[:, 0]
+    rows[:, 4] = logs[2] - rows[:, 0]
+    rows[:, 5] = counts[:, 3]
