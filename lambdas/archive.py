@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from botocore.exceptions import BotoCoreError
+
 from lambdas.errors import UnsafeArtifact
 
 _HEADER_ALLOWANCE = 1 << 20
@@ -68,6 +70,9 @@ def read_files(
     """
     try:
         yield from _walk(stream, limits, wanted)
+    except BotoCoreError:
+        # A lost connection, of which botocore makes an OSError, too, says nothing of the archive.
+        raise
     except _DAMAGE as error:
         line = " ".join(str(error).split())
         raise UnsafeArtifact(f"The archive is not a whole tar.gz file ({line}).") from error

@@ -8,14 +8,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.errors import ServiceRefused, ServiceUnavailable
+from lambdas.errors import ResourceLimit, ServiceRefused, ServiceUnavailable, WorkflowError
 
 # boto3 makes its client classes at run time, so there is no class to name here.
 Client: TypeAlias = Any
 
 THROTTLING = ("Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown")
-# One word for the modelled limits keeps the definition's list of errors short.
-RESOURCE_LIMIT = "ResourceLimitExceeded"
 
 
 def client(service: str) -> Client:
@@ -38,7 +36,8 @@ def service_errors() -> Iterator[None]:
     """Give AWS faults a class name by which the state machine decides whether to try again.
 
     Raises:
-        ServiceUnavailable: For throttling, limits, server faults and lost connections.
+        ServiceUnavailable: For throttling, server faults and lost connections.
+        ResourceLimit: For a quota that is used up for now.
         ServiceRefused: For everything that would be refused again.
     """
     try:
@@ -49,12 +48,13 @@ def service_errors() -> Iterator[None]:
         raise ServiceUnavailable(f"AWS could not be reached: {error}") from error
 
 
-def _translated(error: ClientError) -> ServiceUnavailable | ServiceRefused:
+def _translated(error: ClientError) -> WorkflowError:
     code = error.response["Error"].get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    passing = code in (*THROTTLING, RESOURCE_LIMIT) or status >= 500
     line = f"{error.operation_name} was refused: {' '.join(str(error).split())}"
-    return ServiceUnavailable(line) if passing else ServiceRefused(line)
+    if code == "ResourceLimitExceeded":
+        return ResourceLimit(line)
+    return ServiceUnavailable(line) if code in THROTTLING or status >= 500 else ServiceRefused(line)
 
 
 def missing(error: ClientError) -> bool:

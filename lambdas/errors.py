@@ -47,5 +47,9 @@ class ServiceUnavailable(WorkflowError):
     """AWS was throttling or out of order for longer than the client's own retries last."""
 
 
+class ResourceLimit(WorkflowError):
+    """A quota of the account is used up; it may be free again later."""
+
+
 class ServiceRefused(WorkflowError):
     """AWS refused a call, for example for a missing permission; trying again does not help."""

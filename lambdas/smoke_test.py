@@ -91,7 +91,7 @@ def _require_in_service(request: Request, clients: Clients) -> None:
     found = find_endpoint(clients.sagemaker, name)
     if found is None:
         raise EndpointFailed(f"The endpoint {name} was deleted while it was being deployed.")
-    reason = f": {found.failure}" if found.failure else "."
+    reason = f": {found.failure.rstrip('.')}." if found.failure else "."
     if found.config != request.config_name:
         # SageMaker, or another execution, has put another configuration there: leave it alone.
         raise EndpointFailed(

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from local_mode.commands import up
+from local_mode.commands import backtest, run, up
 from local_mode.errors import UserError
 
-COMMANDS = {"up": up}
+COMMANDS = {"run": run, "up": up, "backtest": backtest}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

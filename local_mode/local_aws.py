@@ -34,7 +34,7 @@ class LocalAws:
     Args:
         port: TCP port on 127.0.0.1, 0 for a free one.
         state_dir: Folder of this server alone; without it one is made, and removed at the end
-            unless a failed job left its folder there.
+            unless a failed job left its folder there or the server ended by itself.
         cache_dir: Folder for code and compiled kernels, shared with other servers.
         options: Further options of `python -m local_mode.server`.
     """
@@ -54,6 +54,7 @@ class LocalAws:
         )
         self._cache_dir = cache_dir or _WORK / "cache"
         self._options = options
+        self._died = False
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, BaseClient] = {}
         self.endpoint_url = ""
@@ -75,6 +76,14 @@ class LocalAws:
             UserError: If the port is taken.
             RuntimeError: If the server does not come up.
         """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
         self.state_dir.mkdir(parents=True, exist_ok=True)
         arguments = [
             *(sys.executable, "-m", "local_mode.server", "--port", str(self._port)),
@@ -99,11 +108,10 @@ class LocalAws:
             self._end_process()
             text = errors.read_text("utf-8", "replace").strip()
             if self._process.returncode == 2 and text.startswith("--port"):
-                self._discard_state()
+                self._died = False
                 raise UserError(text)
             raise RuntimeError(f"the local AWS did not start: {text or errors}")
         self.endpoint_url = line.removeprefix(READY).strip()
-        return self
 
     def stop(self) -> None:
         """End the server and everything that it started."""
@@ -119,6 +127,7 @@ class LocalAws:
             return
         assert process.stdin is not None
         assert process.stdout is not None
+        self._died = self._died or process.poll() is not None
         with contextlib.suppress(OSError):
             process.stdin.close()
         process.terminate()
@@ -129,6 +138,10 @@ class LocalAws:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         process.stdout.close()
+
+    def failed_jobs(self) -> list[Path]:
+        """Return the folders that failed training jobs left to be looked at, by job name."""
+        return sorted((self.state_dir / "training").glob("*"))
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which any AWS client talks to this local AWS."""
@@ -169,9 +182,16 @@ class LocalAws:
                 text += block
         return text.decode()
 
+    def keep_logs(self, folder: Path) -> Path:
+        """Copy what the server and failed jobs have to say into `folder`; return where it is."""
+        kept = folder / "logs"
+        shutil.copytree(
+            self.state_dir, kept, ignore=shutil.ignore_patterns("*.tar.gz", "data"), dirs_exist_ok=True
+        )
+        return kept
+
     def _discard_state(self) -> None:
-        failed_jobs = self.state_dir / "training"
-        if self._state_is_ours and not (failed_jobs.is_dir() and any(failed_jobs.iterdir())):
+        if self._state_is_ours and not self._died and not self.failed_jobs():
             shutil.rmtree(self.state_dir, ignore_errors=True)
 
 

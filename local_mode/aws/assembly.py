@@ -1,5 +1,6 @@
 """Puts the parts of one local AWS together."""
 
+import gc
 import threading
 
 from local_mode.aws.bundles import Bundles
@@ -45,4 +46,7 @@ def _load(settings: Settings, jobs: TrainingJobs, ready: threading.Event) -> Non
     from local_mode.aws.states.install import install
 
     install(settings, jobs)
+    # What is loaded now stays: the garbage collector need not look at it ever again.
+    gc.enable()
+    gc.freeze()
     ready.set()

@@ -70,6 +70,10 @@ class Front:
         start_response(status, list(headers.items()))
         return [response.body]
 
+    def close(self) -> None:
+        """End what waits for the next request."""
+        self._functions.close()
+
     def _answer(self, environ: Environ) -> Response | None:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -116,15 +117,18 @@ class ProcessKeeper:
                 self._tell_reaper(f"-{process.pid}")
             return known
 
-    def close(self) -> None:
-        """Kill every process that still runs, and let the reaper go."""
+    def close(self, grace: float = 1.0) -> None:
+        """End every process that still runs, after `grace` seconds by force."""
         with self._lock:
             self._closed = True
             left = list(self._running.values())
         for process in left:
-            process.kill()
+            process.terminate()
+        deadline = time.monotonic() + grace
         for process in left:
-            process.wait(5.0)
+            if process.wait(max(0.0, deadline - time.monotonic())) is None:
+                process.kill()
+                process.wait(5.0)
         assert self._reaper.stdin is not None
         with contextlib.suppress(OSError):
             self._reaper.stdin.close()

@@ -2,10 +2,11 @@
 
 import argparse
 import signal
-import threading
+import time
 
 SUMMARY = "start the local AWS and keep it up, for any AWS client"
 _POLL_SECONDS = 0.5
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,21 +23,32 @@ def execute(options: argparse.Namespace) -> int:
     Raises:
         UserError: If the port is taken or the checkout is incomplete.
     """
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    for number in _SIGNALS:
+        signal.signal(number, _end)
+    try:
+        return _stay_up(options.port)
+    except KeyboardInterrupt:
+        return 0
 
+
+def _end(*_: object) -> None:
+    """Leave whatever is going on; the way out must not be interrupted again."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _stay_up(port: int) -> int:
     from local_mode.local_aws import LocalAws
     from local_mode.provision import provision
 
-    with LocalAws(port=options.port) as aws:
+    with LocalAws(port=port) as aws:
         deployment = provision(aws.client)
         print(_welcome(aws.exports(), deployment.state_machine_arn), flush=True)
-        while not stop.wait(_POLL_SECONDS):
-            if not aws.running:
-                print(f"The local AWS ended by itself; its log is {aws.log_file}", flush=True)
-                return 1
-    return 0
+        while aws.running:
+            time.sleep(_POLL_SECONDS)
+        print(f"The local AWS ended by itself; its log is {aws.log_file}", flush=True)
+        return 1
 
 
 def _welcome(exports: str, state_machine: str) -> str:

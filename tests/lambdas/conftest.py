@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from tests.lambdas import samples
-from tests.lambdas.samples import BUCKET, CREDENTIALS, VARIABLES
+from tests.lambdas.samples import BUCKET, CREDENTIALS, KEEP_SESSION, VARIABLES
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.fixture
 def account(variables: dict[str, str]) -> Iterator[None]:
     """Make an account in moto with a bucket and the training bundle."""
-    with mock_aws():
+    with mock_aws(config={"core": KEEP_SESSION}):
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key="source/sourcedir.tar.gz", Body=b"bundle")

@@ -35,6 +35,9 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
+# A new session for every test would read SageMaker's large model anew.
+KEEP_SESSION = {"reset_boto3_session": False}
+
 Files = dict[str, bytes]
 
 

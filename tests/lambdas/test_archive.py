@@ -7,6 +7,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,6 +125,15 @@ def test_a_truncated_archive_never_gives_less_than_whole_files() -> None:
         except UnsafeArtifact:
             refused += 1
     assert refused > len(data) / 2
+
+
+def test_a_lost_connection_is_no_damage() -> None:
+    class Lost:
+        def read(self, size: int = -1) -> bytes:
+            raise ReadTimeoutError(endpoint_url="s3")
+
+    with pytest.raises(ReadTimeoutError):
+        list(read_files(Lost(), limits=LIMITS, wanted=lambda _: True))
 
 
 @given(st.data())

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lambdas.aws import already_there, client, missing, service_errors
-from lambdas.errors import ServiceRefused, ServiceUnavailable
+from lambdas.errors import ResourceLimit, ServiceRefused, ServiceUnavailable
 
 
 def fault(code: str, status: int = 400, message: str = "no\n good") -> ClientError:
@@ -19,7 +19,7 @@ def fault(code: str, status: int = 400, message: str = "no\n good") -> ClientErr
     ("error", "expected"),
     [
         (fault("ThrottlingException"), ServiceUnavailable),
-        (fault("ResourceLimitExceeded"), ServiceUnavailable),
+        (fault("ResourceLimitExceeded"), ResourceLimit),
         (fault("InternalFailure", 500), ServiceUnavailable),
         (EndpointConnectionError(endpoint_url="http://x"), ServiceUnavailable),
         (fault("AccessDeniedException"), ServiceRefused),

@@ -268,7 +268,7 @@ def test_an_endpoint_that_failed_is_taken_back(
     in_service(sagemaker_stub, status, FailureReason="/ping gave 503")
     goes_back(sagemaker_stub)
     runtime = serve(right)
-    message = f"is {status}: /ping gave 503 The endpoint {ENDPOINT} goes back to old"
+    message = f"is {status}: /ping gave 503\\. The endpoint {ENDPOINT} goes back to old"
     with pytest.raises(EndpointFailed, match=message):
         handler(EVENT, None)
     assert runtime.bodies == []

@@ -134,8 +134,8 @@ def up():
             [*UP, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         started.append(command)
-        lines = [command.stdout.readline() for _ in range(4)]
-        while "describe-state-machine" not in lines[-1] and "logs tail" not in lines[-1]:
+        lines = [""]
+        while "logs tail" not in lines[-1]:
             line = command.stdout.readline()
             assert line, command.stderr.read()
             lines.append(line)
@@ -185,12 +185,31 @@ print(json.loads(machine["definition"])["StartAt"])
     assert not any(alive(pid) for pid in processes)
 
 
-def test_up_that_is_killed_leaves_nothing(up):
-    command, _, processes = up()
-    assert len(processes) >= 2
-    command.kill()
-    command.wait()
-    wait_for(lambda: not any(alive(pid) for pid in processes))
+def test_up_that_is_killed_leaves_nothing():
+    with subprocess.Popen(UP, cwd=ROOT, stdout=subprocess.DEVNULL) as command:
+        # The server and its reaper.
+        processes = wait_for(lambda: (pids := descendants(command.pid)) and len(pids) > 1 and pids)
+        command.kill()
+        command.wait()
+        wait_for(lambda: not any(alive(pid) for pid in processes))
+
+
+def test_the_state_is_removed_unless_there_is_something_to_look_at(tmp_path, monkeypatch):
+    monkeypatch.setattr("local_mode.local_aws._WORK", tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        nothing, failed = (LocalAws(port=taken.getsockname()[1]) for _ in range(2))
+        (failed.state_dir / "training/some-job").mkdir(parents=True)
+        for one in (nothing, failed):
+            with pytest.raises(UserError):
+                one.start()
+    assert not nothing.state_dir.exists()
+    assert failed.failed_jobs() == [failed.state_dir / "training/some-job"]
+    broken = LocalAws(options=("--no-such-option",))
+    with pytest.raises(RuntimeError):
+        broken.start()
+    assert (broken.state_dir / "server.err").is_file()
 
 
 def test_up_with_a_taken_port_ends_with_one_line():

@@ -189,7 +189,9 @@ def test_a_task_that_takes_too_long_times_out_and_stops_its_job(aws, limit):
 
 def test_an_execution_that_takes_too_long_times_out(aws):
     arn = start(aws, "late-machine", {"Train": training("late-machine", "stop")}, TimeoutSeconds=1)
-    assert end_of_execution(aws, arn)["status"] == "TIMED_OUT"
+    execution = end_of_execution(aws, arn)
+    assert execution["status"] == "TIMED_OUT"
+    assert execution["stopDate"] > execution["startDate"]
     assert end_of_job(aws, "late-machine")["TrainingJobStatus"] == "Stopped"
 
 

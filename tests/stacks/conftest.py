@@ -12,6 +12,7 @@ from moto import mock_aws
 from tests.lambdas.samples import (
     BUCKET,
     CREDENTIALS,
+    KEEP_SESSION,
     VARIABLES,
     artifact_files,
     golden_actions,
@@ -52,7 +53,8 @@ def machine(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         monkeypatch.delenv(name, raising=False)
     for name, value in (VARIABLES | CREDENTIALS | {"POLL_SECONDS": "0"}).items():
         monkeypatch.setenv(name, value)
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    config = {"core": KEEP_SESSION, "stepfunctions": {"execute_state_machine": True}}
+    with mock_aws(config=config):
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_object(Bucket=BUCKET, Key="source/sourcedir.tar.gz", Body=b"bundle")

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,6 +52,13 @@ def render(text: str) -> str:
     return re.sub(r"\$\{(\w+)FunctionArn\}", arn, text.replace("${TrainingRoleArn}", ROLE))
 
 
+@cache
+def job_shape() -> Any:
+    """Return what SageMaker's model says of a CreateTrainingJob request."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    return model.operation_model("CreateTrainingJob").input_shape
+
+
 def failure(error: str, cause: str = "") -> CallbackOutcomeFailureError:
     """Make a fault of a job, under the name that Step Functions gives it."""
     return CallbackOutcomeFailureError(CallbackOutcomeFailure("job", error, cause))
@@ -78,9 +86,7 @@ class Cloud:
         """Run a job: check its request, leave its output in S3, describe it as `.sync` does."""
         if self.faults:
             raise self.faults.pop(0)
-        model = botocore.session.get_session().get_service_model("sagemaker")
-        shape = model.operation_model("CreateTrainingJob").input_shape
-        report = ParamValidator().validate(request, shape).generate_report()
+        report = ParamValidator().validate(request, job_shape()).generate_report()
         assert not report, report
         name = request["TrainingJobName"]
         assert re.fullmatch("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", name), name

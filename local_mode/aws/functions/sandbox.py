@@ -21,6 +21,7 @@ from local_mode.deployment import REGION
 
 # Importing the handler is not part of its timeout, on AWS as here.
 _INIT_SECONDS = 30.0
+_END_SECONDS = 1.0
 
 
 class Sandbox:
@@ -80,10 +81,11 @@ class Sandbox:
         return self._log.tail()
 
     def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait(5.0)
+        """End the process: by itself, as there is no next invocation, or else by force."""
         self._api.close()
+        if self._process.wait(_END_SECONDS) is None:
+            self._process.kill()
+            self._process.wait(5.0)
 
     def _wait_for_init(self) -> Outcome | None:
         deadline = time.monotonic() + _INIT_SECONDS

@@ -58,6 +58,18 @@ class Functions:
             return Response(202)
         return self._run(function, body, tail=headers.get("x-amz-log-type") == "Tail")
 
+    def close(self) -> None:
+        """End the warm processes."""
+        with self._lock:
+            idle, self._idle = self._idle, {}
+        threads = [
+            threading.Thread(target=sandbox.close) for boxes in idle.values() for sandbox in boxes
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
     def _run_event(self, function: FunctionSpecification, body: bytes) -> None:
         # The caller of an event is gone: what went wrong is in the function's log.
         with contextlib.suppress(AwsError):

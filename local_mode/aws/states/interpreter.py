@@ -56,7 +56,12 @@ METHODS = {
     ),
     "StateTaskServiceAwsSdk": ("_eval_service_task", "_normalise_service_error_name"),
     "StepFunctionsParserBackend": ("create_state_machine",),
-    "StepFunctionResponse": ("_get_param", "stepfunction_backend", "stop_execution"),
+    "StepFunctionResponse": (
+        "_get_param",
+        "describe_execution",
+        "stepfunction_backend",
+        "stop_execution",
+    ),
 }
 """Methods of these classes that are called or replaced."""
 

@@ -31,6 +31,7 @@ def repair() -> None:
     _replace("JitterStrategyDecl", "_eval_body", interrupt_retry_waits)
     _replace("ErrorEqualsDecl", "_eval_body", leave_runtime_errors_uncaught)
     _replace("StepFunctionResponse", "stop_execution", keep_stop_reason)
+    _replace("StepFunctionResponse", "describe_execution", show_every_end)
     _replace("StepFunctionsParserBackend", "create_state_machine", refuse_another_definition)
 
 
@@ -169,4 +170,14 @@ def keep_stop_reason(answer: Callable[..., object], response: Any) -> object:  #
     if execution.exec_status == find_class("ExecutionStatus").ABORTED:
         execution.error = response._get_param("error")
         execution.cause = response._get_param("cause")
+    return result
+
+
+def show_every_end(answer: Callable[..., Any], response: Any) -> object:  # noqa: ANN401
+    """DescribeExecution says when an execution ended by its time limit, too."""
+    result = answer(response)
+    backend = response.stepfunction_backend
+    execution = backend.describe_execution(response._get_param("executionArn"))
+    if execution.stop_date is not None:
+        result.result.setdefault("stopDate", execution.stop_date)
     return result

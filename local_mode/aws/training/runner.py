@@ -63,7 +63,7 @@ class JobRunner:
             job.finish("Failed", "Failed", "Training job failed", reason=reason)
         finally:
             for host in hosts:
-                host.process.kill()
+                host.process.stop(0.0)
             if job.status != "Failed":
                 shutil.rmtree(folder, ignore_errors=True)
 

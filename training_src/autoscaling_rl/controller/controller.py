@@ -10,9 +10,10 @@ from . import observation as obs
 from .guard import limit
 from .memory import known_load, remember
 from .policy import Policy
-from .state import InvalidRequest, State, parse_state
+from .state import InvalidRequest, State, numbers_alone, parse_state
 
 LARGEST_BATCH = 10_000
+MOST_STATES = 1000  # a decision with its memory takes milliseconds, an answer must take seconds
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Controller:
 
     def __init__(self, policy: Policy) -> None:
         """Keep the policy, which must take observations of `observation.SIZE` numbers."""
+        if policy.head == "continuous":
+            raise ValueError("the policy's actions are not numbers of machines")
         if policy.inputs != obs.SIZE:
             raise ValueError(
                 f"the policy takes {policy.inputs} numbers, this controller observes {obs.SIZE}"
@@ -65,7 +68,7 @@ class Controller:
             self._calendar,
         )
         row = out[:, 0]
-        share = min(1.0, state.failed / load[-1]) if load[-1] > 0 else 0.0
+        share = min(state.failed, load[-1]) / load[-1] if load[-1] > 0 else 0.0
         soon = sum(state.pending[: warmup // 2])
         obs.set_fleet(row, state.active, sum(state.pending), soon, share)
         return row
@@ -75,8 +78,10 @@ class Controller:
         load = known_load(state, field)
         fleet = state.active + sum(state.pending)
         action = int(self.policy.act(self.observe(state, load)[None])[0])
+        # With `actions="desired"` the environment's action is the number of machines itself.
+        proposal = action if self.policy.head == "discrete" else fleet + action
         desired = limit(
-            fleet + action,
+            proposal,
             load=load,
             capacity=state.capacity,
             min_machines=state.min_machines,
@@ -84,10 +89,10 @@ class Controller:
         )
         return Decision(desired - fleet, desired, remember(state.minute, load))
 
-    def answer(self, states: Any) -> dict[str, Any]:
+    def answer(self, states: object) -> dict[str, Any]:
         """Return the body of an answer to `{"states": states}`, without the model's version."""
-        if not isinstance(states, list) or not 0 < len(states) <= LARGEST_BATCH:
-            raise InvalidRequest(f"must be a list of 1 to {LARGEST_BATCH} states", "states")
+        if not isinstance(states, list) or not 0 < len(states) <= MOST_STATES:
+            raise InvalidRequest(f"must be a list of 1 to {MOST_STATES} states", "states")
         fields = [f"states[{index}]" for index in range(len(states))]
         parsed = [parse_state(raw, field) for raw, field in zip(states, fields, strict=True)]
         decisions = [self.decide(state, field) for state, field in zip(parsed, fields, strict=True)]
@@ -98,7 +103,7 @@ class Controller:
         }
 
 
-def answer_observations(policy: Policy, observations: Any) -> dict[str, Any]:
+def answer_observations(policy: Policy, observations: object) -> dict[str, Any]:
     """Return the body of an answer to `{"observations": observations}`, for any policy."""
     if not isinstance(observations, list) or not 0 < len(observations) <= LARGEST_BATCH:
         raise InvalidRequest(f"must be a list of 1 to {LARGEST_BATCH} rows", "observations")
@@ -107,7 +112,7 @@ def answer_observations(policy: Policy, observations: Any) -> dict[str, Any]:
             raise InvalidRequest(
                 f"must be a list of {policy.inputs} numbers", f"observations[{index}]"
             )
-        if any(isinstance(each, bool) or not isinstance(each, int | float) for each in row):
+        if not numbers_alone(row):
             raise InvalidRequest("must hold numbers alone", f"observations[{index}]")
     try:
         rows = np.array(observations, np.float64)

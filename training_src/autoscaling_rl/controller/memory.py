@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from .state import LONGEST_LOAD, InvalidRequest, State
+from .state import LONGEST_LOAD, InvalidRequest, State, valid_load
 
 VERSION = 1
 _HEADER = struct.Struct("<BqI")  # version, minute after the last one, minutes
@@ -46,9 +46,13 @@ def recall(memory: str, field: str) -> tuple[int, NDArray[np.float64]]:
         version, minute, count = _HEADER.unpack_from(body)
     except (zlib.error, struct.error):
         raise wrong from None
-    if version != VERSION or len(body) != _HEADER.size + 8 * count or count > LONGEST_LOAD:
+    if version != VERSION or len(body) != _HEADER.size + 8 * count:
         raise wrong
-    return minute, np.frombuffer(body, "<f8", offset=_HEADER.size).astype(np.float64)
+    load = np.frombuffer(body, "<f8", offset=_HEADER.size).astype(np.float64)
+    # The checksum is no signature: whoever computes it can write anything.
+    if not 0 < count <= LONGEST_LOAD or not valid_load(load).all():
+        raise wrong
+    return minute, load
 
 
 def known_load(state: State, field: str) -> NDArray[np.float64]:
@@ -62,16 +66,18 @@ def known_load(state: State, field: str) -> NDArray[np.float64]:
         return state.load
     after, remembered = recall(state.memory, f"{field}.memory")
     begins = state.minute - len(state.load)
+    if after > state.minute:
+        raise InvalidRequest("is of a later minute than the timestamp", f"{field}.memory")
+    if state.minute - after >= LONGEST_LOAD:  # nothing of it is young enough to matter
+        if state.load.size == 0:
+            raise InvalidRequest("give the load: the memory is older than 14 days", f"{field}.load")
+        return state.load
     if begins > after:
         raise InvalidRequest(
             f"{begins - after} minutes are missing since the memory: send at least the last "
             f"{state.minute - after} minutes",
             f"{field}.load",
         )
-    if after > state.minute:
-        raise InvalidRequest("is of a later minute than the timestamp", f"{field}.memory")
     kept = len(remembered) - (after - begins)
     joined = np.concatenate((remembered[: max(0, kept)], state.load))
     return joined[-LONGEST_LOAD:]
-
-

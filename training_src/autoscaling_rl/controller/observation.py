@@ -59,8 +59,8 @@ SIZE = len(NAMES)
 _RECENT, _SEASON, _BLEND, _CLOCK = 6, 21, 29, 31  # where groups of numbers begin
 
 # Rows of the window statistics: sums over the last 5, 15 and 60 minutes, sum of absolute changes,
-# peak and steepest rise in the last hour, and for yesterday and last week the sum of the hour before
-# this minute and of the minutes from it to the warm-up's end.
+# peak and steepest rise in the last hour, and for yesterday and last week the sum of the hour
+# before this minute and of the minutes from it to the warm-up's end.
 FIVE, QUARTER, HOUR, CHANGES, PEAK, RISE, DAY_HOUR, DAY_AHEAD, WEEK_HOUR, WEEK_AHEAD = range(10)
 STATISTICS = 10
 
@@ -75,7 +75,8 @@ def calendar() -> FloatArray:
 
 def demand(load: NDArray[np.floating], capacity: float) -> FloatArray:
     """Return log(1 + load / capacity) for loads in requests per minute."""
-    return np.log1p(np.asarray(load, np.float32) / np.float32(capacity))
+    values: FloatArray = np.log1p(np.asarray(load, np.float32) / np.float32(capacity))
+    return values
 
 
 def log_machines(machines: NDArray[np.int64]) -> FloatArray:
@@ -83,9 +84,7 @@ def log_machines(machines: NDArray[np.int64]) -> FloatArray:
     return np.log1p(machines.astype(np.float32))
 
 
-def window_statistics(
-    values: FloatArray, now: int, first: int, warmup: int
-) -> NDArray[np.float64]:
+def window_statistics(values: FloatArray, now: int, first: int, warmup: int) -> NDArray[np.float64]:
     """Return the figures over windows of past demand that an observation is made of.
 
     The environment keeps the same figures up to date minute by minute (`environments.windows`).
@@ -264,9 +263,7 @@ def write_observations(
     scaled(out[5], fleets[3], 1.0)
     day, week = out[_SEASON : _SEASON + 4], out[_SEASON + 4 : _SEASON + 8]
     then = rows[13 : 14 + warmup]
-    write_season(
-        day, day_known, values, then, level, hour, figures[DAY_HOUR], figures[DAY_AHEAD]
-    )
+    write_season(day, day_known, values, then, level, hour, figures[DAY_HOUR], figures[DAY_AHEAD])
     then = rows[14 + warmup :]
     write_season(
         week, week_known, values, then, level, hour, figures[WEEK_HOUR], figures[WEEK_AHEAD]

@@ -28,9 +28,9 @@ class Policy:
         biases: one array of shape (outputs,) per layer.
         head: how outputs become an action, one of `HEADS`:
             "levels": one score per entry of `levels`; the action is the entry with the best score,
-            in machines added or removed. "band": log of machines wanted above the present level, and
-            log of machines worth keeping above machines wanted; the action is machines added or
-            removed so that the fleet lies in the band. "discrete": index of the best score.
+            in machines added or removed. "band": log of machines wanted above the present level,
+            and log of machines worth keeping above machines wanted; the action is machines added
+            or removed so that the fleet lies in the band. "discrete": index of the best score.
             "continuous": the outputs, clipped to [`low`, `high`].
         activation: applied between layers, one of `ACTIVATIONS`.
         mean: shape (observations,), subtracted from the observation.
@@ -66,9 +66,13 @@ class Policy:
             object.__setattr__(self, "scale", np.ones(inputs, np.float32))
         expected = {"levels": len(self.levels), "band": 2, "continuous": len(self.low)}
         if expected.get(self.head, outputs) != outputs:
-            raise ValueError(f"head {self.head!r} needs {expected[self.head]} outputs, not {outputs}")
+            raise ValueError(
+                f"head {self.head!r} needs {expected[self.head]} outputs, not {outputs}"
+            )
         if self.mean.shape != (inputs,) or self.scale.shape != (inputs,):
             raise ValueError(f"mean and scale must have shape ({inputs},)")
+        if not (self.scale > 0).all():
+            raise ValueError("scale must be positive")
 
     @property
     def inputs(self) -> int:
@@ -78,7 +82,8 @@ class Policy:
     def outputs(self, observations: FloatArray) -> FloatArray:
         """Return raw outputs, shape (n, k), for observations of shape (n, inputs)."""
         rows = np.asarray(observations, np.float32)
-        normal = np.clip((rows - self.mean) / self.scale, -OBSERVATION_CLIP, OBSERVATION_CLIP)
+        with np.errstate(over="ignore"):  # of a number that is clipped anyway
+            normal = np.clip((rows - self.mean) / self.scale, -OBSERVATION_CLIP, OBSERVATION_CLIP)
         hidden = normal
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = _activate(hidden @ weight + bias, self.activation)
@@ -92,7 +97,9 @@ class Policy:
         rows = np.asarray(observations, np.float32)
         outputs = self.outputs(rows)
         if self.head == "continuous":
-            return np.clip(outputs, np.float32(self.low), np.float32(self.high))
+            return np.clip(
+                outputs, np.asarray(self.low, np.float32), np.asarray(self.high, np.float32)
+            )
         if self.head == "band":
             return band_action(rows, outputs)
         best: IntArray = outputs.argmax(axis=1)
@@ -131,6 +138,9 @@ class Policy:
     @classmethod
     def from_arrays(cls, arrays: dict[str, FloatArray], specification: dict[str, Any]) -> "Policy":
         """Build a policy from `arrays()` and `specification()`."""
+        for name, values in arrays.items():
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} holds numbers that are not finite: train again")
         layers = sum(name.startswith("weight_") for name in arrays)
         return cls(
             weights=tuple(arrays[f"weight_{index}"] for index in range(layers)),
@@ -150,21 +160,23 @@ def _activate(values: FloatArray, name: str) -> FloatArray:
     if name == "tanh":
         return np.tanh(values)
     if name == "silu":
-        return values / (1.0 + np.exp(-values))
+        with np.errstate(over="ignore"):  # then it divides by infinity, which is right
+            return np.asarray(values / (1.0 + np.exp(-values)), np.float32)
     return np.maximum(values, 0.0)
 
 
 def band_action(observations: FloatArray, outputs: FloatArray) -> IntArray:
     """Return machines to add (positive) or remove so that the fleet lies in the policy's band.
 
-    The band is [wanted, worth keeping] = exp of the level plus the outputs, minus one: every machine
-    count enters observations as log(1 + machines), which stays finite when load vanishes.
+    The band is [wanted, worth keeping] = exp of the level plus the outputs, minus one: every
+    machine count enters observations as log(1 + machines), which stays finite when load vanishes.
+    A fleet beyond 0 to `MAX_MACHINES`, which no environment has, counts as the nearest of the two.
     """
+    limit = np.log1p(MAX_MACHINES)
     level = observations[:, LEVEL].astype(np.float64)
-    fleet = np.rint(np.expm1(observations[:, FLEET].astype(np.float64)))
+    fleet = np.rint(np.expm1(np.clip(observations[:, FLEET].astype(np.float64), 0.0, limit)))
     wanted_log = level + outputs[:, 0]
     keep_log = wanted_log + np.maximum(outputs[:, 1], 0.0)
-    limit = np.log1p(MAX_MACHINES)
     wanted = np.ceil(np.expm1(np.clip(wanted_log, 0.0, limit)))
     keep = np.maximum(wanted, np.ceil(np.expm1(np.clip(keep_log, 0.0, limit))))
     band: IntArray = (np.clip(fleet, wanted, keep) - fleet).astype(np.int64)

@@ -1,4 +1,4 @@
-"""States that a controller decides on: parsed from a request, with one clear error for a bad one."""
+"""States that a controller decides on: parsed from a request, with one clear error if it is bad."""
 
 import math
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from .observation import DAY, LONGEST_WARMUP, WEEK
 
 LONGEST_LOAD = 14 * DAY
+LARGEST_LOAD = 1e12  # requests per minute
+LARGEST_FLEET = 1_000_000
 KEYS = (
     "timestamp",
     "load",
@@ -72,12 +74,54 @@ class State:
         return (self.minute + 3 * DAY) % WEEK  # 1970-01-01 was a Thursday
 
 
-def parse_state(raw: Any, field: str) -> State:
+def parse_state(raw: object, field: str) -> State:
     """Return the state that `raw`, parsed JSON, describes; `field` names it in errors.
 
     Raises:
         InvalidRequest: a key is missing, unknown, of the wrong type or out of range.
     """
+    given = _keyed(raw, field)
+    memory = given.get("memory")
+    if memory is not None and not isinstance(memory, str):
+        raise InvalidRequest("must be a string of an earlier answer, or null", f"{field}.memory")
+    load = _loads(given.get("load", []), f"{field}.load")
+    if load.size == 0 and memory is None:
+        raise InvalidRequest("give at least one minute of load", f"{field}.load")
+    failed = _loads(given.get("failed", []), f"{field}.failed")
+    if failed.size not in (0, load.size):
+        raise InvalidRequest(
+            f"must hold the minutes of load: {load.size}, not {failed.size}", f"{field}.failed"
+        )
+    state = State(
+        minute=_minute(given["timestamp"], f"{field}.timestamp"),
+        load=load,
+        failed=float(failed[-1]) if failed.size else 0.0,
+        active=_whole(given["active"], f"{field}.active", 0, LARGEST_FLEET),
+        pending=_pending(given.get("pending", []), f"{field}.pending"),
+        capacity=_number(given["capacity"], f"{field}.capacity", 1e-6, 1e12),
+        warmup_minutes=_whole(
+            given.get("warmup_minutes", 5), f"{field}.warmup_minutes", 0, LONGEST_WARMUP
+        ),
+        failure_price=_number(given.get("failure_price", 20), f"{field}.failure_price", 0.01, 1e6),
+        min_machines=_whole(
+            given.get("min_machines", 1), f"{field}.min_machines", 0, LARGEST_FLEET
+        ),
+        max_machines=_whole(
+            given.get("max_machines", 0), f"{field}.max_machines", 0, LARGEST_FLEET
+        ),
+        memory=memory,
+    )
+    if state.active + sum(state.pending) > LARGEST_FLEET:
+        raise InvalidRequest(
+            f"active and pending must be at most {LARGEST_FLEET} machines", f"{field}.pending"
+        )
+    if 0 < state.max_machines < state.min_machines:
+        raise InvalidRequest("must be 0 or at least min_machines", f"{field}.max_machines")
+    return state
+
+
+def _keyed(raw: object, field: str) -> dict[str, Any]:
+    """Return `raw` if it is an object with the right keys."""
     if not isinstance(raw, dict):
         raise InvalidRequest("a state must be an object", field)
     for key in raw:
@@ -86,34 +130,10 @@ def parse_state(raw: Any, field: str) -> State:
     for key in _REQUIRED:
         if key not in raw:
             raise InvalidRequest("this key is required", f"{field}.{key}")
-    memory = raw.get("memory")
-    if memory is not None and not isinstance(memory, str):
-        raise InvalidRequest("must be a string of an earlier answer, or null", f"{field}.memory")
-    load = _loads(raw.get("load", []), f"{field}.load")
-    if load.size == 0 and memory is None:
-        raise InvalidRequest("give at least one minute of load", f"{field}.load")
-    failed = _loads(raw.get("failed", []), f"{field}.failed")
-    state = State(
-        minute=_minute(raw["timestamp"], f"{field}.timestamp"),
-        load=load,
-        failed=float(failed[-1]) if failed.size else 0.0,
-        active=_whole(raw["active"], f"{field}.active", 0, 1_000_000),
-        pending=_pending(raw.get("pending", []), f"{field}.pending"),
-        capacity=_number(raw["capacity"], f"{field}.capacity", 1e-6, 1e12),
-        warmup_minutes=_whole(
-            raw.get("warmup_minutes", 5), f"{field}.warmup_minutes", 0, LONGEST_WARMUP
-        ),
-        failure_price=_number(raw.get("failure_price", 20), f"{field}.failure_price", 0.01, 1e6),
-        min_machines=_whole(raw.get("min_machines", 1), f"{field}.min_machines", 0, 1_000_000),
-        max_machines=_whole(raw.get("max_machines", 0), f"{field}.max_machines", 0, 1_000_000),
-        memory=memory,
-    )
-    if 0 < state.max_machines < state.min_machines:
-        raise InvalidRequest("must be 0 or at least min_machines", f"{field}.max_machines")
-    return state
+    return raw
 
 
-def _number(value: Any, field: str, low: float, high: float) -> float:
+def _number(value: object, field: str, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidRequest("must be a number", field)
     if not low <= value <= high:  # also refuses NaN
@@ -121,46 +141,54 @@ def _number(value: Any, field: str, low: float, high: float) -> float:
     return float(value)
 
 
-def _whole(value: Any, field: str, low: int, high: int) -> int:
+def _whole(value: object, field: str, low: int, high: int) -> int:
     number = _number(value, field, low, high)
     if number != math.floor(number):
         raise InvalidRequest("must be a whole number", field)
     return int(number)
 
 
-def _minute(value: Any, field: str) -> int:
+def _minute(value: object, field: str) -> int:
     if not isinstance(value, str):
         raise InvalidRequest("must be an ISO 8601 time such as 2026-01-31T12:00Z", field)
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise InvalidRequest(
-            "must be an ISO 8601 time such as 2026-01-31T12:00Z", field
-        ) from None
+        raise InvalidRequest("must be an ISO 8601 time such as 2026-01-31T12:00Z", field) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return math.floor(moment.timestamp() / 60)
 
 
-def _loads(value: Any, field: str) -> NDArray[np.float64]:
-    if not isinstance(value, list):
+def numbers_alone(values: list[Any]) -> bool:
+    """Return whether a list holds integers and floats alone; booleans are none."""
+    kinds = set(map(type, values))  # few kinds, many values
+    return all(issubclass(kind, int | float) and kind is not bool for kind in kinds)
+
+
+def valid_load(loads: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which of `loads` are possible requests per minute; NaN is not."""
+    return (loads >= 0) & (loads <= LARGEST_LOAD)
+
+
+def _loads(value: object, field: str) -> NDArray[np.float64]:
+    if not isinstance(value, list) or not numbers_alone(value):
         raise InvalidRequest("must be a list of numbers, oldest first", field)
     if len(value) > LONGEST_LOAD:
         raise InvalidRequest(f"must hold at most {LONGEST_LOAD} minutes (14 days)", field)
-    if any(isinstance(each, bool) or not isinstance(each, int | float) for each in value):
-        raise InvalidRequest("must be a list of numbers, oldest first", field)
+    range_text = f"must be 0 to {LARGEST_LOAD:g} requests per minute"
     try:
         loads = np.array(value, np.float64)
     except OverflowError:
-        raise InvalidRequest("must be 0 to 1e12 requests per minute", field) from None
-    wrong = np.flatnonzero(~((loads >= 0) & (loads <= 1e12)))
+        raise InvalidRequest(range_text, field) from None
+    wrong = np.flatnonzero(~valid_load(loads))
     if wrong.size:
-        raise InvalidRequest("must be 0 to 1e12 requests per minute", f"{field}[{wrong[0]}]")
+        raise InvalidRequest(range_text, f"{field}[{wrong[0]}]")
     return loads
 
 
-def _pending(value: Any, field: str) -> tuple[int, ...]:
+def _pending(value: object, field: str) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) > DAY:
         raise InvalidRequest("must be a list: machines that join in 1, 2, ... minutes", field)
     return tuple(
-        _whole(each, f"{field}[{index}]", 0, 1_000_000) for index, each in enumerate(value)
+        _whole(each, f"{field}[{index}]", 0, LARGEST_FLEET) for index, each in enumerate(value)
     )

@@ -34,23 +34,29 @@ def score_bands(
     """Return J of many bands on one load, in machine-minutes, shape (candidates,).
 
     Args:
-        wanted: log(1 + machines wanted), shape (minutes, candidates).
+        wanted: log(1 + machines wanted), shape (candidates, minutes).
         spread: log of machines worth keeping over machines wanted; negative counts as zero.
         load: requests per minute, shape (minutes,).
         start: machines in service before the first minute.
         rules: rules of the dynamics.
         clock: the dynamics' minute at the start, by which boot times are drawn.
     """
-    costs = np.zeros(wanted.shape[1])
+    costs = np.zeros(len(wanted))
     fleet = new_fleet(start, launches=ROOM)
-    _score(wanted, spread, load, start, rules, clock, fleet, costs)
+    low, high = _machines(wanted), _machines(wanted + np.maximum(spread, np.float32(0.0)))
+    _score(low, high, load, start, rules, clock, fleet, costs)
     return costs
+
+
+def _machines(logs: NDArray[np.float32]) -> NDArray[np.int32]:
+    limit = np.float32(np.log1p(MAX_MACHINES))
+    return np.ceil(np.expm1(np.clip(logs, np.float32(0.0), limit))).astype(np.int32)
 
 
 @jit_fast
 def _score(
-    wanted: NDArray[np.float32],
-    spread: NDArray[np.float32],
+    low: NDArray[np.int32],
+    high: NDArray[np.int32],
     load: NDArray[np.float32],
     start: int,
     rules: Rules,
@@ -58,8 +64,7 @@ def _score(
     fleet: NDArray[np.int64],
     costs: NDArray[np.float64],
 ) -> None:
-    most = np.log1p(np.float64(MAX_MACHINES))
-    for candidate in range(wanted.shape[1]):
+    for candidate in range(len(low)):
         for place in range(len(fleet)):
             fleet[place] = 0
         fleet[IN_SERVICE] = start
@@ -67,11 +72,8 @@ def _score(
         for minute in range(len(load)):
             join(fleet, clock + minute, rules)
             before = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
-            low_log = min(max(wanted[minute, candidate], 0.0), most)
-            high_log = min(low_log + max(spread[minute, candidate], 0.0), most)
-            low = int(np.ceil(np.expm1(low_log)))
-            high = max(low, int(np.ceil(np.expm1(high_log))))
-            owed = scale(fleet, clock + minute, min(max(before, low), high), rules)
+            desired = max(min(before, high[candidate, minute]), low[candidate, minute])
+            owed = scale(fleet, clock + minute, desired, rules)
             size = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
             failed = failed_load(fleet, load[minute], rules.capacity) / rules.capacity
             total += size + owed + rules.failure_price * failed

@@ -136,17 +136,21 @@ def join(fleet: Fleet, minute: int, rules: Rules) -> None:
     fleet[ON_THEIR_WAY] -= machines
     fleet[IN_SERVICE] += machines - (due >> 32)
     if rules.minimum_billed_minutes > 0:
-        _keep_young(fleet, minute, rules.minimum_billed_minutes)
+        _keep_young(fleet, minute, rules)
 
 
 @jit
-def _keep_young(fleet: Fleet, minute: int, minimum: int) -> None:
+def _keep_young(fleet: Fleet, minute: int, rules: Rules) -> None:
     """Remember machines that join in `minute` owing a minimum billing time, oldest launch first."""
-    room = _room(fleet)
+    room, minimum = _room(fleet), rules.minimum_billed_minutes
     start = STACK + 2 * room
-    for back in range(fleet[DEPTH] - 1, -1, -1):  # oldest entry first
+    _forget_old(fleet, start, minute - minimum)
+    longest = rules.warmups[len(rules.warmups) - 1]
+    for back in range(fleet[DEPTH]):  # newest entry first
         entry = STACK + 2 * ((fleet[TOP] - back) % room)
         launched = fleet[entry] >> 8
+        if launched + longest < minute:
+            break  # it and all below have joined before
         joins = launched + ((fleet[entry] >> 1) & 127) == minute and not fleet[entry] & 1
         if not joins or fleet[entry + 1] == 0 or minute - launched >= minimum:
             continue
@@ -160,6 +164,18 @@ def _keep_young(fleet: Fleet, minute: int, minimum: int) -> None:
         fleet[start + 2 * slot] = launched
         fleet[start + 2 * slot + 1] = fleet[entry + 1]
         fleet[YOUNG] += 1
+
+
+@jit
+def _forget_old(fleet: Fleet, start: int, until: int) -> None:
+    """Drop young cohorts launched up to minute `until`, which owe nothing any more."""
+    old = 0
+    while old < fleet[YOUNG] and fleet[start + 2 * old] <= until:
+        old += 1
+    if old > 0:
+        fleet[YOUNG] -= old
+        for place in range(start, start + 2 * fleet[YOUNG]):
+            fleet[place] = fleet[place + 2 * old]
 
 
 @jit

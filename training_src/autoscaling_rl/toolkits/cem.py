@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscaling_rl.controller.observation import NAMES, SIZE
-from autoscaling_rl.controller.policy import LEVEL, Policy
+from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.environment_factory import AUTOSCALING
 from autoscaling_rl.environments.bands import score_bands
 from autoscaling_rl.environments.profiles import AutoScalingSettings
@@ -121,6 +121,7 @@ class _Training:
             seed=seeds(job.seed, 0)[0],
             load_path=job.load_path,
             synthetic_share=options.synthetic_share,
+            inputs=_COLUMNS,
         )
         self.whitening = _whitening(self.pool)
         self.centre = _start(self.whitening)
@@ -165,15 +166,14 @@ class _Training:
 
     def _costs(self, candidates: FloatArray, windows: list[TrainingWindow]) -> FloatArray:
         """Return J over the machine-minutes that would just serve the load, averaged over windows."""
-        weights = np.einsum("ij,pjk->pik", self.whitening, candidates[:, :-1])
-        matrix = weights.transpose(1, 2, 0).reshape(len(INPUTS), -1).astype(np.float32)
-        bias = candidates[:, -1].T.reshape(-1).astype(np.float32)
+        weights = np.einsum("ij,pjk->kpi", self.whitening, candidates[:, :-1])
+        matrix = weights.reshape(-1, len(INPUTS)).astype(np.float32)
+        bias = candidates[:, -1].T.reshape(-1, 1).astype(np.float32)
         count = len(candidates)
         total = np.zeros(count)
         for window in windows:
-            outputs = window.observations[:, _COLUMNS] @ matrix + bias
-            wanted = outputs[:, :count] + window.observations[:, LEVEL, None]
-            spread = np.ascontiguousarray(outputs[:, count:])
+            outputs = matrix @ window.inputs + bias
+            wanted, spread = outputs[:count] + window.level, outputs[count:]
             costs = score_bands(
                 wanted, spread, window.load, window.start, window.rules, window.clock
             )
@@ -203,7 +203,7 @@ class _Training:
         return self._result(stopped=True)
 
     def _result(self, *, stopped: bool) -> TrainedPolicy:
-        golden = np.concatenate([window.observations[::97] for window in self.pool])[:256]
+        golden = np.concatenate([window.golden for window in self.pool])
         figures: dict[str, Any] = {
             "generations": self.generation,
             "environment_minutes": int(self.curve[-1][0]) if self.curve else 0,
@@ -234,8 +234,8 @@ def _whitening(pool: list[TrainingWindow]) -> FloatArray:
     A diagonal distribution over the weights of such inputs is a sensible one; directions without
     variance get none.
     """
-    inputs = np.concatenate([window.observations[::10, _COLUMNS] for window in pool])
-    values, vectors = np.linalg.eigh(np.cov(inputs.astype(np.float64), rowvar=False))
+    inputs = np.concatenate([window.inputs[:, ::10] for window in pool], axis=1)
+    values, vectors = np.linalg.eigh(np.cov(inputs.astype(np.float64)))
     scale: FloatArray = vectors / np.sqrt(np.maximum(values, 1e-4 * values.max()))
     return scale
 

@@ -15,6 +15,8 @@ from autoscaling_rl.load.generator import generate_load
 
 FloatArray = NDArray[np.float32]
 
+GOLDEN = 64  # whole observations kept of a window
+
 
 @dataclass(frozen=True)
 class TrainingWindow:
@@ -22,7 +24,9 @@ class TrainingWindow:
 
     Attributes:
         load: requests per minute, shape (minutes,).
-        observations: shape (minutes, observation size); what depends on the fleet is zero.
+        inputs: the chosen numbers of the observations, shape (inputs, minutes).
+        level: demand level of each minute, shape (minutes,).
+        golden: some whole observations, what depends on the fleet left at zero.
         start: machines in service before the first minute.
         needed: machine-minutes that would just serve the load.
         rules: rules of the dynamics.
@@ -30,7 +34,9 @@ class TrainingWindow:
     """
 
     load: FloatArray
-    observations: FloatArray
+    inputs: FloatArray
+    level: FloatArray
+    golden: FloatArray
     start: int
     needed: float
     rules: Rules
@@ -45,6 +51,7 @@ def draw_windows(
     seed: int,
     load_path: Path | None = None,
     synthetic_share: float = 1.0,
+    inputs: NDArray[np.int64],
 ) -> list[TrainingWindow]:
     """Return `count` windows of `minutes`, drawn from one seed.
 
@@ -55,6 +62,7 @@ def draw_windows(
         seed: seed of every draw.
         load_path: a recorded load to cut windows from, beside generated ones.
         synthetic_share: part of the windows that is generated nevertheless.
+        inputs: which numbers of the observation are kept.
     """
     rng = np.random.default_rng(seed)
     replay = Replay.of(str(load_path)) if load_path else None
@@ -62,24 +70,31 @@ def draw_windows(
     windows = []
     for index in range(count):
         if index < generated or replay is None:
-            windows.append(_generated(settings, minutes, rng))
+            windows.append(_generated(settings, minutes, rng, inputs))
         else:
-            windows.append(_recorded(settings, minutes, rng, replay))
+            windows.append(_recorded(settings, minutes, rng, replay, inputs))
     return windows
 
 
 def _generated(
-    settings: AutoScalingSettings, minutes: int, rng: np.random.Generator
+    settings: AutoScalingSettings,
+    minutes: int,
+    rng: np.random.Generator,
+    inputs: NDArray[np.int64],
 ) -> TrainingWindow:
     minute_of_week = int(rng.integers(0, WEEK))
     lead = HISTORY + settings.metric_delay_minutes
     mean = settings.mean_machines * settings.capacity
     load = generate_load(rng, lead + minutes, minute_of_week, mean)
-    return _window(settings, load, lead, minute_of_week + lead, rng)
+    return _window(settings, load, lead, minute_of_week + lead, rng, inputs)
 
 
 def _recorded(
-    settings: AutoScalingSettings, minutes: int, rng: np.random.Generator, replay: Replay
+    settings: AutoScalingSettings,
+    minutes: int,
+    rng: np.random.Generator,
+    replay: Replay,
+    inputs: NDArray[np.int64],
 ) -> TrainingWindow:
     """Cut a window anywhere after the first hour; its history is as long as the recording has it."""
     length = len(replay.rates)
@@ -88,7 +103,8 @@ def _recorded(
     lead = min(first, HISTORY + settings.metric_delay_minutes)
     load = np.asarray(replay.rates[first - lead : first + minutes], np.float32)
     scale = settings.mean_machines * settings.capacity / max(float(replay.rates.mean()), 1e-9)
-    return _window(settings, load * np.float32(scale), lead, replay.minute_of_week + first, rng)
+    place = replay.minute_of_week + first
+    return _window(settings, load * np.float32(scale), lead, place, rng, inputs)
 
 
 def _window(
@@ -97,6 +113,7 @@ def _window(
     first: int,
     minute_of_week: int,
     rng: np.random.Generator,
+    inputs: NDArray[np.int64],
 ) -> TrainingWindow:
     delay = settings.metric_delay_minutes
     observations = batch_observations(
@@ -112,7 +129,9 @@ def _window(
     start = max(starting_machines(float(load[first - 1]), settings.capacity), settings.min_machines)
     return TrainingWindow(
         load=served,
-        observations=np.ascontiguousarray(observations.T),
+        inputs=np.ascontiguousarray(observations[inputs]),
+        level=observations[0].copy(),
+        golden=np.ascontiguousarray(observations[:, :: max(1, len(served) // GOLDEN)].T),
         start=min(start, settings.max_machines or start),
         needed=max(1.0, float(served.sum(dtype=np.float64)) / settings.capacity),
         rules=settings.rules(seed=int(rng.integers(0, 2**31))),

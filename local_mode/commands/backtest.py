@@ -1,0 +1,17 @@
+"""`python -m local_mode backtest`: an artifact and every baseline over recorded load."""
+
+import argparse
+
+SUMMARY = "back-test a model.tar.gz on a load file; --help after MODEL_TAR_GZ lists the options"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command: those of the bundle's own script."""
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="MODEL_TAR_GZ LOAD_CSV ...")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the bundle's `backtest.py` as a process and return its exit status."""
+    from local_mode.bundle import run_script
+
+    return run_script("backtest.py", options.arguments)

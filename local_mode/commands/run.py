@@ -1,0 +1,84 @@
+"""`python -m local_mode run`: the whole workflow on this machine, in one execution."""
+
+import argparse
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from local_mode.errors import UserError
+
+SUMMARY = "run the whole workflow once: train, evaluate, gate, register, deploy, decide"
+DEPLOYED, REJECTED = "Deployed", "Rejected"
+EXIT_REJECTED = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--preset", default="", help="what to train, a name in training_src/presets")
+    parser.add_argument("--load", type=Path, help="CSV with the columns timestamp,requests")
+    parser.add_argument("--output", type=Path, help="new folder for the results")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run one execution of the state machine and show what came of it.
+
+    Returns:
+        0 if a policy was deployed and answered, 3 if the gate rejected it, 2 for a mistake of the
+        user, 1 for a fault.
+
+    Raises:
+        UserError: for a mistake that shows before the execution starts.
+    """
+    from local_mode import bundle
+
+    preset = options.preset or bundle.DEFAULT_PRESET
+    bundle.check_preset(preset)
+    output = _new_folder(options.output)
+    if options.load is not None:
+        bundle.check_script("check_load.py", [str(options.load)])
+    # SIGTERM ends everything in good order, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _run(preset, options.load, output)
+    except KeyboardInterrupt:
+        print("\nStopped. Every process that was started has ended.", flush=True)
+        return 1
+
+
+def _new_folder(chosen: Path | None) -> Path:
+    folder = chosen or Path("output") / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise UserError(f"--output {folder}: already holds something; choose a new folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output {folder}: {error.strerror}; choose another folder") from None
+    return folder
+
+
+def _run(preset: str, load: Path | None, output: Path) -> int:
+    from local_mode import bundle, decision, execution, results
+    from local_mode.local_aws import LocalAws
+    from local_mode.provision import provision
+
+    started = time.monotonic()
+    print(f"Preset {preset}, load {load or 'generated'}. Results go to {output}", flush=True)
+    with LocalAws() as aws:
+        deployment = provision(aws.client, default_preset=bundle.DEFAULT_PRESET)
+        document = execution.make_input(aws.client, deployment, preset, load)
+        finished = execution.follow(aws.client, deployment, document)
+        if finished.error:
+            print(f"\nThe execution failed. {finished.error}", flush=True)
+            print(f"Logs of the local processes are in {aws.keep_logs(output)}", flush=True)
+            return 2 if finished.users_mistake else 1
+        card = results.fetch(aws.client, finished, output)
+        print(results.table(card), flush=True)
+        answer = None
+        if finished.status == DEPLOYED:
+            answer = decision.ask(aws.client, finished, output)
+            print(decision.describe(answer), flush=True)
+    print(results.closing(finished, output, time.monotonic() - started), flush=True)
+    if finished.status == REJECTED:
+        return EXIT_REJECTED
+    return 0 if finished.status == DEPLOYED and answer else 1

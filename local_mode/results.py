@@ -1,0 +1,117 @@
+"""What an execution leaves behind: fetched from the local S3, and shown as a table."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from local_mode.execution import Finished
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+ClientFactory = Callable[[str], "BaseClient"]
+
+_COLUMNS = (
+    ("failed %", "failed_percent", "{:.3f}"),
+    ("machine-h", "machine_hours", "{:,.0f}"),
+    ("J / oracle", "J_over_oracle", "{:.3f}"),
+    ("gap closed", "gap_closed", "{:+.2f}"),
+    ("bad minutes", "slo_minutes", "{:,.0f}"),
+    ("longest", "longest_outage_minutes", "{:,.0f}"),
+    ("changes/day", "changes_per_day", "{:.0f}"),
+)
+_RETURNS = (("mean return", "mean_return", "{:,.1f}"), ("deviation", "standard_deviation", "{:,.1f}"))
+# Time in which the workflow itself does nothing: jobs and the start of the server.
+_WORK = ("Train", "TrainOnFile", "Evaluate", "WaitForEndpoint")
+
+
+def fetch(client: ClientFactory, finished: Finished, folder: Path) -> dict[str, Any]:
+    """Write scorecard, report, trajectories and model into `folder`; return the scorecard."""
+    card = _get(client, finished.output["scorecard_s3_uri"])
+    (folder / "scorecard.json").write_bytes(card)
+    bucket, key = _split(finished.output["scorecard_s3_uri"])
+    report = f"s3://{bucket}/{key.rpartition('/')[0]}/report.html"
+    (folder / "report.html").write_bytes(_get(client, report))
+    (folder / "execution.json").write_text(
+        json.dumps({"output": finished.output, "seconds": finished.seconds}, indent=1) + "\n"
+    )
+    for name, uri in _job_outputs(client).items():
+        if name == "model.tar.gz":
+            (folder / name).write_bytes(_get(client, uri))
+        else:
+            _extract(_get(client, uri), "trajectories.csv", folder)
+    content: dict[str, Any] = json.loads(card)
+    return content
+
+
+def _job_outputs(client: ClientFactory) -> dict[str, str]:
+    """Return the newest job's archives, the evaluation's: model and output."""
+    jobs = client("sagemaker").list_training_jobs(SortBy="CreationTime", SortOrder="Descending")
+    newest = jobs["TrainingJobSummaries"][0]["TrainingJobName"]
+    job = client("sagemaker").describe_training_job(TrainingJobName=newest)
+    model = job["ModelArtifacts"]["S3ModelArtifacts"]
+    return {"model.tar.gz": model, "output.tar.gz": model.replace("model.tar.gz", "output.tar.gz")}
+
+
+def _split(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri)
+    return parts.netloc, parts.path.lstrip("/")
+
+
+def _get(client: ClientFactory, uri: str) -> bytes:
+    bucket, key = _split(uri)
+    body: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def _extract(archive: bytes, name: str, folder: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        for member in tar.getmembers():
+            file = tar.extractfile(member) if member.name.removeprefix("./") == name else None
+            if file is not None:
+                (folder / name).write_bytes(file.read())
+
+
+def table(card: Mapping[str, Any]) -> str:
+    """Return the figures of every policy as a table, best J or return first."""
+    columns = _COLUMNS if card["metric"] == "J" else _RETURNS
+    order = sorted(
+        card["policies"].items(),
+        key=lambda item: sum(item[1]["values"]) * (1 if card["metric"] == "J" else -1),
+    )
+    rows = [["", *(title for title, _, _ in columns)]]
+    for name, figures in order:
+        cells = [_cell(figures.get(key), form) for _, key, form in columns]
+        rows.append([f"* {name}" if name == "policy" else f"  {name}", *cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(["", *lines, ""])
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def closing(finished: Finished, folder: Path, total: float) -> str:
+    """Return the last lines: the verdict, where the results are, and where the time went."""
+    work = sum(finished.seconds.get(state, 0.0) for state in _WORK)
+    training = finished.seconds.get("Train", 0.0) + finished.seconds.get("TrainOnFile", 0.0)
+    return "\n".join(
+        (
+            f"{finished.status}: {finished.output.get('reason', '')}",
+            f"Report: {folder / 'report.html'}",
+            f"{total:.0f} s in all: training {training:.0f} s, evaluation "
+            f"{finished.seconds.get('Evaluate', 0.0):.0f} s, the workflow itself "
+            f"{total - work:.0f} s. Everything ran as local processes.",
+        )
+    )

@@ -1,0 +1,97 @@
+"""Inference requests answered by the artifact's own code: the same everywhere."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import observation
+from .controller import Controller, answer_observations
+from .policy import Policy
+from .state import InvalidRequest
+
+FORMS = ("observations", "states")
+
+
+class Inference:
+    """Answers to the bodies that the contract defines for POST /invocations; keeps nothing.
+
+    Attributes:
+        version: what decides, in 12 hexadecimal digits; see `model_version`.
+    """
+
+    def __init__(self, policy: Policy, manifest: Mapping[str, Any]) -> None:
+        """Keep the policy and what the manifest says of its input.
+
+        Raises:
+            ValueError: the policy was made for observations that this code does not compute.
+        """
+        self.version = model_version(manifest)
+        self._policy = policy
+        self._controller: Controller | None = None
+        if manifest["input"] == "states":
+            version = manifest["environment"].get("version")
+            if version != f"observation {observation.VERSION}":
+                raise ValueError(
+                    f"the environment of the model has version {version!r}, its code computes"
+                    f" observation {observation.VERSION}: train again"
+                )
+            self._controller = Controller(policy)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Inference":
+        """Return the inference of the unpacked artifact in `folder`, which must be verified."""
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return cls(Policy.load(folder / "policy.npz", manifest["action"]), manifest)
+
+    def respond(self, body: object) -> tuple[int, dict[str, Any]]:
+        """Return HTTP status and answer to `body`, parsed JSON: 200, or 400 with the error."""
+        try:
+            return 200, self.answer(body)
+        except InvalidRequest as error:
+            return 400, error_body(error.code, error.message, error.field)
+
+    def answer(self, body: object) -> dict[str, Any]:
+        """Return the answer to `body`, parsed JSON.
+
+        Raises:
+            InvalidRequest: with the field that is wrong and what is expected of it.
+        """
+        if not isinstance(body, dict):
+            raise InvalidRequest('must be an object: {"observations": [...]}', "body")
+        for key in body:
+            if key not in FORMS:
+                raise InvalidRequest(f"unknown key: known are {', '.join(FORMS)}", key)
+        if len(body) != 1:
+            raise InvalidRequest('give either "observations" or "states"', "body")
+        if "observations" in body:
+            answer = answer_observations(self._policy, body["observations"])
+        elif self._controller is not None:
+            answer = self._controller.answer(body["states"])
+        else:
+            raise InvalidRequest(
+                'this model decides on observations alone: send {"observations": [...]} with rows'
+                f" of {self._policy.inputs} numbers",
+                "states",
+            )
+        return {**answer, "model_version": self.version}
+
+
+def model_version(manifest: Mapping[str, Any]) -> str:
+    """Return 12 hexadecimal digits that stand for all that decides: weights, action and code.
+
+    Figures that an evaluation adds to the artifact do not change it.
+    """
+    files = {
+        name: digest
+        for name, digest in manifest["files"].items()
+        if name == "policy.npz" or name.startswith("code/")
+    }
+    text = json.dumps({"action": manifest["action"], "files": files}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def error_body(code: str, message: str, field: str | None) -> dict[str, Any]:
+    """Return the body of an answer that reports an error; `field` is what is wrong, if anything."""
+    return {"error": {"code": code, "message": message, "field": field}}

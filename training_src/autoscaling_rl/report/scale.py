@@ -1,0 +1,92 @@
+"""Axes: where values lie, where ticks go, and how long series are thinned to what a screen shows."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+MOST_COLUMNS = 720  # of a thinned series; each keeps its extremes
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A linear axis.
+
+    Attributes:
+        low: value at the start of the axis.
+        high: value at its end, above `low`.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def over(cls, values: Iterable[float], *, zero: bool = False, margin: float = 0.06) -> "Scale":
+        """Return an axis that shows all finite values.
+
+        Args:
+            values: what is to be shown.
+            zero: whether the axis starts at zero.
+            margin: share of the axis that is added at its ends.
+        """
+        finite = [float(value) for value in values if math.isfinite(value)] or [0.0]
+        low, high = min(finite), max(finite)
+        if zero:
+            low, high = min(low, 0.0), max(high, 0.0)
+        span = high - low
+        if span <= 1e-9 * max(abs(low), abs(high)):
+            span = abs(high) or 1.0
+            low, high = (low, low + span) if zero else (low - span / 2, high + span / 2)
+        below = 0.0 if zero and low == 0 else margin * span
+        return cls(low - below, high + margin * span)
+
+    def place(self, values: FloatArray) -> FloatArray:
+        """Return where values lie: 0 at the start of the axis, 1 at its end."""
+        return (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
+
+    def at(self, value: float) -> float:
+        """Return where one value lies."""
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self, count: int = 5) -> list[float]:
+        """Return about `count` round values within the axis."""
+        rough = (self.high - self.low) / max(1, count)
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * part for part in (1, 2, 2.5, 5, 10) if power * part >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [round(step * each, 12) for each in range(first, last + 1)]
+
+
+def edges(minutes: int, columns: int = MOST_COLUMNS) -> NDArray[np.int64]:
+    """Return the first minute of each column and the end of the last one."""
+    return np.unique(np.linspace(0, minutes, min(minutes, columns) + 1).astype(np.int64))
+
+
+def steps(values: FloatArray, columns: int = MOST_COLUMNS) -> tuple[FloatArray, FloatArray]:
+    """Return the corners of a line that keeps each value for its minute.
+
+    Longer series are thinned: a column shows its least and its greatest value in their order.
+
+    Args:
+        values: one value for each minute.
+        columns: most columns.
+
+    Returns:
+        Minutes and values of the corners.
+    """
+    cuts = edges(len(values), columns)
+    starts, ends = cuts[:-1], cuts[1:]
+    if len(starts) == len(values):
+        return np.repeat(cuts, 2)[1:-1].astype(np.float64), np.repeat(values, 2)
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    rising = values[ends - 1] >= values[starts]
+    pairs = np.where(rising[:, None], np.stack((low, high), 1), np.stack((high, low), 1))
+    quarter = (ends - starts) / 4
+    minutes = np.stack((starts + quarter, ends - quarter), axis=1)
+    minutes[0, 0], minutes[-1, 1] = 0, len(values)
+    return minutes.ravel(), pairs.ravel()
