@@ -154,16 +154,25 @@ def _keep_young(fleet: Fleet, minute: int, rules: Rules) -> None:
         joins = launched + ((fleet[entry] >> 1) & 127) == minute and not fleet[entry] & 1
         if not joins or fleet[entry + 1] == 0 or minute - launched >= minimum:
             continue
-        slot = fleet[YOUNG]
-        if slot == room:
-            continue  # forgotten: it is billed by the minute
-        while slot > 0 and fleet[start + 2 * slot - 2] > launched:
-            fleet[start + 2 * slot] = fleet[start + 2 * slot - 2]
-            fleet[start + 2 * slot + 1] = fleet[start + 2 * slot - 1]
-            slot -= 1
-        fleet[start + 2 * slot] = launched
-        fleet[start + 2 * slot + 1] = fleet[entry + 1]
-        fleet[YOUNG] += 1
+        _add_young(fleet, start, launched, fleet[entry + 1])
+
+
+@jit
+def _add_young(fleet: Fleet, start: int, launched: int, machines: int) -> None:
+    slot = start + 2 * fleet[YOUNG]
+    while slot > start and fleet[slot - 2] > launched:
+        slot -= 2
+    if slot > start and fleet[slot - 2] == launched:
+        fleet[slot - 1] += machines
+        return
+    end = start + 2 * fleet[YOUNG]
+    if end == len(fleet):
+        return  # forgotten: it is billed by the minute
+    for place in range(end + 1, slot + 1, -1):
+        fleet[place] = fleet[place - 2]
+    fleet[slot] = launched
+    fleet[slot + 1] = machines
+    fleet[YOUNG] += 1
 
 
 @jit

@@ -70,15 +70,15 @@ class CemOptions:
             few days of one's own load alone would be learnt by heart.
     """
 
-    generations: int = setting(60, minimum=1, maximum=100_000)
-    population: int = setting(64, minimum=4, maximum=10_000)
-    elites: int = setting(12, minimum=2, maximum=5_000)
+    generations: int = setting(120, minimum=1, maximum=100_000)
+    population: int = setting(48, minimum=4, maximum=10_000)
+    elites: int = setting(8, minimum=2, maximum=5_000)
     windows: int = setting(12, minimum=1, maximum=1_000)
     pool: int = setting(48, minimum=1, maximum=10_000)
     window_minutes: int = setting(2880, minimum=60, maximum=20_160)
-    deviation: float = setting(0.1, above=0.0, maximum=10.0)
-    extra_noise: float = setting(0.05, minimum=0.0, maximum=10.0)
-    segment_generations: int = setting(10, minimum=1, maximum=100_000)
+    deviation: float = setting(0.04, above=0.0, maximum=10.0)
+    extra_noise: float = setting(0.01, minimum=0.0, maximum=10.0)
+    segment_generations: int = setting(20, minimum=1, maximum=100_000)
     synthetic_share: float = setting(0.5, minimum=0.0, maximum=1.0)
 
 
