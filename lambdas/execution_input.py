@@ -113,11 +113,14 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The evaluation job; a confidence bound needs two load windows at least."""
+    """The evaluation job; a confidence bound needs two load windows at least.
+
+    None leaves the number of episodes to the preset, whose default is the contract's 16.
+    """
 
     run: bool = checked(boolean, True)
     checkpoint_s3_uri: str | None = checked(archive_address, None)
-    episodes: int = checked(integer(2, 10_000), 16)
+    episodes: int | None = checked(integer(2, 10_000), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,8 +70,9 @@ class Jobs:
             As `training`, with the channels besides `checkpoint` under `load_channels`: the
             address of the artifact is known only once the training job has ended.
         """
-        episodes = str(self.document.evaluation.episodes)
-        hyperparameters = {"episodes": episodes, **self._environment()}
+        episodes = self.document.evaluation.episodes
+        given = {} if episodes is None else {"episodes": str(episodes)}
+        hyperparameters = {**given, **self._environment()}
         # One host: a second one would evaluate the same windows again.
         request = self._request("evaluation", "evaluate.py", hyperparameters, 1)
         return self._job("evaluation", request) | {"load_channels": self._load_channels()}

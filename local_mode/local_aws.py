@@ -105,11 +105,12 @@ class LocalAws:
         importlib.import_module("boto3")
         line = self._read_first_line()
         if not line.startswith(READY):
-            self._end_process()
+            status = self._end_process()
             text = errors.read_text("utf-8", "replace").strip()
-            if self._process.returncode == 2 and text.startswith("--port"):
+            if status == 2 and text.startswith("--port"):
                 self._died = False
                 raise UserError(text)
+            self._died = True
             raise RuntimeError(f"the local AWS did not start: {text or errors}")
         self.endpoint_url = line.removeprefix(READY).strip()
 
@@ -121,10 +122,11 @@ class LocalAws:
         self._clients.clear()
         self._discard_state()
 
-    def _end_process(self) -> None:
-        process = self._process
+    def _end_process(self) -> int | None:
+        """End the server; return its exit status the first time."""
+        process, self._process = self._process, None
         if process is None:
-            return
+            return None
         assert process.stdin is not None
         assert process.stdout is not None
         self._died = self._died or process.poll() is not None
@@ -138,6 +140,7 @@ class LocalAws:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         process.stdout.close()
+        return process.returncode
 
     def failed_jobs(self) -> list[Path]:
         """Return the folders that failed training jobs left to be looked at, by job name."""
@@ -186,7 +189,10 @@ class LocalAws:
         """Copy what the server and failed jobs have to say into `folder`; return where it is."""
         kept = folder / "logs"
         shutil.copytree(
-            self.state_dir, kept, ignore=shutil.ignore_patterns("*.tar.gz", "data"), dirs_exist_ok=True
+            self.state_dir,
+            kept,
+            ignore=shutil.ignore_patterns("*.tar.gz", "data"),
+            dirs_exist_ok=True,
         )
         return kept
 

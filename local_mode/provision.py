@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_mode.bundle import DEFAULT_PRESET
 from local_mode.deployment import Deployment
 from local_mode.errors import UserError
 from local_mode.packing import tar_gz, zip_package
@@ -22,7 +23,6 @@ _SUBSTITUTION = re.compile(r"\$\{[^}]*\}")
 _SERVICES = ("sagemaker", "lambda", "states")
 # A change of the endpoint takes seconds here, not minutes.
 _POLL_SECONDS = 1
-_PRESET = "ppo-autoscaling"
 _EXISTS = frozenset(
     {
         "BucketAlreadyOwnedByYou",
@@ -38,7 +38,7 @@ def provision(
     *,
     deployment: Deployment | None = None,
     root: Path = _ROOT,
-    default_preset: str = _PRESET,
+    default_preset: str = DEFAULT_PRESET,
 ) -> Deployment:
     """Create everything that the workflow needs; what exists already is brought up to date.
 

@@ -8,15 +8,19 @@ Exit status: 0 done, 2 a mistake of the user, named in one line.
 import argparse
 import dataclasses
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from autoscaling_rl.backtest import DecideFactory, Result, backtest, write_backtest
+from autoscaling_rl import artifact
+from autoscaling_rl.backtest import Result, RunPolicy, backtest, write_backtest
 from autoscaling_rl.backtest_settings import BacktestSettings
+from autoscaling_rl.baselines.window import DAY, Trajectory, Window
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.load.file import read_load
+from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
 from autoscaling_rl.settings import documentation
 
 SHOWN = ("J_over_oracle", "gap_closed", "failed_percent", "machine_hours", "changes_per_day")
@@ -27,15 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = vars(_parser().parse_args(argv))
         model, path, output = (Path(options.pop(name)) for name in ("model", "load", "output"))
-        settings = BacktestSettings.from_options(
-            {name: value for name, value in options.items() if value is not None}
-        )
-        policy = controller_decider(model)
+        given = {name: value for name, value in options.items() if value is not None}
+        settings = BacktestSettings.from_options(given)
         load = read_load(path, bins=settings.bins)
-        _make_folder(output)
         for gap in load.gaps:
             print(f"{path}: {gap}: interpolated", file=sys.stderr)
-        result = backtest(load, settings, policy)
+        with tempfile.TemporaryDirectory(prefix="artifact-") as workspace:
+            policy = artifact_policy(model, Path(workspace) / "model")
+            _make_folder(output)
+            result = backtest(load, settings, policy)
         write_backtest(result, output)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -45,13 +49,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def controller_decider(model: Path) -> DecideFactory:
-    """Return the policy of a model artifact.
+def artifact_policy(model: Path, folder: Path) -> RunPolicy:
+    """Return a function that runs the policy of a model artifact over a window.
+
+    Args:
+        model: the model.tar.gz.
+        folder: where it is unpacked to, and must stay while the policy runs.
 
     Raises:
-        UserError: the artifact is unsafe or damaged.
+        UserError: the artifact is unsafe, damaged, or not one for load.
     """
-    raise UserError(f"{model}: this version cannot back-test a model artifact yet")
+    if artifact.unpack(model, folder)["input"] != "states":
+        raise UserError(f"{model}: its policy does not scale machines: there is nothing to test")
+    loaded = ArtifactPolicy.load(folder)
+
+    def run(window: Window, start: datetime) -> Trajectory:
+        minute_of_week = start.weekday() * DAY + start.hour * 60 + start.minute
+        warmups = window.rules.warmups
+        nominal = int(warmups[len(warmups) // 2])
+        return rollout(loaded, [Stretch(window, minute_of_week)], nominal)[0]
+
+    return run
 
 
 class _Parser(argparse.ArgumentParser):

@@ -49,7 +49,7 @@ def test_an_empty_input_has_the_defaults_of_the_contract() -> None:
     assert document == ExecutionInput()
     assert document.training.instance_type == "ml.c7i.2xlarge"
     assert (document.training.use_spot, document.training.max_run_seconds) == (True, 3600)
-    assert (document.evaluation.run, document.evaluation.episodes) == (True, 16)
+    assert (document.evaluation.run, document.evaluation.episodes) == (True, None)
     assert (document.gate.baseline, document.gate.confidence) == (None, 0.95)
     assert (document.registry.approval, document.endpoint.mode) == ("automatic", "blue_green")
     assert document.environment.given() == {}

@@ -61,8 +61,10 @@ def test_an_empty_input_gives_the_whole_plan() -> None:
     assert document["evaluation"]["request"]["HyperParameters"] == {
         "sagemaker_program": "evaluate.py",
         "sagemaker_submit_directory": VARIABLES["SOURCE_S3_URI"],
-        "episodes": "16",
     }
+    document = run({"evaluation": {"episodes": 24}})
+    assert document["evaluation"]["request"]["HyperParameters"]["episodes"] == "24"
+    document = run({})
     assert document["registry"] == {"approval": "Approved"}
     assert document["model"] == {"job_name": None, "s3_uri": None}
     assert document["verdict"]["passed"] is False

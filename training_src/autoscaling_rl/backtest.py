@@ -1,7 +1,5 @@
 """Back-test: a policy and every baseline over a window of recorded load."""
 
-import csv
-import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,28 +12,16 @@ import numpy as np
 from autoscaling_rl import scorecard
 from autoscaling_rl.backtest_settings import BacktestSettings
 from autoscaling_rl.baselines.registry import BaselineRun, run_baselines
-from autoscaling_rl.baselines.replay import replay_decisions
-from autoscaling_rl.baselines.window import (
-    ACTIVE,
-    DAY,
-    DESIRED,
-    FAILED,
-    PENDING,
-    Trajectory,
-    Window,
-)
-from autoscaling_rl.environments.dynamics import Fleet
+from autoscaling_rl.baselines.window import DAY, Trajectory, Window
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.load.file import Load
+from autoscaling_rl.trajectories import write_trajectories
 
 LEAST_HISTORY = LEAST_WINDOW = 60  # minutes
 
-Decide = Callable[[int, Fleet], int]
-"""Machines wanted (in service and on their way) for a minute of the window, given the fleet."""
-
-DecideFactory = Callable[[Window], Decide]
-"""Makes the policy for a window. For minute t it must read nothing of the window's `load` from
-`first + t - metric_delay` on."""
+RunPolicy = Callable[[Window, datetime], Trajectory]
+"""Runs the policy over a window that starts at a time in UTC, see `Window` for what it may look at.
+`replay_decisions` makes one of a function that decides minute by minute."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class Result:
     def scorecard(self) -> dict[str, Any]:
         """Return the scorecard, ready for JSON.
 
-        Savings of the policy over each baseline come with 95 % intervals, days being drawn.
+        Savings of the policy over each baseline come with intervals, days being drawn.
         """
         trajectories = {name: run.trajectory for name, run in self.runs.items()}
         sums = {name: scorecard.totals(run, self.window) for name, run in trajectories.items()}
@@ -90,13 +76,13 @@ class Result:
         return np.add.reduceat(costs, np.arange(0, len(costs), DAY))
 
 
-def backtest(load: Load, settings: BacktestSettings, policy: DecideFactory) -> Result:
+def backtest(load: Load, settings: BacktestSettings, policy: RunPolicy) -> Result:
     """Run a policy, the baselines (tuned on the history) and the oracle over a window of load.
 
     Args:
         load: the recorded load.
         settings: the options.
-        policy: makes the policy for the window.
+        policy: runs the policy over the window.
 
     Raises:
         UserError: the options do not fit the load.
@@ -113,9 +99,10 @@ def backtest(load: Load, settings: BacktestSettings, policy: DecideFactory) -> R
         (load.start.minute + begin) % 60,
     )
     window = whole.recent(days)
-    runs = {scorecard.POLICY: BaselineRun(replay_decisions(window, policy(window)), {})}
+    start = load.start + timedelta(minutes=first)
+    runs = {scorecard.POLICY: BaselineRun(policy(window, start), {})}
     runs |= run_baselines(window, history=whole.tuning(days))
-    return Result(load, settings, load.start + timedelta(minutes=first), window, runs)
+    return Result(load, settings, start, window, runs)
 
 
 def _bounds(load: Load, settings: BacktestSettings) -> tuple[int, int]:
@@ -146,23 +133,10 @@ def _capacity(requests: np.ndarray, settings: BacktestSettings) -> float:
 
 def write_backtest(result: Result, folder: Path) -> None:
     """Write trajectories.csv, scorecard.json and report.html into a folder that exists."""
-    _write_trajectories(result, folder / "trajectories.csv")
+    from autoscaling_rl.report import write_backtest_report  # which imports this module
+
+    trajectories = {name: run.trajectory for name, run in result.runs.items()}
+    write_trajectories(folder / "trajectories.csv", result.window, trajectories)
     text = json.dumps(result.scorecard(), indent=2, allow_nan=False)
     (folder / "scorecard.json").write_text(text + "\n", encoding="utf-8")
-    if importlib.util.find_spec("autoscaling_rl.report"):
-        report = importlib.import_module("autoscaling_rl.report")
-        report.write_backtest_report(result, folder / "report.html")
-
-
-def _write_trajectories(result: Result, path: Path) -> None:
-    minutes = range(result.window.minutes)
-    loads = np.round(result.window.requests, 6).tolist()
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("minute", "load", "policy", "desired", "active", "pending", "failed"))
-        for name, run in result.runs.items():
-            record = run.trajectory.record
-            counts = record[[DESIRED, ACTIVE, PENDING]].astype(np.int64).tolist()
-            failed = np.round(record[FAILED], 6).tolist()
-            columns = (minutes, loads, [name] * len(minutes), *counts, failed)
-            writer.writerows(zip(*columns, strict=True))
+    write_backtest_report(result, folder / "report.html")

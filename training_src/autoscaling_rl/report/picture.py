@@ -1,0 +1,114 @@
+"""One picture for a README: load against capacity, the policy above a baseline."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autoscaling_rl.baselines.registry import ORACLE
+from autoscaling_rl.report.clock import time_ticks
+from autoscaling_rl.report.comparison import Comparison
+from autoscaling_rl.report.example import Example, FloatArray
+from autoscaling_rl.report.words import describe, percent
+from autoscaling_rl.scorecard import POLICY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+POLICY_COLOUR, BASELINE_COLOUR, ORACLE_COLOUR = "#0a5fd6", "#3f4956", "#00815f"
+FAILED_COLOUR, LOAD_COLOUR, QUIET = "#d24b00", "#d5dbe3", "#5a6472"
+MINUTES = 1440
+
+
+def write_picture(
+    path: Path,
+    *,
+    example: Example,
+    comparison: Comparison,
+    minutes: int = MINUTES,
+    subtitle: str = "",
+) -> None:
+    """Write a picture of 1600 x 900 pixels as PNG.
+
+    Args:
+        path: the file.
+        example: a window with the runs of "policy" and the baseline.
+        comparison: the saving for the title, over all windows.
+        minutes: length of the stretch to show, the hardest of the window.
+        subtitle: a line below the title.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = [name for name in (POLICY, comparison.baseline) if name in example.runs]
+    part = example.hardest(tuple(names), minutes)
+    figure = Figure(figsize=(16, 9), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(names), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for axis, name in zip(axes, names, strict=True):
+        _panel(axis, example, part, name)
+    ticks = time_ticks(example, part.start, part.stop, 9)
+    axes[-1].set_xticks([minute for minute, _ in ticks], [text for _, text in ticks])
+    _titles(figure, comparison, subtitle)
+    figure.subplots_adjust(left=0.055, right=0.98, top=0.84, bottom=0.07, hspace=0.22)
+    figure.savefig(Path(path), format="png")
+
+
+def _panel(axis: "Axes", example: Example, part: slice, name: str) -> None:
+    run = example.runs[name]
+    cuts = np.arange(part.start, part.stop + 1)
+
+    def shown(values: FloatArray) -> FloatArray:
+        return np.nan_to_num(np.asarray(values, np.float64)[part], posinf=0.0, neginf=0.0)
+
+    load, failed = shown(example.load), shown(run.failed)
+    colour = POLICY_COLOUR if name == POLICY else BASELINE_COLOUR
+    axis.stairs(load, cuts, fill=True, color=LOAD_COLOUR, label="load")
+    served = load - failed
+    axis.stairs(
+        np.where(failed > 0, load, np.nan),
+        cuts,
+        baseline=np.where(failed > 0, served, np.nan),
+        fill=True,
+        color=FAILED_COLOUR,
+        label="failed work",
+    )
+    if ORACLE in example.runs:
+        oracle = shown(example.runs[ORACLE].in_service)
+        label = "oracle, which knows the future"
+        axis.stairs(oracle, cuts, baseline=None, color=ORACLE_COLOUR, linewidth=1, label=label)
+    capacity = shown(run.in_service)
+    label = "machines in service"
+    axis.stairs(capacity, cuts, baseline=None, color=colour, linewidth=2.4, label=label)
+    _style(axis, part, describe(name).label, colour, load, failed)
+
+
+def _style(
+    axis: "Axes", part: slice, label: str, colour: str, load: FloatArray, failed: FloatArray
+) -> None:
+    share = failed.sum() / load.sum() if load.sum() > 0 else 0.0
+    axis.set_title(label, loc="left", fontsize=17, color=colour, fontweight="bold", pad=8)
+    axis.set_title(f"{percent(share, 2)} of the work failed", loc="right", fontsize=14, color=QUIET)
+    axis.legend(loc="upper left", ncols=4, fontsize=13, frameon=False, labelcolor=QUIET)
+    axis.set_xlim(part.start, part.stop)
+    axis.set_ylim(0, None)
+    axis.margins(y=0.2)
+    axis.set_ylabel("machines", fontsize=13, color=QUIET)
+    axis.tick_params(labelsize=13, colors=QUIET, length=0)
+    axis.grid(axis="y", color="#e7eaee", linewidth=0.8)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.spines["bottom"].set_color("#c9cfd6")
+
+
+def _titles(figure: "Figure", comparison: Comparison, subtitle: str) -> None:
+    word = "less" if comparison.saving >= 0 else "more"
+    other = describe(comparison.baseline).phrase
+    title = f"The policy costs {percent(abs(comparison.saving))} {word} than {other}"
+    figure.text(0.02, 0.945, title, fontsize=26, fontweight="bold", color="#171b21")
+    if comparison.lower is not None:
+        ends = f"{percent(comparison.lower)} to {percent(comparison.upper)}"
+        interval = f"{100 * comparison.coverage:g} % confidence interval {ends}"
+        subtitle = f"{interval}; {subtitle}" if subtitle else interval
+    figure.text(0.02, 0.905, subtitle, fontsize=15, color=QUIET)
