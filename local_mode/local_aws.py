@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 # Ignored by git, and removed by `make clean`.
 _WORK = ROOT / "output" / ".local-aws"
+_RUNS = _WORK / "runs"
+# Of the runs that left something to look at, or were killed, so many stay.
+_KEPT_RUNS = 10
 _START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
 
@@ -49,9 +52,7 @@ class LocalAws:
     ) -> None:
         self._port = port
         self._state_is_ours = state_dir is None
-        self.state_dir = (
-            state_dir or _WORK / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{_token()}"
-        )
+        self.state_dir = state_dir or _RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{_token()}"
         self._cache_dir = cache_dir or _WORK / "cache"
         self._options = options
         self._died = False
@@ -84,6 +85,8 @@ class LocalAws:
         return self
 
     def _start(self) -> None:
+        for old in sorted(_RUNS.glob("*"))[:-_KEPT_RUNS]:
+            shutil.rmtree(old, ignore_errors=True)
         self.state_dir.mkdir(parents=True, exist_ok=True)
         arguments = [
             *(sys.executable, "-m", "local_mode.server", "--port", str(self._port)),

@@ -14,60 +14,35 @@ line; 1 a fault. For 1 and 2 the reason is in output/failure, which DescribeTrai
 
 import hashlib
 import json
-import signal
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from autoscaling_rl.artifact import find_artifact, write_artifact
 from autoscaling_rl.checkpoints import Checkpoints
-from autoscaling_rl.errors import UserError
 from autoscaling_rl.hyperparameters import parse
+from autoscaling_rl.job import run_job, stop_request
 from autoscaling_rl.metrics import Reporter
-from autoscaling_rl.paths import (
-    JobPaths,
-    job_paths,
-    read_cluster,
-    read_hyperparameters,
-    single_file,
-    split_arguments,
-)
+from autoscaling_rl.paths import JobPaths, read_cluster, single_file
 from autoscaling_rl.presets import DEFAULT_PRESET, Preset, describe, list_presets, load_preset
 from autoscaling_rl.toolkits import TrainingJob, TrainingStopped, find_toolkit
-
-FLAGS = ("help", "list-presets", "describe")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a training job and return the exit status."""
-    paths: JobPaths | None = None
-    try:
-        values, flags = split_arguments(sys.argv[1:] if argv is None else argv, flags=FLAGS)
-        if flags & {"help", "list-presets"}:
-            print(__doc__ if "help" in flags else list_presets())
-            return 0
-        base_dir = values.pop("base-dir", None)
-        if "describe" in flags:
-            print(describe(load_preset(values.get("preset", DEFAULT_PRESET), values)))
-            return 0
-        paths = job_paths(base_dir)
-        paths.create()
-        paths.failure.unlink(missing_ok=True)
-        train(paths, read_hyperparameters(paths, values))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        write_failure(paths, str(error))
-        return 2
-    except Exception as error:
-        trace = traceback.format_exc()
-        print(trace, file=sys.stderr, flush=True)
-        summary = " ".join(f"{type(error).__name__}: {error}".split())
-        write_failure(paths, f"training failed, see the job's log: {summary}\n\n{trace}")
-        return 1
-    return 0
+    flags = {
+        "help": lambda values: str(__doc__),
+        "list-presets": lambda values: list_presets(),
+        "describe": lambda values: describe(chosen_preset(values)),
+    }
+    return run_job(train, argv, name="training", flags=flags)
+
+
+def chosen_preset(hyperparameters: dict[str, str]) -> Preset:
+    """Return the preset that the hyperparameters name, with all of them applied."""
+    name = str(parse(hyperparameters.get("preset", DEFAULT_PRESET), str))
+    return load_preset(name, hyperparameters)
 
 
 def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
@@ -76,8 +51,7 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
     Raises:
         UserError: for a mistake of the user.
     """
-    name = parse(hyperparameters.get("preset", DEFAULT_PRESET), str)
-    preset = load_preset(name, hyperparameters)
+    preset = chosen_preset(hyperparameters)
     load_path = single_file(paths, "load", ".csv")
     with (
         Reporter(tensorboard=paths.tensorboard) as reporter,
@@ -122,32 +96,6 @@ def fingerprint(preset: Preset, load_path: Path | None, warm_start: Path | None)
     for path in (load_path, warm_start / "policy.npz" if warm_start else None):
         digest.update(b"-" if path is None else hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-@contextmanager
-def stop_request() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether SIGTERM has come; put the old handler back at the end."""
-    asked = False
-
-    def ask(number: int, frame: object) -> None:
-        nonlocal asked
-        asked = True
-
-    before = signal.signal(signal.SIGTERM, ask)
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def write_failure(paths: JobPaths | None, text: str) -> None:
-    """Write the reason of a failure to where SageMaker reads it, if there is such a place."""
-    if paths is None:
-        return
-    try:
-        paths.failure.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        print(f"cannot write {paths.failure}: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

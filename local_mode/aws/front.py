@@ -17,10 +17,10 @@ from local_mode.aws.hosting.service import Endpoints
 from local_mode.aws.moto_edge import WsgiApp
 from local_mode.aws.protocol import (
     AwsError,
+    Document,
     Response,
     error_response,
     json_response,
-    validation_error,
 )
 from local_mode.aws.sagemaker_api import SageMakerApi
 
@@ -89,14 +89,7 @@ class Front:
         return None
 
     def _answer_sagemaker(self, environ: Environ, operation: str) -> Response | None:
-        body = _read_body(environ)
-        try:
-            request = json.loads(body or b"{}")
-        except ValueError:
-            raise AwsError("SerializationException", "The body is no JSON.") from None
-        if not isinstance(request, dict):
-            raise validation_error("The body is no JSON object.")
-        answer = self._api.answer(operation, request)
+        answer = self._api.answer(operation, _read_json(environ))
         return None if answer is None else json_response(answer)
 
     def _answer_invocation(self, environ: Environ, service: str) -> Response | None:
@@ -135,11 +128,18 @@ def _headers(environ: Environ) -> Mapping[str, str]:
     return headers
 
 
+def _read_json(environ: Environ) -> Document:
+    try:
+        document = json.loads(_read_body(environ) or b"{}")
+    except ValueError:
+        raise AwsError("SerializationException", "The body is no JSON.") from None
+    if not isinstance(document, dict):
+        raise AwsError("SerializationException", "The body is no JSON object.")
+    return document
+
+
 def _name_execution(environ: Environ) -> None:
     """Give an execution without a name the unique one that AWS would give it; moto does not."""
-    try:
-        request = json.loads(_read_body(environ))
-    except ValueError:
-        return
-    if isinstance(request, dict) and not request.get("name"):
+    request = _read_json(environ)
+    if not request.get("name"):
         _replace_body(environ, json.dumps({**request, "name": str(uuid.uuid4())}).encode())

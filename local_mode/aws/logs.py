@@ -84,6 +84,8 @@ class LinePump:
         log: Where the lines go.
         on_line: Called with each line as well.
         on_flush: Called whenever the log is flushed.
+        keep_returns: Carriage returns separate the lines of one message, as Lambda's runtime client
+            writes them; otherwise they rewrite a line, as progress bars do, and the last one counts.
     """
 
     def __init__(
@@ -93,11 +95,13 @@ class LinePump:
         *,
         on_line: Callable[[str], None] | None = None,
         on_flush: Callable[[], None] | None = None,
+        keep_returns: bool = False,
     ) -> None:
         self._output = output
         self._log = log
         self._on_line = on_line
         self._on_flush = on_flush
+        self._keep_returns = keep_returns
         self._rest = b""
         self._reading = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -139,8 +143,8 @@ class LinePump:
             if self._rest and (not block or len(self._rest) > _MAX_LINE):
                 lines, self._rest = [*lines, self._rest], b""
         for raw in lines:
-            # A progress bar rewrites its line with carriage returns: the last state counts.
-            line = raw.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
+            text = raw.decode("utf-8", "replace").rstrip("\r")
+            line = text.replace("\r", "\n") if self._keep_returns else text.rpartition("\r")[2]
             self._log.add(line)
             if self._on_line is not None:
                 self._on_line(line)

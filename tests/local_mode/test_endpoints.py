@@ -194,6 +194,53 @@ def test_a_wrong_answer_is_a_model_error(aws, endpoint):
     assert ask(aws, name)["version"] == "picky-1"
 
 
+def test_attributes_travel_both_ways_and_variants_are_checked(aws, endpoint):
+    name = endpoint("polite")
+    runtime = aws.client("sagemaker-runtime")
+    question = {"EndpointName": name, "ContentType": "application/json", "Body": b"{}"}
+    answer = runtime.invoke_endpoint(
+        **question, CustomAttributes="trace=1", TargetVariant="AllTraffic"
+    )
+    assert answer["CustomAttributes"] == "trace=1"
+    with pytest.raises(runtime.exceptions.ClientError, match="Variant Other of polite not found"):
+        runtime.invoke_endpoint(**question, TargetVariant="Other")
+
+
+def test_variants_share_the_traffic_by_weight(aws, sagemaker, config):
+    config("blue")
+    config("green")
+    variants = [
+        {
+            "VariantName": name,
+            "ModelName": name,
+            "InitialInstanceCount": 1,
+            "InstanceType": "ml.c7i.large",
+            "InitialVariantWeight": 0.0,
+        }
+        for name in ("blue", "green")
+    ]
+    for name, weights in (("even", (0.0, 0.0)), ("uneven", (1.0, 0.0))):
+        for variant, weight in zip(variants, weights, strict=True):
+            variant["InitialVariantWeight"] = weight
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+    sagemaker.create_endpoint(EndpointName="shared", EndpointConfigName="even")
+    assert settled(aws, "shared")["EndpointStatus"] == "InService"
+    assert {ask(aws, "shared")["variant"] for _ in range(30)} == {"blue", "green"}
+    sagemaker.update_endpoint(EndpointName="shared", EndpointConfigName="uneven")
+    settled(aws, "shared")
+    assert {ask(aws, "shared")["variant"] for _ in range(30)} == {"blue"}
+    delete(aws, "shared")
+
+
+def test_a_restart_that_fails_fails_the_endpoint(aws, sagemaker, endpoint):
+    name = endpoint("doomed")
+    key = f"models/{name}-1/model.tar.gz"
+    aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    kill(aws, name)
+    found = wait_for(lambda: failed(sagemaker, name))
+    assert "its restart failed: Failed to download model data" in found["FailureReason"]
+
+
 def test_a_process_that_dies_is_restarted_once(aws, sagemaker, endpoint):
     name = endpoint("mortal")
     first = ask(aws, name)["pid"]

@@ -67,12 +67,14 @@ def test_the_log_has_what_the_handler_printed(aws, functions, deploy):
     assert kinds == ["INIT_START", "START", "echo", "END", "REPORT"]
 
 
-def test_an_exception_is_a_function_error(functions, deploy):
+def test_an_exception_is_a_function_error(aws, functions, deploy):
     deploy("failing", "handlers.fail")
     answer, error = invoke(functions, "failing")
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
     assert (error["errorType"], error["errorMessage"]) == ("ValueError", "no such thing")
     assert "handlers.py" in "".join(error["stackTrace"])
+    message = next(one for one in log_lines(aws, "/aws/lambda/failing") if "ValueError" in one)
+    assert message.startswith("[ERROR] ValueError: no such thing\nTraceback")
 
 
 def test_the_timeout_is_enforced(functions, deploy):
@@ -155,6 +157,10 @@ def lines_if_any(aws, group: str) -> list[str]:
 
 
 def test_what_cannot_run_is_refused(functions, deploy):
+    deploy("foreign", "handlers.echo")
+    functions.update_function_configuration(FunctionName="foreign", Runtime="nodejs22.x")
+    with pytest.raises(functions.exceptions.InvalidRuntimeException, match="does not run here"):
+        functions.invoke(FunctionName="foreign")
     with pytest.raises(functions.exceptions.ResourceNotFoundException, match="Function not found"):
         functions.invoke(FunctionName="unheard-of")
     with pytest.raises(functions.exceptions.RequestTooLargeException):

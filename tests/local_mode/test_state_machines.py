@@ -294,6 +294,10 @@ def test_the_sdk_integration_describes_an_endpoint(aws):
     execution = end_of_execution(aws, start(aws, "describe", states))
     assert execution["error"] == "SageMaker.SageMakerException"
     assert execution["cause"].startswith("Could not find endpoint")
+    other = call | {"Resource": "arn:aws:states:::aws-sdk:sqs:getQueueUrl", "End": True}
+    other["Parameters"] = {"QueueName": "none"}
+    error = end_of_execution(aws, start(aws, "describe-other", {"D": other}))["error"]
+    assert error.startswith("sqs.")
     call["Resource"] = "arn:aws:states:::aws-sdk:sagemaker:describeModelPackageGroup"
     call["Parameters"] = {"ModelPackageGroupName": "states-group"}
     aws.client("sagemaker").create_model_package_group(ModelPackageGroupName="states-group")

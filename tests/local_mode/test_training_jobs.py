@@ -346,6 +346,44 @@ def test_a_broken_regex_is_refused_at_once(sagemaker):
         sagemaker.create_training_job(**request)
 
 
+@pytest.mark.parametrize(
+    ("member", "changes", "message"),
+    [
+        ("AlgorithmSpecification", {"ContainerEntrypoint": ["bash"]}, "has no image"),
+        ("OutputDataConfig", {"CompressionType": "NONE"}, "CompressionType NONE"),
+        ("ResourceConfig", {"InstanceGroups": []}, "InstanceGroups is not available"),
+        ("StoppingCondition", {"MaxWaitTimeInSeconds": 90}, "only for jobs with EnableManaged"),
+        ("InputDataConfig", {"CompressionType": "Gzip"}, "only uncompressed objects"),
+        ("InputDataConfig", {"InputMode": "Pipe"}, "only uncompressed objects"),
+        ("InputDataConfig", {"DataSource": {}}, "only an S3DataSource of type S3Prefix"),
+    ],
+)
+def test_what_no_local_process_can_do_is_refused(sagemaker, member, changes, message):
+    request = job_request("refused", "learn", InputDataConfig=[channel("load", "s3://b/k")])
+    target = request[member]
+    (target[0] if isinstance(target, list) else target).update(changes)
+    with pytest.raises(sagemaker.exceptions.ClientError, match=message):
+        sagemaker.create_training_job(**request)
+    del request["StoppingCondition"]
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Missing required parameter"):
+        sagemaker.create_training_job(**request)
+
+
+@pytest.mark.parametrize("lost", ["OutputDataConfig", "CheckpointConfig"])
+def test_a_bucket_that_goes_while_the_job_runs_fails_it(aws, sagemaker, lost):
+    bucket = f"going-{lost.lower()}"
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    uri = f"s3://{bucket}/x"
+    config = {"S3OutputPath": uri} if lost == "OutputDataConfig" else {"S3Uri": uri}
+    sagemaker.create_training_job(**job_request(bucket, "stop", **{lost: config}))
+    wait_for(lambda: "waiting" in log_lines_if_any(aws, f"{bucket}/"))
+    s3.delete_bucket(Bucket=bucket)
+    sagemaker.stop_training_job(TrainingJobName=bucket)
+    reason = end_of_job(aws, bucket)["FailureReason"]
+    assert reason.startswith("ClientError: Artifact upload failed:Error 7: NoSuchBucket (404)")
+
+
 def test_names_are_unique_and_unknown_names_are_not_found(sagemaker, learned):
     with pytest.raises(sagemaker.exceptions.ResourceInUse, match="already exists"):
         sagemaker.create_training_job(**job_request("learned", "learn"))

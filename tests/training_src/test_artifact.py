@@ -345,8 +345,8 @@ def test_arrays_of_objects_and_zip_bombs_are_refused(artifact, tmp_path, monkeyp
     pack(artifact, tmp_path / "model.tar.gz")
     message = refused(unpack, tmp_path / "model.tar.gz", tmp_path / "unpacked")
     assert "policy.npz holds Python objects in 'weights.npy'" in message
-    monkeypatch.setattr(archive, "MAX_BYTES", 1 << 16)
-    np.savez_compressed(artifact / "policy.npz", weights=np.zeros(1 << 16))
+    monkeypatch.setattr(archive, "MAX_BYTES", 1 << 18)
+    np.savez_compressed(artifact / "policy.npz", weights=np.zeros(1 << 18))
     relist(artifact)
     pack(artifact, tmp_path / "model.tar.gz")
     message = refused(unpack, tmp_path / "model.tar.gz", tmp_path / "unpacked")

@@ -47,7 +47,7 @@ class Sandbox:
         self._process: LocalProcess = keeper.start(arguments, cwd=folder, environment=environment)
         self._log = LogStream(settings.client("logs"), group, stream)
         self._log.add(f"INIT_START Runtime Version: local process {self._process.pid}")
-        self._pump = LinePump(self._process.output, self._log)
+        self._pump = LinePump(self._process.output, self._log, keep_returns=True)
         threading.Thread(target=self._report_exit, daemon=True).start()
 
     @property

@@ -16,10 +16,12 @@ MODEL = json.loads((BASE / "model/behaviour.json").read_text())
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def answer(self, status: int, document: object) -> None:
+    def answer(self, status, document, attributes=None):
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        if attributes:
+            self.send_header("X-Amzn-SageMaker-Custom-Attributes", attributes)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -36,7 +38,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             time.sleep(request.get("seconds", 0))
             kind = self.headers["Content-Type"]
-            self.answer(200, {"version": MODEL["version"], "pid": os.getpid(), "kind": kind})
+            attributes = self.headers.get("X-Amzn-SageMaker-Custom-Attributes")
+            self.answer(
+                200, {"version": MODEL["version"], "pid": os.getpid(), "kind": kind}, attributes
+            )
 
     def log_message(self, *_: object) -> None:
         pass

@@ -129,6 +129,12 @@ def join(fleet: Fleet, minute: int, rules: Rules) -> None:
 
     It must be called once for every minute, in order.
     """
+    _join(fleet, minute, rules, minute - LONGEST_WARMUP)
+
+
+@jit
+def _join(fleet: Fleet, minute: int, rules: Rules, since: int) -> None:
+    """Let machines join that were launched in minute `since` or later."""
     slot = RING + (minute & (SLOTS - 1))
     due = fleet[slot]  # without a test for zero: a branch that cannot be predicted costs more
     fleet[slot] = 0
@@ -136,20 +142,20 @@ def join(fleet: Fleet, minute: int, rules: Rules) -> None:
     fleet[ON_THEIR_WAY] -= machines
     fleet[IN_SERVICE] += machines - (due >> 32)
     if rules.minimum_billed_minutes > 0:
-        _keep_young(fleet, minute, rules)
+        _keep_young(fleet, minute, rules, since)
 
 
 @jit
-def _keep_young(fleet: Fleet, minute: int, rules: Rules) -> None:
+def _keep_young(fleet: Fleet, minute: int, rules: Rules, since: int) -> None:
     """Remember machines that join in `minute` owing a minimum billing time, oldest launch first."""
     room, minimum = _room(fleet), rules.minimum_billed_minutes
     start = STACK + 2 * room
     _forget_old(fleet, start, minute - minimum)
-    longest = rules.warmups[len(rules.warmups) - 1]
+    since = max(since, minute - rules.warmups[len(rules.warmups) - 1])
     for back in range(fleet[DEPTH]):  # newest entry first
         entry = STACK + 2 * ((fleet[TOP] - back) % room)
         launched = fleet[entry] >> 8
-        if launched + longest < minute:
+        if launched < since:
             break  # it and all below have joined before
         joins = launched + ((fleet[entry] >> 1) & 127) == minute and not fleet[entry] & 1
         if not joins or fleet[entry + 1] == 0 or minute - launched >= minimum:
@@ -219,7 +225,7 @@ def _launch(fleet: Fleet, minute: int, machines: int, rules: Rules) -> None:
             warmup = rules.warmups[((bits & 0xFFFF) * len(rules.warmups)) >> 16]
             _push(fleet, minute, warmup, 1, int((bits >> 16) < likely_failures))
     if rules.warmups[0] == 0:
-        join(fleet, minute, rules)  # a warm-up of zero minutes serves at once
+        _join(fleet, minute, rules, minute)  # a warm-up of zero minutes serves at once
 
 
 @jit

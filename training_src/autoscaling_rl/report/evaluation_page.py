@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoscaling_rl.report.charts import Curve, learning_curve, returns_chart, savings_chart
+from autoscaling_rl.report.charts import Curve, learning_curve
 from autoscaling_rl.report.comparison import Comparison, compare, comparisons, resolve
 from autoscaling_rl.report.example import Example
-from autoscaling_rl.report.load_charts import example_names, load_charts
-from autoscaling_rl.report.page import Page, Section, Tile, Verdict, details, note_list
+from autoscaling_rl.report.load_charts import load_charts
+from autoscaling_rl.report.page import Page, Section, details, note_list
+from autoscaling_rl.report.rows import returns_chart, savings_chart
 from autoscaling_rl.report.tables import explanations, pairs, return_table, score_table
 from autoscaling_rl.report.trade_off import trade_off
 from autoscaling_rl.report.verdict import cost_tiles, gate_verdict, return_tiles
@@ -119,8 +120,8 @@ def balance(policies: Mapping[str, Any], baseline: str | None) -> Section:
 def _examples(examples: Sequence[Example], baseline: str | None) -> str:
     shown = examples[:MOST_EXAMPLES]
     parts = [
-        details(f"Window {name}", load_charts(each, baseline), opened=place == 0)
-        for place, (name, each) in enumerate(zip(example_names(shown), shown, strict=True))
+        details(each.name, load_charts(each, baseline), opened=place == 0)
+        for place, each in enumerate(shown)
     ]
     if len(examples) > len(shown):
         parts.append(f'<p class="quiet">{len(examples) - len(shown)} more are not shown.</p>')
@@ -139,6 +140,3 @@ def _return_sections(
         Section("Scores", table + explanations(list(values)), "Returns of whole episodes."),
         Section("Returns", returns_chart(values), "Higher is better."),
     ]
-
-
-__all__ = ["Tile", "Verdict", "balance", "savings", "scores", "write_evaluation_report"]

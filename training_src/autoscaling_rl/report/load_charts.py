@@ -1,6 +1,6 @@
 """Load against capacity: the policy and a baseline over the same window, on the same axes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +9,14 @@ from autoscaling_rl.baselines.registry import ORACLE
 from autoscaling_rl.report.clock import moment, time_ticks
 from autoscaling_rl.report.example import Example, FloatArray, Run
 from autoscaling_rl.report.plot import Plot
-from autoscaling_rl.report.scale import Scale, edges, steps
+from autoscaling_rl.report.scale import Line, Scale, edges, extremes, peaks, round_up
 from autoscaling_rl.report.words import describe, escaped, number, percent, short
 from autoscaling_rl.scorecard import POLICY
 
 HEIGHT, STRIP = 210, 44  # pixels
 ZOOM = 360  # minutes
-BINS = 90  # bars of failed work
+MOST_BARS = 120
+BARS = (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)  # minutes whose failures a bar sums up
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class View:
     Attributes:
         example: the example.
         part: its minutes.
-        names: policies to show, one above the other.
+        names: policies to show.
         close: whether single minutes can be told apart.
     """
 
@@ -39,22 +40,37 @@ class View:
         return np.nan_to_num(np.asarray(values, np.float64)[self.part], posinf=0.0, neginf=0.0)
 
     @property
+    def minutes(self) -> int:
+        """Length of the stretch."""
+        return int(self.part.stop - self.part.start)
+
+    @property
     def time(self) -> Scale:
         """The axis of minutes."""
         return Scale(self.part.start, self.part.stop)
 
     def machines(self) -> Scale:
-        """Return the axis of machines."""
-        series = [self.example.load, *(self.example.runs[name].in_service for name in self.names)]
+        """Return the axis of machines; a close view leaves out what is empty of lines."""
+        runs = [self.example.runs[name] for name in self.names]
+        series = [self.example.load, *(run.in_service for run in runs)]
         if self.close:
-            series += [self.example.runs[name].billed for name in self.names]
-        return Scale.over((float(self.shown(each).max()) for each in series), zero=True)
+            series += [run.billed for run in runs]
+        low = min(float(self.shown(each).min()) for each in series)
+        high = max(float(self.shown(each).max()) for each in series)
+        if self.close and low > 0.4 * high:
+            return Scale.over((low, high), margin=0.1)
+        return Scale.over((low, high), zero=True)
+
+    @property
+    def bar(self) -> int:
+        """Minutes whose failed work one bar sums up."""
+        return next((each for each in BARS if self.minutes <= MOST_BARS * each), BARS[-1])
 
     def failures(self) -> list[FloatArray]:
         """Return the failed machine-minutes of each bar, for each policy."""
-        cuts = edges(self.part.stop - self.part.start, BINS)[:-1]
+        starts = np.arange(0, self.minutes, self.bar)
         runs = (self.example.runs[name] for name in self.names)
-        return [np.add.reduceat(self.shown(run.failed), cuts) for run in runs]
+        return [np.add.reduceat(self.shown(run.failed), starts) for run in runs]
 
 
 def load_charts(example: Example, baseline: str | None) -> str:
@@ -67,7 +83,7 @@ def load_charts(example: Example, baseline: str | None) -> str:
     names = tuple(name for name in (POLICY, baseline) if name and name in example.runs)
     if not names or not example.minutes:
         return '<p class="quiet">This window holds no run to show.</p>'
-    whole = View(example, slice(0, example.minutes), names, example.minutes <= ZOOM)
+    whole = View(example, slice(0, example.minutes), names, close=example.minutes <= ZOOM)
     parts = [_legend(whole), _panels(whole)]
     if not whole.close:
         part = example.hardest(names, ZOOM)
@@ -75,18 +91,17 @@ def load_charts(example: Example, baseline: str | None) -> str:
         failed = any(run.any() for run in zoom.failures())
         parts.append(
             f"<h4>The hardest {ZOOM // 60} hours, from {escaped(moment(example, part.start))}</h4>"
-            f'<p class="quiet">Where {"most work failed" if failed else "load was highest"} for '
-            "the runs above together. Thin dashes: machines billed, those on their way included."
-            "</p>"
+            f'<p class="quiet">Where {"most work failed" if failed else "load was highest"} in '
+            "both runs together. Dashes: machines billed, those on their way included.</p>"
         )
         parts.append(_panels(zoom))
     return "".join(parts)
 
 
 def _legend(view: View) -> str:
-    entries = [("load", "load"), ("policy", "capacity in service, policy")]
+    entries = [("load", "load"), ("policy", "policy, machines in service")]
     if len(view.names) > 1:
-        entries.append(("baseline", f"capacity in service, {describe(view.names[1]).label}"))
+        entries.append(("baseline", f"{describe(view.names[1]).label}, machines in service"))
     entries.append(("failed", "failed work"))
     if ORACLE in view.example.runs:
         entries.append(("oracle", "oracle, which knows the future"))
@@ -96,7 +111,8 @@ def _legend(view: View) -> str:
 
 def _panels(view: View) -> str:
     machines, failures = view.machines(), view.failures()
-    most = Scale(0.0, max([float(each.max()) for each in failures] + [1e-9]) * 1.08)
+    worst = max(float(each.max()) for each in failures)
+    most = Scale(0.0, round_up(worst) if worst > 0 else 1.0)
     panels = (
         _panel(view, name, machines, failed, most)
         for name, failed in zip(view.names, failures, strict=True)
@@ -106,33 +122,25 @@ def _panels(view: View) -> str:
 
 def _panel(view: View, name: str, machines: Scale, failed: FloatArray, most: Scale) -> str:
     css = "policy" if name == POLICY else "baseline"
-    run, label = view.example.runs[name], describe(name).label
+    run, label, time = view.example.runs[name], escaped(describe(name).label), view.time
     figures = _figures(view, run)
     ticks = time_ticks(view.example, view.part.start, view.part.stop, 5 if view.close else 8)
-    plot = Plot(
-        label=f"Load and capacity in machines, {label}: {figures}",
-        x=view.time,
-        y=machines,
-        height=HEIGHT,
-    )
+    words = f"Load and machines in service over time, {describe(name).label}: {figures}"
+    plot = Plot(label=words, x=time, y=machines, height=HEIGHT)
     plot.x_axis((minute, "") for minute, _ in ticks)
-    plot.y_axis((tick, short(tick)) for tick in machines.ticks(4))
+    plot.y_axis((tick, short(tick)) for tick in machines.ticks(4) if tick >= 0)
     _draw(view, run, plot, css)
-    strip = Plot(
-        label=f"Failed work over time, {label}", x=view.time, y=most, height=STRIP
-    )
+    words = f"Failed work over time, {describe(name).label}"
+    strip = Plot(label=words, x=time, y=most, height=STRIP)
     strip.x_axis(ticks)
-    strip.y_axis([(most.high / 1.08, short(float(f"{most.high / 1.08:.2g}")))])
-    cuts = edges(view.part.stop - view.part.start, BINS).astype(np.float64) + view.part.start
-    inset = (cuts[1] - cuts[0]) * 0.12
-    shown = failed > 0
-    left, right = cuts[:-1][shown] + inset, cuts[1:][shown] - inset
-    strip.bars(left, right, np.zeros(int(shown.sum())), failed[shown], "failed")
+    strip.y_axis([(0.0, "0"), (most.high, short(most.high))])
+    _draw_failures(view, failed, strip)
+    cut = " (the axis does not start at zero)" if machines.low > 0 else ""
     return (
-        f'<figure class="panel"><figcaption><i class="key {css}"></i><b>{escaped(label)}</b> '
+        f'<figure class="panel"><figcaption><i class="key {css}"></i><b>{label}</b> '
         f'<span class="quiet">{figures}</span></figcaption>'
-        f'<div class="unit">machines</div>{plot.html()}'
-        f'<div class="unit">failed machine-minutes, per {_span(cuts[1] - cuts[0])}</div>'
+        f'<div class="unit">machines{cut}</div>{plot.html("shut")}'
+        f'<div class="unit">failed machine-minutes in {_span(view.bar)}</div>'
         f"{strip.html()}</figure>"
     )
 
@@ -140,23 +148,22 @@ def _panel(view: View, name: str, machines: Scale, failed: FloatArray, most: Sca
 def _draw(view: View, run: Run, plot: Plot, css: str) -> None:
     start = view.part.start
 
-    def line(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        minutes, machines = steps(view.shown(values))
+    def line(values: FloatArray, thin: Callable[[FloatArray], Line] = extremes) -> Line:
+        minutes, machines = thin(view.shown(values))
         return minutes + start, machines
 
-    plot.area(*line(view.example.load), "load")
+    plot.area(*line(view.example.load, peaks), "load")
     if ORACLE in view.example.runs:
         plot.line(*line(view.example.runs[ORACLE].in_service), "oracle")
     if view.close:
         plot.line(*line(run.billed), f"{css} billed")
     plot.line(*line(run.in_service), css)
     load, failed = view.shown(view.example.load), view.shown(run.failed)
-    cuts = edges(len(load))
+    cuts = edges(view.minutes)
     worst = _worst(failed, cuts)
     columns = np.flatnonzero(failed[worst] > 0)
     top, height = load[worst[columns]], failed[worst[columns]]
-    left, right = cuts[columns] + start, cuts[columns + 1] + start
-    plot.bars(left.astype(np.float64), right.astype(np.float64), top - height, top, "failed")
+    plot.bars(cuts[columns] + start, cuts[columns + 1] + start, top - height, top, "failed")
 
 
 def _worst(failed: FloatArray, cuts: np.ndarray) -> np.ndarray:
@@ -165,17 +172,18 @@ def _worst(failed: FloatArray, cuts: np.ndarray) -> np.ndarray:
     return np.array([first + int(np.argmax(failed[first:last])) for first, last in pairs], np.int64)
 
 
+def _draw_failures(view: View, failed: FloatArray, strip: Plot) -> None:
+    bars = np.flatnonzero(failed > 0)
+    left = view.part.start + view.bar * (bars + 0.1)
+    right = np.minimum(left + 0.8 * view.bar, view.part.stop)
+    strip.bars(left, right, np.zeros(len(bars)), failed[bars], "failed")
+
+
 def _figures(view: View, run: Run) -> str:
     load, failed = (float(view.shown(each).sum()) for each in (view.example.load, run.failed))
-    hours = number(float(view.shown(run.billed).sum()) / 60, 0)
+    hours = number(float(view.shown(run.billed).sum()) / 60)
     return f"{percent(failed / load if load > 0 else 0.0, 2)} failed, {hours} machine-hours"
 
 
-def _span(minutes: float) -> str:
-    minutes = round(minutes)
-    return f"{minutes} min" if minutes < 120 else f"{number(minutes / 60, 1)} h"
-
-
-def example_names(examples: Sequence[Example]) -> list[str]:
-    """Return the names of examples, each with a number if it has none."""
-    return [each.name or f"window {place + 1}" for place, each in enumerate(examples)]
+def _span(minutes: int) -> str:
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autoscaling_rl.report.comparison import Comparison
 from autoscaling_rl.report.style import STYLE
 from autoscaling_rl.report.words import escaped
 
@@ -123,6 +122,3 @@ def details(summary: str, body: str, *, opened: bool = False) -> str:
 def note_list(notes: Sequence[str]) -> str:
     """Return notes as a list."""
     return f"<ul>{''.join(f'<li>{escaped(each)}</li>' for each in notes)}</ul>"
-
-
-__all__ = ["Comparison", "Page", "Section", "Tile", "Verdict", "details", "note_list"]

@@ -1,5 +1,6 @@
 """One picture for a README: load against capacity, the policy above a baseline."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from autoscaling_rl.baselines.registry import ORACLE
 from autoscaling_rl.report.clock import time_ticks
 from autoscaling_rl.report.comparison import Comparison
 from autoscaling_rl.report.example import Example, FloatArray
+from autoscaling_rl.report.verdict import cost_words, interval_words
 from autoscaling_rl.report.words import describe, percent
 from autoscaling_rl.scorecard import POLICY
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 POLICY_COLOUR, BASELINE_COLOUR, ORACLE_COLOUR = "#0a5fd6", "#3f4956", "#00815f"
 FAILED_COLOUR, LOAD_COLOUR, QUIET = "#d24b00", "#d5dbe3", "#5a6472"
 MINUTES = 1440
+LEFT, RIGHT = 0.05, 0.985  # of the figure's width
 
 
 def write_picture(
@@ -51,7 +54,7 @@ def write_picture(
     ticks = time_ticks(example, part.start, part.stop, 9)
     axes[-1].set_xticks([minute for minute, _ in ticks], [text for _, text in ticks])
     _titles(figure, comparison, subtitle)
-    figure.subplots_adjust(left=0.055, right=0.98, top=0.84, bottom=0.07, hspace=0.22)
+    figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.825, bottom=0.1, hspace=0.24)
     figure.savefig(Path(path), format="png")
 
 
@@ -79,9 +82,8 @@ def _panel(axis: "Axes", example: Example, part: slice, name: str) -> None:
         label = "oracle, which knows the future"
         axis.stairs(oracle, cuts, baseline=None, color=ORACLE_COLOUR, linewidth=1, label=label)
     capacity = shown(run.in_service)
-    label = "machines in service"
-    axis.stairs(capacity, cuts, baseline=None, color=colour, linewidth=2.4, label=label)
-    _style(axis, part, describe(name).label, colour, load, failed)
+    axis.stairs(capacity, cuts, baseline=None, color=colour, linewidth=2.4)
+    _style(axis, part, f"{describe(name).label}: machines in service", colour, load, failed)
 
 
 def _style(
@@ -90,10 +92,8 @@ def _style(
     share = failed.sum() / load.sum() if load.sum() > 0 else 0.0
     axis.set_title(label, loc="left", fontsize=17, color=colour, fontweight="bold", pad=8)
     axis.set_title(f"{percent(share, 2)} of the work failed", loc="right", fontsize=14, color=QUIET)
-    axis.legend(loc="upper left", ncols=4, fontsize=13, frameon=False, labelcolor=QUIET)
     axis.set_xlim(part.start, part.stop)
     axis.set_ylim(0, None)
-    axis.margins(y=0.2)
     axis.set_ylabel("machines", fontsize=13, color=QUIET)
     axis.tick_params(labelsize=13, colors=QUIET, length=0)
     axis.grid(axis="y", color="#e7eaee", linewidth=0.8)
@@ -103,12 +103,20 @@ def _style(
 
 
 def _titles(figure: "Figure", comparison: Comparison, subtitle: str) -> None:
-    word = "less" if comparison.saving >= 0 else "more"
-    other = describe(comparison.baseline).phrase
-    title = f"The policy costs {percent(abs(comparison.saving))} {word} than {other}"
-    figure.text(0.02, 0.945, title, fontsize=26, fontweight="bold", color="#171b21")
+    title = cost_words(replace(comparison, lower=None, upper=None))
+    figure.text(LEFT, 0.935, title, fontsize=27, fontweight="bold", color="#171b21")
+    parts = [subtitle] if subtitle else []
     if comparison.lower is not None:
-        ends = f"{percent(comparison.lower)} to {percent(comparison.upper)}"
-        interval = f"{100 * comparison.coverage:g} % confidence interval {ends}"
-        subtitle = f"{interval}; {subtitle}" if subtitle else interval
-    figure.text(0.02, 0.905, subtitle, fontsize=15, color=QUIET)
+        parts.insert(0, interval_words(comparison))
+    figure.text(LEFT, 0.893, "; ".join(parts), fontsize=15.5, color=QUIET)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="lower right",
+        bbox_to_anchor=(RIGHT + 0.008, 0.005),
+        ncols=len(labels),
+        fontsize=14,
+        frameon=False,
+        labelcolor=QUIET,
+    )

@@ -13,6 +13,7 @@ from autoscaling_rl.report.scale import Scale
 from autoscaling_rl.report.words import escaped
 
 FloatArray = NDArray[np.float64]
+Places = FloatArray | NDArray[np.int64]
 
 WIDTH = 1000  # units across the inner picture
 
@@ -40,13 +41,15 @@ class Plot:
     def x_axis(self, ticks: Ticks) -> None:
         """Add grid lines and labels below; every other label is left out on a narrow screen."""
         for place, (value, text) in enumerate(ticks):
-            at = self._across(value)
-            css = "tick extra" if place % 2 else "tick"
+            at, share = self._across(value), self._x.at(value)
             self._behind.append(f'<line class="grid" x1="{at}" x2="{at}" y1="0" y2="100%"/>')
-            self._behind.append(
-                f'<text class="{css}" x="{at}" y="100%" dy="17" text-anchor="middle">'
-                f"{escaped(text)}</text>"
-            )
+            css = "tick extra" if place % 2 else "tick"
+            anchor = "start" if share < 0.02 else "end" if share > 0.98 else "middle"
+            if text:
+                self._behind.append(
+                    f'<text class="{css}" x="{at}" y="100%" dy="17" text-anchor="{anchor}">'
+                    f"{escaped(text)}</text>"
+                )
 
     def y_axis(self, ticks: Ticks) -> None:
         """Add grid lines and labels on the left."""
@@ -62,13 +65,13 @@ class Plot:
         self._shapes.append(f'<path class="line {css}" d="{self._path(x, y)}"/>')
 
     def area(self, x: FloatArray, y: FloatArray, css: str) -> None:
-        """Add the area from a line down to zero."""
-        x, y = np.asarray(x, np.float64), np.nan_to_num(y)
-        outline = np.concatenate((x[:1], x, x[-1:])), np.concatenate(([0.0], y, [0.0]))
+        """Add the area from a line down to zero, or to where the axis begins."""
+        floor = [max(0.0, self._y.low)]
+        outline = np.concatenate((x[:1], x, x[-1:])), np.concatenate((floor, y, floor))
         self._shapes.append(f'<path class="area {css}" d="{self._path(*outline)}Z"/>')
 
     def bars(
-        self, left: FloatArray, right: FloatArray, low: FloatArray, high: FloatArray, css: str
+        self, left: Places, right: Places, low: FloatArray, high: FloatArray, css: str
     ) -> None:
         """Add upright rectangles, at least about a pixel wide."""
         if not len(left):
@@ -126,12 +129,20 @@ class Plot:
             f'dy="{shift[1]:g}" text-anchor="{anchor}">{escaped(text)}</text>'
         )
 
-    def html(self) -> str:
-        """Return the chart as an element of a page."""
+    def html(self, css: str = "") -> str:
+        """Return the chart as an element of a page.
+
+        Args:
+            css: more classes: `bare` without room for labels, `foot` with those below alone.
+        """
         height = self._height
+        role = (
+            f'role="img" aria-label="{escaped(self._label)}"'
+            if self._label
+            else 'aria-hidden="true"'
+        )
         return (
-            f'<div class="plot"><svg role="img" aria-label="{escaped(self._label)}" '
-            f'width="100%" height="{height}">{"".join(self._behind)}'
+            f'<div class="plot {css}"><svg {role} width="100%" height="{height}">{"".join(self._behind)}'
             f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" width="100%" '
             f'height="{height}">{"".join(self._shapes)}</svg>{"".join(self._marks)}</svg></div>'
         )

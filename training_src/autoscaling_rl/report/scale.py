@@ -44,7 +44,7 @@ class Scale:
         below = 0.0 if zero and low == 0 else margin * span
         return cls(low - below, high + margin * span)
 
-    def place(self, values: FloatArray) -> FloatArray:
+    def place(self, values: FloatArray | NDArray[np.int64]) -> FloatArray:
         """Return where values lie: 0 at the start of the axis, 1 at its end."""
         return (np.asarray(values, np.float64) - self.low) / (self.high - self.low)
 
@@ -62,31 +62,53 @@ class Scale:
         return [round(step * each, 12) for each in range(first, last + 1)]
 
 
+def round_up(value: float) -> float:
+    """Return the least round number that is not below a positive value."""
+    power = 10.0 ** math.floor(math.log10(value))
+    parts = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+    return next(power * part for part in parts if power * part >= value * (1 - 1e-9))
+
+
 def edges(minutes: int, columns: int = MOST_COLUMNS) -> NDArray[np.int64]:
     """Return the first minute of each column and the end of the last one."""
     return np.unique(np.linspace(0, minutes, min(minutes, columns) + 1).astype(np.int64))
 
 
-def steps(values: FloatArray, columns: int = MOST_COLUMNS) -> tuple[FloatArray, FloatArray]:
-    """Return the corners of a line that keeps each value for its minute.
+Line = tuple[FloatArray, FloatArray]
 
-    Longer series are thinned: a column shows its least and its greatest value in their order.
+
+def peaks(values: FloatArray, columns: int = MOST_COLUMNS) -> Line:
+    """Return the corners of a line that keeps each value for its minute, if need be thinned.
 
     Args:
         values: one value for each minute.
-        columns: most columns.
+        columns: most columns; one stands for several minutes of a longer series, at their peak.
 
     Returns:
         Minutes and values of the corners.
     """
     cuts = edges(len(values), columns)
+    high = np.maximum.reduceat(values, cuts[:-1])
+    return _corners(np.repeat(cuts, 2)[1:-1].astype(np.float64), np.repeat(high, 2))
+
+
+def extremes(values: FloatArray, columns: int = MOST_COLUMNS) -> Line:
+    """Return the same as `peaks`, but a column shows its least and greatest value in their order."""
+    cuts = edges(len(values), columns)
     starts, ends = cuts[:-1], cuts[1:]
     if len(starts) == len(values):
-        return np.repeat(cuts, 2)[1:-1].astype(np.float64), np.repeat(values, 2)
+        return peaks(values, columns)
     low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
     rising = values[ends - 1] >= values[starts]
     pairs = np.where(rising[:, None], np.stack((low, high), 1), np.stack((high, low), 1))
     quarter = (ends - starts) / 4
     minutes = np.stack((starts + quarter, ends - quarter), axis=1)
     minutes[0, 0], minutes[-1, 1] = 0, len(values)
-    return minutes.ravel(), pairs.ravel()
+    return _corners(minutes.ravel(), pairs.ravel())
+
+
+def _corners(x: FloatArray, y: FloatArray) -> Line:
+    """Leave out the points within level stretches."""
+    inside = (y[1:-1] == y[:-2]) & (y[1:-1] == y[2:])
+    kept = np.concatenate(([True], ~inside, [True]))
+    return x[kept], y[kept]

@@ -16,7 +16,7 @@ font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-s
 header,main{max-width:1120px;margin:0 auto;padding:0 20px}
 header{padding-top:36px}
 .over{margin:0 0 14px;color:var(--quiet);font-size:14px;letter-spacing:.02em}
-h1{font-size:clamp(24px,3.4vw,36px);line-height:1.2;margin:12px 0 10px;max-width:30ch;
+h1{font-size:clamp(22px,2.9vw,32px);line-height:1.22;margin:12px 0 10px;max-width:36ch;
 letter-spacing:-.015em;text-wrap:balance}
 h2{font-size:20px;margin:0 0 6px;letter-spacing:-.01em}
 h3{font-size:16px;margin:0 0 8px}
@@ -87,9 +87,17 @@ vertical-align:middle;background:var(--other)}
 .key.training{background:var(--other)}
 .key.dots{background:var(--policy);opacity:.45;width:8px;height:8px;border-radius:50%}
 .key.diamond{background:var(--policy);width:9px;height:9px;border-radius:0;rotate:45deg}
-.ends{display:flex;justify-content:space-between;color:var(--quiet);font-size:13px;
-margin:0 12px 4px 46px}
+.ends{display:flex;justify-content:space-between;color:var(--quiet);font-size:13px}
+.rows{margin-bottom:26px}
+.row{display:grid;grid-template-columns:minmax(170px,250px) 1fr;gap:0 20px;align-items:center;
+padding:0 12px;border-radius:8px}
+.row.strong{background:var(--policy-tint)}
+.row .name{display:block;font-size:14px;line-height:1.3}
+.row.strong .name{font-weight:650}
 .plot{padding:4px 12px 26px 46px}
+.plot.shut{padding-bottom:0}
+.plot.bare{padding:0}
+.plot.foot{padding-bottom:22px}
 svg{display:block;overflow:visible}
 .plot>svg>svg:not(.symbol){overflow:hidden}
 svg text{font-size:12px;fill:var(--ink)}
@@ -117,14 +125,13 @@ circle.point{stroke:var(--card);stroke-width:1.5}
 circle.oracle.point{stroke:var(--oracle);stroke-width:2.5}
 .interval{stroke:var(--policy);stroke-width:3}
 .mean{stroke:var(--card);stroke-width:1.5}
-.highlight{fill:var(--policy-tint)}
-svg .row{font-size:13px}
-svg .strong{font-weight:650}
+.frame{fill:none;stroke:var(--quiet);stroke-dasharray:3 3}
 .quartiles{fill:none;stroke-width:1.6}
 .quartiles.policy,.median.policy{stroke:var(--policy)}
 .quartiles.baseline,.median.baseline{stroke:var(--baseline)}
 .median{stroke-width:3}
-svg .label.policy,svg .row.policy{fill:var(--policy);font-weight:650}
+svg .label{paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}
+svg .label.policy{fill:var(--policy);font-weight:650}
 svg .label.baseline{font-weight:650}
 svg .label.oracle{fill:var(--oracle)}
 .narrow{display:none}
@@ -136,10 +143,16 @@ section{padding:16px 14px}
 .tiles{grid-template-columns:1fr 1fr;gap:8px}
 .tile{padding:10px 12px}
 .tile strong{font-size:21px}
-.extra,.wide{display:none}
+.extra,.wide,tbody th code{display:none}
 .narrow{display:inline}
 .plot{padding-left:36px;padding-right:6px}
-.ends{margin-left:36px}
+.row{grid-template-columns:1fr;padding:4px 6px}
+.row .name{display:inline}
+thead th:first-child,tbody th{position:sticky;left:-14px;background:var(--card);z-index:1;
+white-space:normal;min-width:128px}
+tr.policy th{background:var(--policy-tint)}
+.pairs tbody th{position:static}
+.tag{display:inline-block;margin-left:20px}
 }
 @media print{body{background:#fff}section,.tile{break-inside:avoid}}
 """

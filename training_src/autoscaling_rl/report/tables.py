@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autoscaling_rl.baselines.registry import ORACLE
+from autoscaling_rl.report.rows import finite
 from autoscaling_rl.report.words import NOTHING, describe, escaped, number, percent
 from autoscaling_rl.scorecard import POLICY
 
@@ -23,12 +24,14 @@ class Column(NamedTuple):
         title: heading.
         text: writes a figure.
         highest: whether the highest figure is the best one.
+        marked: whether the best figure is marked.
     """
 
     key: str
     title: str
     text: Callable[[Figure], str]
     highest: bool = False
+    marked: bool = True
 
 
 def _digits(digits: int) -> Callable[[Figure], str]:
@@ -47,7 +50,7 @@ COSTS = (
 )
 RETURNS = (
     Column("mean", "Mean return", _digits(2), highest=True),
-    Column("deviation", "Standard deviation", _digits(2)),
+    Column("deviation", "Standard deviation", _digits(2), marked=False),
     Column("least", "Worst episode", _digits(2), highest=True),
     Column("median", "Median", _digits(2), highest=True),
     Column("most", "Best episode", _digits(2), highest=True),
@@ -74,8 +77,7 @@ def return_table(values: Mapping[str, Sequence[Figure]], baseline: str | None) -
 
 
 def _returns(values: Sequence[Figure]) -> Figures:
-    known = np.array([value for value in values if value is not None], np.float64)
-    known = known[np.isfinite(known)]
+    known = finite(values)
     if not len(known):
         return {}
     return {
@@ -115,7 +117,7 @@ def _best(rows: Mapping[str, Figures], column: Column) -> str | None:
     """Return the text of the best figure: what reads the same is as good."""
     found = (figures.get(column.key) for name, figures in rows.items() if name not in HINDSIGHT)
     known = [value for value in found if value is not None and np.isfinite(value)]
-    if len(known) < 2:
+    if len(known) < 2 or not column.marked:
         return None
     return column.text(max(known) if column.highest else min(known))
 

@@ -10,11 +10,12 @@ import numpy as np
 from autoscaling_rl.baselines.registry import ORACLE
 from autoscaling_rl.report.plot import Plot
 from autoscaling_rl.report.scale import FloatArray, Scale
-from autoscaling_rl.report.words import describe, short
+from autoscaling_rl.report.words import describe, number, short
 from autoscaling_rl.scorecard import POLICY
 
 HEIGHT = 320
 NOMINAL_WIDTHS = {"wide": 500, "narrow": 300}  # pixels that labels are placed for
+CHARACTER = 6.6  # pixels, of a label
 CLOSE_UP = 0.5  # of the range of machine-hours; cheap policies within it get a chart of their own
 
 
@@ -38,12 +39,19 @@ def trade_off(policies: Mapping[str, Mapping[str, Any]], baseline: str | None) -
     points = [point for name, each in policies.items() if (point := _point(name, each))]
     if not points:
         return '<p class="quiet">No figures to show.</p>'
-    whole = _chart(points, points, baseline, "All policies")
+    whole = _Chart(points, baseline)
+    whole.draw(points)
     crowd = _crowd(points)
     if not crowd:
-        return f'<div class="pair single">{whole}</div>'
-    close = _chart(crowd, points, baseline, "Close-up of the cheapest")
-    return f'<div class="pair">{whole}{close}</div>'
+        whole.label(points)
+        return f'<div class="pair single">{whole.figure("All policies")}</div>'
+    close = _Chart(crowd, baseline)
+    close.draw(points)
+    close.label(crowd)
+    whole.frame(close)
+    whole.label([each for each in points if each not in crowd])
+    title = "Close-up of the cheapest (the frame in the other chart)"
+    return f'<div class="pair">{whole.figure("All policies")}{close.figure(title)}</div>'
 
 
 def _point(name: str, figures: Mapping[str, Any]) -> Point | None:
@@ -62,38 +70,73 @@ def _crowd(points: Sequence[Point]) -> list[Point]:
     return near if crowded else []
 
 
-def _chart(
-    points: Sequence[Point], everyone: Sequence[Point], baseline: str | None, title: str
-) -> str:
-    hours = Scale.over([point.hours for point in points], margin=0.12)
-    failed = Scale.over([point.failed for point in points], margin=0.12)
-    failed = Scale(max(failed.low, -0.04 * failed.high), failed.high)
-    places = ", ".join(
-        f"{describe(point.name).label} {point.hours:.0f} hours and {point.failed:.3f} %"
-        for point in points
-    )
-    plot = Plot(
-        label=f"Machine-hours and failed work: {places}", x=hours, y=failed, height=HEIGHT
-    )
-    plot.x_axis((tick, short(tick)) for tick in hours.ticks(5))
-    plot.y_axis((tick, short(tick)) for tick in failed.ticks(5) if tick >= 0)
-    line = _same_cost(everyone, failed)
-    if line:
-        plot.line(*line, "same-cost")
-    for point in sorted(points, key=lambda each: each.name == POLICY):
-        css = _css(point.name, baseline)
-        plot.dot(point.hours, point.failed, f"{css} point", radius=8 if css == "policy" else 6)
-    for width, pixels in NOMINAL_WIDTHS.items():
-        _labels(plot, points, baseline, (hours, failed), width, pixels)
-    return (
-        f'<figure class="panel"><figcaption><b>{title}</b></figcaption><div class="unit">failed '
-        f'work, %</div>{plot.html()}<div class="unit end">machine-hours</div></figure>'
-    )
+class _Chart:
+    """A chart of some of the policies."""
 
+    def __init__(self, points: Sequence[Point], baseline: str | None) -> None:
+        self._points, self._baseline = points, baseline
+        self.hours = Scale.over([point.hours for point in points], margin=0.12)
+        failed = Scale.over([point.failed for point in points], margin=0.12)
+        self.failed = Scale(max(failed.low, -0.06 * failed.high), failed.high)
+        places = (
+            f"{describe(each.name).label} {number(each.hours)} and {number(each.failed, 3)} %"
+            for each in points
+        )
+        label = f"Machine-hours and failed work: {', '.join(places)}"
+        self._plot = Plot(label=label, x=self.hours, y=self.failed, height=HEIGHT)
+        self._plot.x_axis((tick, short(tick)) for tick in self.hours.ticks(5))
+        self._plot.y_axis((tick, short(tick)) for tick in self.failed.ticks() if tick >= 0)
 
-def _css(name: str, baseline: str | None) -> str:
-    known = {POLICY: "policy", ORACLE: "oracle", baseline: "baseline"}
-    return known.get(name, "other")
+    def draw(self, everyone: Sequence[Point]) -> None:
+        """Draw the dots, and where others would cost as much as the policy."""
+        line = _same_cost(everyone, self.failed)
+        if line:
+            self._plot.line(*line, "same-cost")
+        for point in sorted(self._points, key=lambda each: each.name == POLICY):
+            css = self._css(point)
+            radius = 8 if css == "policy" else 6
+            self._plot.dot(point.hours, point.failed, f"{css} point", radius=radius)
+
+    def frame(self, other: "_Chart") -> None:
+        """Mark what another chart shows."""
+        x, y = (other.hours.low, other.hours.high), (other.failed.low, other.failed.high)
+        y = (max(y[0], self.failed.low), min(y[1], self.failed.high))
+        self._plot.box((max(x[0], self.hours.low), min(x[1], self.hours.high)), y, "frame")
+
+    def label(self, points: Sequence[Point]) -> None:
+        """Write names beside dots, for wide and for narrow screens."""
+        for width, pixels in NOMINAL_WIDTHS.items():
+            centres = {
+                each: (
+                    self.hours.at(each.hours) * pixels,
+                    (1 - self.failed.at(each.failed)) * HEIGHT,
+                )
+                for each in self._points
+            }
+            taken = [(x - 9, y - 9, x + 9, y + 9) for x, y in centres.values()]
+            for point in sorted(points, key=self._rank):
+                text = describe(point.name).label
+                spot = _free_spot(centres[point], text, taken, pixels)
+                if spot:
+                    shift, anchor = spot
+                    css = f"label {width} {self._css(point)}"
+                    self._plot.text(
+                        point.hours, point.failed, text, css, shift=shift, anchor=anchor
+                    )
+
+    def figure(self, title: str) -> str:
+        """Return the chart as an element of a page."""
+        return (
+            f'<figure class="panel"><figcaption><b>{title}</b></figcaption><div class="unit">failed'
+            f' work, %</div>{self._plot.html()}<div class="unit end">machine-hours</div></figure>'
+        )
+
+    def _css(self, point: Point) -> str:
+        known = {self._baseline: "baseline", POLICY: "policy", ORACLE: "oracle"}
+        return known.get(point.name, "other")
+
+    def _rank(self, point: Point) -> int:
+        return ["policy", "baseline", "oracle", "other"].index(self._css(point))
 
 
 def _same_cost(points: Sequence[Point], failed: Scale) -> tuple[FloatArray, FloatArray] | None:
@@ -108,46 +151,33 @@ def _same_cost(points: Sequence[Point], failed: Scale) -> tuple[FloatArray, Floa
     return (policy.cost - prices[0] * ends) / 60, ends
 
 
-def _labels(
-    plot: Plot,
-    points: Sequence[Point],
-    baseline: str | None,
-    scales: tuple[Scale, Scale],
-    width: str,
-    pixels: int,
-) -> None:
-    """Write names beside the dots where they hide neither dots nor other names."""
-    centres = [
-        (scales[0].at(each.hours) * pixels, (1 - scales[1].at(each.failed)) * HEIGHT)
-        for each in points
-    ]
-    taken = [(x - 8, y - 8, x + 8, y + 8) for x, y in centres]
-    order = sorted(range(len(points)), key=lambda place: _rank(points[place].name, baseline))
-    for place in order:
-        point, (x, y) = points[place], centres[place]
-        text = describe(point.name).label
-        size = 6.4 * len(text)
-        spots = [
-            (dx, dy, anchor)
-            for dy in (4, -10, 18, -24, 32, -38, 46)
-            for dx, anchor in ((11, "start"), (-11, "end"))
-        ]
-        for dx, dy, anchor in spots:
-            left = x + dx - (size if anchor == "end" else 0)
-            spot = (left, y + dy - 11, left + size, y + dy + 3)
-            inside = spot[0] > -4 and spot[2] < pixels + 8 and 0 < spot[1] and spot[3] < HEIGHT
+Box = tuple[float, float, float, float]
+
+
+def _free_spot(
+    centre: tuple[float, float], text: str, taken: list[Box], pixels: int
+) -> tuple[tuple[float, float], str] | None:
+    """Return where a name hides neither dots nor other names, and take the place.
+
+    Args:
+        centre: the dot, in pixels.
+        text: the name.
+        taken: what must not be hidden; the name's place is added.
+        pixels: width of the chart.
+
+    Returns:
+        The shift from the dot in pixels and the anchor of the text; None if there is no room.
+    """
+    size = CHARACTER * len(text)
+    for down in (4, -10, 18, -24, 32, -38, 46):
+        for right, anchor in ((12, "start"), (-12, "end")):
+            left = centre[0] + right - (size if anchor == "end" else 0)
+            spot = (left, centre[1] + down - 11, left + size, centre[1] + down + 3)
+            inside = spot[0] > 0 and spot[2] < pixels and spot[1] > 0 and spot[3] < HEIGHT
             if inside and not any(_overlap(spot, other) for other in taken):
                 taken.append(spot)
-                css = f"label {width} {_css(point.name, baseline)}"
-                plot.text(point.hours, point.failed, text, css, shift=(dx, dy), anchor=anchor)
-                break
-
-
-def _rank(name: str, baseline: str | None) -> int:
-    return [POLICY, baseline, ORACLE].index(name) if name in (POLICY, baseline, ORACLE) else 3
-
-
-Box = tuple[float, float, float, float]
+                return (right, down), anchor
+    return None
 
 
 def _overlap(one: Box, other: Box) -> bool:

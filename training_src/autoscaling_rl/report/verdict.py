@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from autoscaling_rl.report.comparison import Comparison
 from autoscaling_rl.report.page import Tile, Verdict
+from autoscaling_rl.report.rows import finite
 from autoscaling_rl.report.words import (
     describe,
-    interval,
+    escaped,
     list_words,
     number,
     percent,
-    plural,
     signed,
 )
 from autoscaling_rl.scorecard import POLICY
@@ -27,33 +25,33 @@ def gate_verdict(
     everyone: Sequence[Comparison],
     confidence: float,
 ) -> Verdict:
-    """Return whether the gate lets the policy pass, and why, in words."""
+    """Return whether the gate lets the policy pass, and why, in words.
+
+    Args:
+        scorecard: of the evaluation.
+        found: against the gate's baseline, None if there is none.
+        everyone: against each baseline.
+        confidence: of the gate's lower bound.
+    """
     if found is None:
-        headline = "The policy could not be judged: there is no baseline to compare its cost with."
+        headline = "The policy could not be judged: there is no baseline to compare it with."
         return Verdict("Not judged", "open", headline)
     costs = scorecard["metric"] == "J"
-    windows = plural(len(found.per_window), "window of load" if costs else "episode")
-    if costs and len(found.per_window) != 1:
-        windows = f"{len(found.per_window)} windows of load"
-    statement = _statement(found, costs)
+    words = cost_words(found) if costs else _return_words(scorecard["policies"], found)
     if found.lower is None:
-        headline = f"{statement}, but a single window cannot tell more than chance."
+        headline = f"{words}; one {'window' if costs else 'episode'} cannot tell more than chance."
         return Verdict("Not judged", "open", headline)
-    end = "and passes the gate" if found.passed else "and is rejected by the gate"
-    bound = (
-        f"with {100 * confidence:g} % confidence it is at least {percent(found.lower)}"
-        if found.passed
-        else f"with {100 * confidence:g} % confidence no more than {signed(found.lower)} is certain"
-    )
-    what = "saving" if costs else "gain"
+    windows = f"{number(len(found.per_window))} {'windows of load' if costs else 'episodes'}"
+    sure = f"With {100 * confidence:g} % confidence the {'saving' if costs else 'gain'}"
+    bound = f"is at least {percent(found.lower)}" if found.passed else "may be nothing or a loss"
     detail = (
-        f"Measured over {windows} that both met. The interval covers {100 * found.coverage:g} %: "
-        f"of the {what}, {bound}. The gate asks for more than zero. "
-        f"{_cheaper(everyone) if costs else ''}"
+        f"Measured over {windows} that both met. {sure} {bound}; the gate asks for more than 0."
     )
-    word = "Passes the gate" if found.passed else "Rejected by the gate"
-    headline = f"{statement} (confidence interval {interval(found)}), {end}."
-    return Verdict(word, "good" if found.passed else "bad", headline, detail)
+    if costs:
+        detail += f" Cost counts machine time and failed work. {_cheaper(everyone)}"
+    if found.passed:
+        return Verdict("Passes the gate", "good", f"{words}, and passes the gate.", detail)
+    return Verdict("Rejected", "bad", f"{words}: the gate rejects it.", detail)
 
 
 def replay_verdict(found: Comparison | None, everyone: Sequence[Comparison], span: str) -> Verdict:
@@ -67,34 +65,57 @@ def replay_verdict(found: Comparison | None, everyone: Sequence[Comparison], spa
     if found is None:
         headline = "The policy could not be compared: the baseline cost nothing."
         return Verdict("Not judged", "open", headline)
-    detail = f"Back-test over {span}. {_cheaper(everyone)}"
-    if found.lower is None or found.upper is None:
-        return Verdict("A single day", "open", f"{_statement(found, True)}.", detail)
-    kinds = {True: ("Cheaper", "good"), False: ("No clear difference", "open")}
-    word, kind = ("Dearer", "bad") if found.upper < 0 else kinds[found.passed]
-    headline = (
-        f"{_statement(found, True)} ({100 * found.coverage:g} % confidence interval "
-        f"{interval(found)})."
-    )
-    return Verdict(word, kind, headline, detail)
+    detail = f"Back-test over {span}. Cost counts machine time and failed work. "
+    detail += _cheaper(everyone)
+    if found.upper is not None and found.upper < 0:
+        word, kind = "Dearer", "bad"
+    elif found.passed:
+        word, kind = "Cheaper", "good"
+    else:
+        word, kind = "No clear difference", "open"
+    return Verdict(word, kind, f"{cost_words(found)}.", detail)
 
 
-def _statement(found: Comparison, costs: bool) -> str:
+def cost_words(found: Comparison) -> str:
+    """Return what the policy costs against a baseline, with the interval."""
+    word = "less" if found.saving >= 0 else "more"
     other = describe(found.baseline).phrase
-    if costs:
-        amount, word = percent(abs(found.saving)), "less" if found.saving >= 0 else "more"
-        return f"The policy costs {amount} {word} than {other}"
-    word = "above" if found.saving >= 0 else "below"
-    return f"The policy's return is {percent(abs(found.saving), 0)} {word} that of {other}"
+    words = f"The policy costs {percent(abs(found.saving))} {word} than {other}"
+    return words if found.lower is None else f"{words} ({interval_words(found)})"
+
+
+def interval_words(found: Comparison) -> str:
+    """Return the interval of a saving, without negative savings."""
+    lower, upper = found.lower or 0.0, found.upper or 0.0
+    if lower >= 0:
+        ends = f"{percent(lower)} to {percent(upper)}"
+    elif upper <= 0:
+        ends = f"{percent(-upper)} to {percent(-lower)}"
+    else:
+        ends = f"{percent(-lower)} more to {percent(upper)} less"
+    return f"{100 * found.coverage:.3g} % confidence interval {ends}"
+
+
+def _return_words(policies: Mapping[str, Figures], found: Comparison) -> str:
+    ours, theirs = (
+        float(finite(policies[name]["values"]).mean()) for name in (POLICY, found.baseline)
+    )
+    other = describe(found.baseline).phrase
+    words = f"The policy earns {number(ours, 1)} per episode, {other} {number(theirs, 1)}"
+    if found.lower is None or found.upper is None:
+        return words
+    scale = abs(theirs) or 1.0
+    ends = f"{number(found.lower * scale, 1)} to {number(found.upper * scale, 1)}"
+    return f"{words} ({100 * found.coverage:.3g} % confidence interval of the gain {ends})"
 
 
 def _cheaper(everyone: Sequence[Comparison]) -> str:
     """Say which baselines did better: a report that leaves that out flatters."""
     better = sorted((each for each in everyone if each.saving < 0), key=lambda each: each.saving)
     if not better:
-        return "No baseline was cheaper than the policy here."
+        return "No baseline was cheaper than the policy."
     named = [f"{describe(each.baseline).phrase} ({percent(-each.saving)})" for each in better]
-    return f"Cheaper than the policy here: {list_words(named)}."
+    return f"Cheaper than the policy: {escaped(list_words(named))}."
 
 
 def cost_tiles(
@@ -107,9 +128,9 @@ def cost_tiles(
     gap = "of the way from tuned target tracking to the oracle"
     return [
         Tile(
-            "Saving",
+            "Cost saved",
             signed(found.saving if found else None),
-            f"interval {interval(found)}" if found and found.lower is not None else "",
+            f"against {describe(baseline).phrase}" if baseline else "",
         ),
         Tile(
             "Failed work",
@@ -133,8 +154,9 @@ def return_tiles(
     policies: Mapping[str, Figures], baseline: str | None, found: Comparison | None
 ) -> list[Tile]:
     """Return the main figures of a policy whose return is measured."""
-    ours = _known(policies[POLICY])
-    theirs = _known(policies[baseline]) if baseline else np.empty(0)
+    ours, theirs = (
+        finite(policies[name].get("values") if name else ()) for name in (POLICY, baseline)
+    )
     label = describe(baseline).label if baseline else ""
     tiles = [
         Tile(
@@ -148,8 +170,3 @@ def return_tiles(
         won = sum(gain > 0 for gain in found.per_window)
         tiles.append(Tile("Episodes won", f"{won} of {len(found.per_window)}", f"against {label}"))
     return tiles
-
-
-def _known(figures: Figures) -> np.ndarray:
-    values = np.array([v for v in figures.get("values") or () if v is not None], np.float64)
-    return values[np.isfinite(values)]

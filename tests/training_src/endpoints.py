@@ -1,0 +1,195 @@
+"""Artifacts to serve, states to ask about, and endpoints: real processes, or the application alone."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from autoscaling_rl.artifact import write_artifact
+from autoscaling_rl.controller import observation as obs
+from autoscaling_rl.manifest import MANIFEST, hashes
+from tests.training_src.jobs import observations, small_policy
+
+BUNDLE = Path(__file__).parents[2] / "training_src"
+HEAVY = (
+    "gymnasium",
+    "matplotlib",
+    "numba",
+    "onnx",
+    "onnxruntime",
+    "stable_baselines3",
+    "tensorboard",
+    "torch",
+)
+JSON = "application/json"
+
+
+def autoscaling_policy(head="band", *, outputs=2, **parts):
+    return small_policy(head, inputs=obs.SIZE, outputs=outputs, **parts)
+
+
+def autoscaling_artifact(folder, policy=None, **settings):
+    """Write an artifact that decides on states."""
+    write_artifact(
+        folder,
+        policy=policy or autoscaling_policy(),
+        environment={"id": "AutoScaling-v0", "profile": "default", **settings},
+        preset={"toolkit": "cem"},
+        seed=0,
+        golden_observations=observations(inputs=obs.SIZE),
+        figures={},
+    )
+    return folder
+
+
+def cartpole_artifact(folder):
+    """Write an artifact that decides on observations alone."""
+    write_artifact(
+        folder,
+        policy=small_policy(),
+        environment={"id": "CartPole-v1"},
+        preset={"toolkit": "sb3"},
+        seed=0,
+        golden_observations=observations(),
+        figures={},
+    )
+    return folder
+
+
+def relist(folder, **changes):
+    """Make the manifest right again after a change of the files."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest |= changes
+    manifest["files"] = {name: value for name, value in hashes(folder).items() if name != MANIFEST}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def daily_load(minutes, *, seed=0, mean=3000.0):
+    """Return requests per minute with a daily cycle and noise, as whole numbers."""
+    rng = np.random.default_rng(seed)
+    cycle = 1 + 0.5 * np.sin(2 * np.pi * np.arange(minutes) / obs.DAY)
+    return np.round(mean * cycle * rng.gamma(50, 1 / 50, minutes)).tolist()
+
+
+def state(load=(3000.0,) * 90, **changes):
+    return {
+        "timestamp": "2026-01-05T12:00:00Z",
+        "load": list(load),
+        "active": 12,
+        "pending": [0, 1],
+        "capacity": 250.0,
+        **changes,
+    }
+
+
+class Endpoint:
+    """A `serve` process and what it has logged so far."""
+
+    def __init__(self, process):
+        self.process = process
+        self.log = []
+        self.port = self.wait_for("listening")["port"]
+
+    def wait_for(self, message, seconds=60.0):
+        """Return the log entry with a message, which may come first."""
+        deadline = time.monotonic() + seconds
+        while not (found := [entry for entry in self.log if entry["message"] == message]):
+            ready, _, _ = select.select([self.process.stdout], [], [], deadline - time.monotonic())
+            line = self.process.stdout.readline() if ready else ""
+            assert line, f"no {message!r} in {self.log}"
+            self.log.append(json.loads(line))
+        return found[0]
+
+    def ask(self, method, path, body=None, **headers):
+        """Return status, headers and parsed body of an answer."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with contextlib.closing(self.connect()) as connection:
+            connection.request(method, path, body, named)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), json.loads(answer.read())
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def invoke(self, request):
+        """Return status and answer to a request, which is sent as JSON unless it is bytes."""
+        body = request if isinstance(request, bytes) else json.dumps(request).encode()
+        status, _, answer = self.ask("POST", "/invocations", body, Content_Type=JSON)
+        return status, answer
+
+    def memory(self):
+        """Return the resident memory in MB."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+    def stop(self):
+        """Send SIGTERM and return the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@contextlib.contextmanager
+def serving(folder, *, base=None):
+    """Run an endpoint; nothing that an artifact must do without can be imported in it.
+
+    With `base`, it is started as SageMaker's local stand-in does it, by variables alone.
+    """
+    blocked = f"sys.modules.update(dict.fromkeys({HEAVY!r}))"
+    run = f"import sys; {blocked}; import serve; sys.exit(serve.main(sys.argv[1:]))"
+    arguments = [sys.executable, "-c", run, "--model-dir", str(folder), "--port", "0"]
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SM_", "SAGEMAKER_"))
+    }
+    variables["PYTHONPATH"] = str(BUNDLE)
+    if base is not None:
+        arguments = [sys.executable, "serve.py"]
+        variables |= {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": "0"}
+    process = subprocess.Popen(
+        arguments, cwd=BUNDLE, env=variables, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield Endpoint(process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        process.stdout.close()
+
+
+def call(application, method, path, body=b"", headers=(), *, size=1 << 16):
+    """Return status, headers and parsed body of the application's answer, without any server."""
+    parts = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
+    messages = [
+        {"type": "http.request", "body": part, "more_body": place < len(parts) - 1}
+        for place, part in enumerate(parts)
+    ]
+    sent = []
+
+    async def receive():
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+    asyncio.run(application(scope, receive, send))
+    if not sent:
+        return None
+    start, end = sent
+    assert int(dict(start["headers"])[b"content-length"]) == len(end["body"])
+    return start["status"], dict(start["headers"]), json.loads(end["body"])

@@ -1,0 +1,125 @@
+"""The endpoint as an ASGI application: /ping and /invocations of SageMaker's container contract."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import orjson
+
+from autoscaling_rl.serving.model import Inference, Model
+from autoscaling_rl.serving.requests import (
+    Answer,
+    Disconnected,
+    Receive,
+    Refused,
+    Scope,
+    Send,
+    check_headers,
+    read_body,
+    send_answer,
+)
+
+logger = logging.getLogger(__name__)
+
+# A larger body is worth a thread: it would keep /ping waiting. Smaller ones would wait for it.
+LARGEST_AT_ONCE = 16 << 10
+
+Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
+
+
+class Application:
+    """Answers requests with a model."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        # Work that holds the interpreter gains nothing from more threads.
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decide")
+        self._routes: Mapping[str, tuple[str, Endpoint]] = {
+            "/ping": ("GET", self._ping),
+            "/invocations": ("POST", self._invocations),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            answer = await self._route(scope)(scope, receive)
+        except Refused as refused:
+            answer = refused.answer
+        except Disconnected:
+            return
+        except Exception:
+            logger.exception("request failed", extra={"details": {"path": scope["path"]}})
+            answer = Refused(500, "InternalError", "see the log of the endpoint", None).answer
+        await send_answer(send, answer)
+
+    def close(self) -> None:
+        """Give up what has not been begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _route(self, scope: Scope) -> Endpoint:
+        route = self._routes.get(scope["path"])
+        if route is None:
+            message = f"there is only {' and '.join(self._routes)}"
+            raise Refused(404, "NotFound", message, "path")
+        method, endpoint = route
+        if scope["method"] != method:
+            allow = (b"allow", method.encode())
+            raise Refused(405, "MethodNotAllowed", f"must be {method}", "method", allow)
+        return endpoint
+
+    def _inference(self) -> Inference:
+        if self.model.inference is None:
+            raise Refused(503, "ModelUnavailable", self.model.reason, None)
+        return self.model.inference
+
+    async def _ping(self, scope: Scope, receive: Receive) -> Answer:
+        version = self._inference().version
+        return Answer(200, orjson.dumps({"status": "ready", "model_version": version}))
+
+    async def _invocations(self, scope: Scope, receive: Receive) -> Answer:
+        check_headers(scope["headers"])
+        inference = self._inference()
+        body = await read_body(receive)
+        if len(body) <= LARGEST_AT_ONCE:
+            request = parse(body)
+            # A state of few bytes can bring two weeks of load in its memory.
+            if not (isinstance(request, dict) and "states" in request):
+                return respond(inference, request)
+            work = asyncio.get_running_loop().run_in_executor(
+                self._pool, respond, inference, request
+            )
+        else:
+            work = asyncio.get_running_loop().run_in_executor(
+                self._pool, parse_and_respond, inference, body
+            )
+        return await work
+
+
+def parse(body: bytes) -> object:
+    """Return the JSON in `body`.
+
+    Raises:
+        Refused: 400.
+    """
+    if not body.strip():
+        raise Refused(400, "InvalidRequest", "is empty: send a JSON object", "body")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refused(400, "InvalidJson", str(error), "body") from None
+
+
+def respond(inference: Inference, request: object) -> Answer:
+    """Return the model's answer to parsed JSON."""
+    status, answer = inference.respond(request)
+    return Answer(status, orjson.dumps(answer))
+
+
+def parse_and_respond(inference: Inference, body: bytes) -> Answer:
+    """Return the model's answer to a body.
+
+    Raises:
+        Refused: 400.
+    """
+    return respond(inference, parse(body))
