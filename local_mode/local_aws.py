@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from local_mode import runs
 from local_mode.clients import client_environment, make_client
 from local_mode.errors import UserError
 from local_mode.server import READY
@@ -21,12 +21,6 @@ from local_mode.server import READY
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-ROOT = Path(__file__).resolve().parent.parent
-# Ignored by git, and removed by `make clean`.
-_WORK = ROOT / "output" / ".local-aws"
-_RUNS = _WORK / "runs"
-# Of the runs that left something to look at, or were killed, so many stay.
-_KEPT_RUNS = 10
 _START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
 
@@ -52,8 +46,8 @@ class LocalAws:
     ) -> None:
         self._port = port
         self._state_is_ours = state_dir is None
-        self.state_dir = state_dir or _RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{_token()}"
-        self._cache_dir = cache_dir or _WORK / "cache"
+        self.state_dir = state_dir or runs.new_run()
+        self._cache_dir = cache_dir or runs.CACHE
         self._options = options
         self._died = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,8 +79,7 @@ class LocalAws:
         return self
 
     def _start(self) -> None:
-        for old in sorted(_RUNS.glob("*"))[:-_KEPT_RUNS]:
-            shutil.rmtree(old, ignore_errors=True)
+        runs.remove_old_runs()
         self.state_dir.mkdir(parents=True, exist_ok=True)
         arguments = [
             *(sys.executable, "-m", "local_mode.server", "--port", str(self._port)),
@@ -104,6 +97,7 @@ class LocalAws:
                 # Ctrl-C is for the command, which then ends the server in good order.
                 start_new_session=True,
             )
+        runs.note_server(self.state_dir, self._process.pid)
         # Costs a second, which the server needs as well.
         importlib.import_module("boto3")
         line = self._read_first_line()
@@ -204,10 +198,6 @@ class LocalAws:
             shutil.rmtree(self.state_dir, ignore_errors=True)
 
 
-def _token() -> str:
-    return uuid.uuid4().hex[:6]
-
-
 def _server_environment() -> dict[str, str]:
     """Return this process's environment without what could lead a client somewhere else."""
     kept = {
@@ -215,5 +205,5 @@ def _server_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
     }
-    path = os.pathsep.join(filter(None, (str(ROOT), kept.get("PYTHONPATH", ""))))
+    path = os.pathsep.join(filter(None, (str(runs.ROOT), kept.get("PYTHONPATH", ""))))
     return {**kept, "PYTHONPATH": path, **client_environment("")}

@@ -84,8 +84,9 @@ class LinePump:
         log: Where the lines go.
         on_line: Called with each line as well.
         on_flush: Called whenever the log is flushed.
-        keep_returns: Carriage returns separate the lines of one message, as Lambda's runtime client
-            writes them; otherwise they rewrite a line, as progress bars do, and the last one counts.
+        keep_returns: Carriage returns separate the lines of one message, as Lambda's runtime
+            client writes them; otherwise they rewrite a line, as progress bars do, and the last
+            state counts.
     """
 
     def __init__(

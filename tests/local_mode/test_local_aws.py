@@ -195,7 +195,7 @@ def test_up_that_is_killed_leaves_nothing():
 
 
 def test_the_state_is_removed_unless_there_is_something_to_look_at(tmp_path, monkeypatch):
-    monkeypatch.setattr("local_mode.local_aws._RUNS", tmp_path)
+    monkeypatch.setattr("local_mode.runs.RUNS", tmp_path)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -212,10 +212,12 @@ def test_the_state_is_removed_unless_there_is_something_to_look_at(tmp_path, mon
     assert (broken.state_dir / "server.err").is_file()
     for number in range(12):
         (tmp_path / f"20010101-{number:06}").mkdir()
+    (tmp_path / "20010101-000000/server.pid").write_text(str(os.getpid()))
     with pytest.raises(RuntimeError):
         LocalAws(options=("--no-such-option",)).start()
     assert broken.state_dir.is_dir()
-    assert len(list(tmp_path.iterdir())) == 11
+    assert (tmp_path / "20010101-000000").is_dir()
+    assert len(list(tmp_path.iterdir())) == 12
 
 
 def test_up_with_a_taken_port_ends_with_one_line():

@@ -1,4 +1,4 @@
-"""Artifacts to serve, states to ask about, and endpoints: real processes, or the application alone."""
+"""Artifacts to serve, states to decide on, and endpoints: processes, or the application alone."""
 
 import asyncio
 import contextlib

@@ -56,8 +56,8 @@ def resolve(scorecard: Mapping[str, Any], baseline: str | None) -> str | None:
         scorecard: as `evaluation_scorecard` returns it.
         baseline: a name, "best_tuned", or None for the scorecard's own.
     """
-    name = baseline or scorecard.get("default_baseline")
-    policies = scorecard["policies"]
+    name: str | None = baseline or scorecard.get("default_baseline")
+    policies: Mapping[str, Any] = scorecard["policies"]
     tuned = [known for known in policies if known.endswith("_tuned")]
     if name == BEST_TUNED and tuned:
         return min(tuned, key=lambda known: math.fsum(policies[known]["values"]))

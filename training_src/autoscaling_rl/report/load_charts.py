@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -99,9 +100,9 @@ def load_charts(example: Example, baseline: str | None) -> str:
 
 
 def _legend(view: View) -> str:
-    entries = [("load", "load"), ("policy", "policy, machines in service")]
+    entries = [("load", "load"), ("policy", "machines in service: Policy")]
     if len(view.names) > 1:
-        entries.append(("baseline", f"{describe(view.names[1]).label}, machines in service"))
+        entries.append(("baseline", f"machines in service: {describe(view.names[1]).label}"))
     entries.append(("failed", "failed work"))
     if ORACLE in view.example.runs:
         entries.append(("oracle", "oracle, which knows the future"))
@@ -168,8 +169,8 @@ def _draw(view: View, run: Run, plot: Plot, css: str) -> None:
 
 def _worst(failed: FloatArray, cuts: np.ndarray) -> np.ndarray:
     """Return the minute of each column in which most work failed."""
-    pairs = zip(cuts[:-1], cuts[1:], strict=True)
-    return np.array([first + int(np.argmax(failed[first:last])) for first, last in pairs], np.int64)
+    worst = [first + int(np.argmax(failed[first:last])) for first, last in pairwise(cuts.tolist())]
+    return np.array(worst, np.int64)
 
 
 def _draw_failures(view: View, failed: FloatArray, strip: Plot) -> None:

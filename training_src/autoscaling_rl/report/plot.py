@@ -57,7 +57,8 @@ class Plot:
             at = self._down(value)
             self._behind.append(f'<line class="grid" x1="0" x2="100%" y1="{at}" y2="{at}"/>')
             self._behind.append(
-                f'<text class="tick" x="-7" y="{at}" dy="4" text-anchor="end">{escaped(text)}</text>'
+                f'<text class="tick" x="-7" y="{at}" dy="4" text-anchor="end">'
+                f"{escaped(text)}</text>"
             )
 
     def line(self, x: FloatArray, y: FloatArray, css: str) -> None:
@@ -141,10 +142,11 @@ class Plot:
             if self._label
             else 'aria-hidden="true"'
         )
+        behind, shapes, marks = map("".join, (self._behind, self._shapes, self._marks))
         return (
-            f'<div class="plot {css}"><svg {role} width="100%" height="{height}">{"".join(self._behind)}'
+            f'<div class="plot {css}"><svg {role} width="100%" height="{height}">{behind}'
             f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" width="100%" '
-            f'height="{height}">{"".join(self._shapes)}</svg>{"".join(self._marks)}</svg></div>'
+            f'height="{height}">{shapes}</svg>{marks}</svg></div>'
         )
 
     def _across(self, value: float) -> str:

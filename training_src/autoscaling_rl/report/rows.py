@@ -15,7 +15,7 @@ MOST_DOTS = 200  # of a row
 LANES = 7  # heights that dots are spread over
 UPPER, LOWER = 0.66, 0.26  # where dots and the mean lie in a row
 DIAMOND = "M0 -7L6 0L0 7L-6 0Z"
-ARROWS = {-1: "M4 -5L-4 0L4 5Z", 1: "M-4 -5L4 0L-4 5Z"}
+ARROWS = {-1: "M5 -6L-5 0L5 6Z", 1: "M-5 -6L5 0L-5 6Z"}
 
 
 def savings_chart(found: Sequence[Comparison], baseline: str | None, unit: str) -> str:
@@ -45,7 +45,7 @@ def savings_chart(found: Sequence[Comparison], baseline: str | None, unit: str) 
         f'diamond"></i>all {unit}s together, with the interval</li></ul><figure class="rows">'
         '<div class="row"><span></span><div class="ends"><span>\N{LEFTWARDS ARROW} policy costs '
         "more</span><span>policy costs less \N{RIGHTWARDS ARROW}</span></div></div>"
-        f"{body}{_axis_row(scale, ticks)}</figure>{_left_out(rows, unit)}"
+        f"{body}{_axis_row(scale, ticks)}</figure>{_notes(rows, scale, unit)}"
     )
 
 
@@ -91,11 +91,14 @@ def _dots(plot: Plot, scale: Scale, values: FloatArray, css: str) -> None:
             plot.dot(value, UPPER, f"{css} window", radius=4, shift=shift)
 
 
-def _left_out(rows: Sequence[Comparison], unit: str) -> str:
+def _notes(rows: Sequence[Comparison], scale: Scale, unit: str) -> str:
+    notes = []
+    if any(_beyond(each.saving, scale) for each in rows):
+        notes.append("Arrows point at savings off the axis.")
     every = -(-len(rows[0].per_window) // MOST_DOTS)
-    if every <= 1:
-        return ""
-    return f'<p class="quiet">One in {every} {unit}s is drawn, all are counted.</p>'
+    if every > 1:
+        notes.append(f"One in {every} {unit}s is drawn, all are counted.")
+    return f'<p class="quiet">{" ".join(notes)}</p>' if notes else ""
 
 
 def _row(title: str, figures: str, plot: str, css: str) -> str:

@@ -1,4 +1,4 @@
-"""Axes: where values lie, where ticks go, and how long series are thinned to what a screen shows."""
+"""Axes: where values lie and where ticks go; and series thinned to what a screen can show."""
 
 import math
 from collections.abc import Iterable
@@ -93,7 +93,7 @@ def peaks(values: FloatArray, columns: int = MOST_COLUMNS) -> Line:
 
 
 def extremes(values: FloatArray, columns: int = MOST_COLUMNS) -> Line:
-    """Return the same as `peaks`, but a column shows its least and greatest value in their order."""
+    """Return the same as `peaks`, but a column shows its least and its greatest value."""
     cuts = edges(len(values), columns)
     starts, ends = cuts[:-1], cuts[1:]
     if len(starts) == len(values):

@@ -1,4 +1,4 @@
-"""The style sheet. Colours are told apart by colour-blind readers too; the policy is always blue."""
+"""The style sheet. The colour-blind tell its colours apart too; the policy is always blue."""
 
 STYLE = """
 :root{--page:#f6f7f9;--card:#fff;--ink:#171b21;--quiet:#5a6472;--rule:#e2e6eb;--policy:#0a5fd6;
@@ -88,7 +88,7 @@ vertical-align:middle;background:var(--other)}
 .key.dots{background:var(--policy);opacity:.45;width:8px;height:8px;border-radius:50%}
 .key.diamond{background:var(--policy);width:9px;height:9px;border-radius:0;rotate:45deg}
 .ends{display:flex;justify-content:space-between;color:var(--quiet);font-size:13px}
-.rows{margin-bottom:26px}
+.rows{margin-bottom:4px}
 .row{display:grid;grid-template-columns:minmax(170px,250px) 1fr;gap:0 20px;align-items:center;
 padding:0 12px;border-radius:8px}
 .row.strong{background:var(--policy-tint)}
@@ -149,10 +149,10 @@ section{padding:16px 14px}
 .row{grid-template-columns:1fr;padding:4px 6px}
 .row .name{display:inline}
 thead th:first-child,tbody th{position:sticky;left:-14px;background:var(--card);z-index:1;
-white-space:normal;min-width:128px}
+white-space:normal;min-width:150px}
 tr.policy th{background:var(--policy-tint)}
 .pairs tbody th{position:static}
-.tag{display:inline-block;margin-left:20px}
+.tag{display:inline-block;margin-left:20px;white-space:nowrap}
 }
 @media print{body{background:#fff}section,.tile{break-inside:avoid}}
 """

@@ -16,6 +16,10 @@ from autoscaling_rl.scorecard import POLICY
 HEIGHT = 320
 NOMINAL_WIDTHS = {"wide": 500, "narrow": 300}  # pixels that labels are placed for
 CHARACTER = 6.6  # pixels, of a label
+SPOTS = (  # of a label around its dot: pixels to the right and downwards, anchor of the text
+    *((12, 4, "start"), (-12, 4, "end"), (0, -13, "middle"), (0, 22, "middle")),
+    *((10, -8, "start"), (10, 16, "start"), (-10, -8, "end"), (-10, 16, "end")),
+)
 CLOSE_UP = 0.5  # of the range of machine-hours; cheap policies within it get a chart of their own
 
 
@@ -50,8 +54,8 @@ def trade_off(policies: Mapping[str, Mapping[str, Any]], baseline: str | None) -
     close.label(crowd)
     whole.frame(close)
     whole.label([each for each in points if each not in crowd])
-    title = "Close-up of the cheapest (the frame in the other chart)"
-    return f'<div class="pair">{whole.figure("All policies")}{close.figure(title)}</div>'
+    figures = whole.figure("All policies") + close.figure("Close-up of the frame")
+    return f'<div class="pair">{figures}</div>'
 
 
 def _point(name: str, figures: Mapping[str, Any]) -> Point | None:
@@ -115,7 +119,7 @@ class _Chart:
             }
             taken = [(x - 9, y - 9, x + 9, y + 9) for x, y in centres.values()]
             for point in sorted(points, key=self._rank):
-                text = describe(point.name).label
+                text = describe(point.name).label.removesuffix(", tuned")
                 spot = _free_spot(centres[point], text, taken, pixels)
                 if spot:
                     shift, anchor = spot
@@ -169,14 +173,13 @@ def _free_spot(
         The shift from the dot in pixels and the anchor of the text; None if there is no room.
     """
     size = CHARACTER * len(text)
-    for down in (4, -10, 18, -24, 32, -38, 46):
-        for right, anchor in ((12, "start"), (-12, "end")):
-            left = centre[0] + right - (size if anchor == "end" else 0)
-            spot = (left, centre[1] + down - 11, left + size, centre[1] + down + 3)
-            inside = spot[0] > 0 and spot[2] < pixels and spot[1] > 0 and spot[3] < HEIGHT
-            if inside and not any(_overlap(spot, other) for other in taken):
-                taken.append(spot)
-                return (right, down), anchor
+    for right, down, anchor in SPOTS:
+        left = centre[0] + right - size * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+        spot = (left, centre[1] + down - 11, left + size, centre[1] + down + 3)
+        inside = spot[0] > 0 and spot[2] < pixels and spot[1] > 0 and spot[3] < HEIGHT
+        if inside and not any(_overlap(spot, other) for other in taken):
+            taken.append(spot)
+            return (right, down), anchor
     return None
 
 

@@ -50,7 +50,7 @@ def gate_verdict(
     if costs:
         detail += f" Cost counts machine time and failed work. {_cheaper(everyone)}"
     if found.passed:
-        return Verdict("Passes the gate", "good", f"{words}, and passes the gate.", detail)
+        return Verdict("Passes the gate", "good", f"{words} and passes the gate.", detail)
     return Verdict("Rejected", "bad", f"{words}: the gate rejects it.", detail)
 
 

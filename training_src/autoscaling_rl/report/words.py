@@ -88,8 +88,10 @@ def describe(name: str) -> Description:
 
 def escaped(text: object) -> str:
     """Return text that is safe in HTML, in attributes too."""
-    unwanted = {each: "?" for each in str(text) if unicodedata.category(each) in ("Cc", "Cs", "Cn")}
-    return html.escape(str(text).translate(str.maketrans(unwanted)))
+    characters = (
+        "?" if unicodedata.category(each) in ("Cc", "Cs", "Cn") else each for each in str(text)
+    )
+    return html.escape("".join(characters))
 
 
 def number(value: float | None, digits: int = 0) -> str:
