@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from local_mode.bundle import DEFAULT_PRESET
 from local_mode.deployment import Deployment
 from local_mode.errors import UserError
+from local_mode.handler_settings import function_variables, read_text, substitutions_of
 from local_mode.packing import tar_gz, zip_package
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ _ROOT = Path(__file__).resolve().parent.parent
 _FUNCTION = re.compile(r"\$\{(\w+)FunctionArn\}")
 _SUBSTITUTION = re.compile(r"\$\{[^}]*\}")
 _SERVICES = ("sagemaker", "lambda", "states")
-# A change of the endpoint takes seconds here, not minutes.
-_POLL_SECONDS = 1
 _EXISTS = frozenset(
     {
         "BucketAlreadyOwnedByYou",
@@ -55,65 +54,19 @@ def provision(
         UserError: If the checkout lacks something, or the state machine is not valid.
     """
     names = deployment or Deployment()
-    definition = _read(root / "stacks" / "workflow.asl.json")
-    variables = _function_variables(names, root / "training_src", default_preset)
+    definition = read_text(root / "stacks" / "workflow.asl.json")
+    variables = function_variables(names, root / "training_src", default_preset)
     _create_bucket(client("s3"), names)
     _create_role(client("iam"), names)
     _upload_source(client("s3"), names, root / "training_src")
     _create_group(client("sagemaker"), names)
-    substitutions = _substitutions(variables)
+    substitutions = substitutions_of(variables)
     substitutions |= _create_functions(client, names, root / "lambdas", definition, variables)
     _create_state_machine(client("stepfunctions"), names, _substitute(definition, substitutions))
     _create_log_group(client("logs"), "/aws/sagemaker/TrainingJobs")
     for name, value in names.parameters().items():
         client("ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
     return names
-
-
-def preset_names(source: Path, default: str) -> list[str]:
-    """Return the names of the presets in the bundle, the default one first.
-
-    Raises:
-        UserError: If there is none.
-    """
-    names = sorted(path.stem for path in (source / "presets").glob("*.toml"))
-    if not names:
-        raise UserError(f"{source / 'presets'}: holds no preset; restore training_src")
-    return sorted(names, key=lambda name: name != default)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; restore it from the repository") from None
-
-
-def _function_variables(names: Deployment, source: Path, default_preset: str) -> dict[str, str]:
-    metrics = json.loads(_read(source / "metrics.json"))
-    return {
-        "PROJECT": names.project,
-        "STAGE": names.stage,
-        "ARTIFACT_BUCKET": names.bucket,
-        "SOURCE_S3_URI": names.source_s3_uri,
-        "IMAGE_URI": names.image_uri,
-        "TRAINING_ROLE_ARN": names.role_arn,
-        "MODEL_PACKAGE_GROUP": names.model_package_group,
-        "ENDPOINT_NAME": names.endpoint_name,
-        "ENDPOINT_INSTANCE_TYPE": "ml.c7i.large",
-        "POLL_SECONDS": str(_POLL_SECONDS),
-        "PRESETS": ",".join(preset_names(source, default_preset)),
-        "METRIC_DEFINITIONS": json.dumps(metrics, separators=(",", ":")),
-        "KMS_KEY_ARN": "",
-    }
-
-
-def _substitutions(variables: dict[str, str]) -> dict[str, str]:
-    """Return what `${ImageUri}` and the like stand for: each variable, named as in a template."""
-    return {
-        "".join(word.title() for word in name.split("_")): json.dumps(value)[1:-1]
-        for name, value in variables.items()
-    }
 
 
 @contextlib.contextmanager
@@ -186,13 +139,16 @@ def _create_functions(
     """Deploy the function of each `${...FunctionArn}`; return the ARN for each such name."""
     code = zip_package(package)
     arns = {}
-    for title in sorted(set(_FUNCTION.findall(definition))):
+    for title in dict.fromkeys(_FUNCTION.findall(definition)):
         module = re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
         if not (package / f"{module}.py").is_file():
             raise UserError(f"{package / module}.py: is missing, the state machine calls it")
         arn = _deploy_function(client("lambda"), names, module, code, variables)
         _create_log_group(client("logs"), f"/aws/lambda/{names.function_name(module)}")
         arns[f"{title}FunctionArn"] = arn
+    for arn in arns.values():
+        # Its process starts now, beside whatever comes first, and not when the workflow waits.
+        client("lambda").invoke(FunctionName=arn, InvocationType="DryRun")
     return arns
 
 

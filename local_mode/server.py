@@ -7,6 +7,7 @@ with `--exit-with-stdin`, end it and every process that it started.
 import argparse
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -75,7 +76,9 @@ def _listen(port: int) -> socket.socket:
 
 
 def _watch_stdin(stop: threading.Event) -> None:
-    sys.stdin.read()
+    # Not sys.stdin: its lock, held by a thread that waits, would abort the interpreter's end.
+    while os.read(0, 1024):
+        pass
     stop.set()
 
 

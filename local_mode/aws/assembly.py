@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from concurrent.futures import Future
 
 from local_mode.aws.bundles import Bundles
 from local_mode.aws.front import Front
@@ -29,24 +30,28 @@ def assemble(settings: Settings, keeper: ProcessKeeper) -> Front:
     registry = ModelRegistry()
     models = Models(registry, storage, startup_limit=settings.startup_limit)
     endpoints = Endpoints(models, ServingLauncher(settings, keeper, storage, bundles))
-    ready = threading.Event()
-    threading.Thread(target=_load, args=(settings, jobs, ready), daemon=True).start()
+    interpreter: Future[None] = Future()
+    threading.Thread(target=_load, args=(settings, jobs, interpreter), daemon=True).start()
     return Front(
         moto,
         api=SageMakerApi(jobs=jobs, registry=registry, models=models, endpoints=endpoints),
         endpoints=endpoints,
         functions=Functions(settings, keeper, find_function),
-        interpreter_ready=ready,
+        interpreter=interpreter,
     )
 
 
-def _load(settings: Settings, jobs: TrainingJobs, ready: threading.Event) -> None:
+def _load(settings: Settings, jobs: TrainingJobs, interpreter: "Future[None]") -> None:
     """Import what takes seconds, beside the first requests instead of before them."""
-    load_services()
-    from local_mode.aws.states.install import install
+    try:
+        load_services()
+        from local_mode.aws.states.install import install
 
-    install(settings, jobs)
+        install(settings, jobs)
+    except Exception as fault:  # whoever waits for the interpreter must hear of it
+        interpreter.set_exception(fault)
+    else:
+        interpreter.set_result(None)
     # What is loaded now stays: the garbage collector need not look at it ever again.
     gc.enable()
     gc.freeze()
-    ready.set()

@@ -3,9 +3,9 @@
 import json
 import logging
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -45,13 +45,13 @@ class Front:
         api: SageMakerApi,
         endpoints: Endpoints,
         functions: Functions,
-        interpreter_ready: threading.Event,
+        interpreter: "Future[None]",
     ) -> None:
         self._moto = moto
         self._api = api
         self._endpoints = endpoints
         self._functions = functions
-        self._interpreter_ready = interpreter_ready
+        self._interpreter = interpreter
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -81,7 +81,7 @@ class Front:
         if target.startswith(_SAGEMAKER):
             return self._answer_sagemaker(environ, target.removeprefix(_SAGEMAKER))
         if service == "states":
-            self._interpreter_ready.wait()
+            self._interpreter.result()
             if target == _START_EXECUTION:
                 _name_execution(environ)
         if environ["REQUEST_METHOD"] == "POST" and service in ("sagemaker", "lambda"):

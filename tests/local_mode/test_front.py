@@ -3,8 +3,11 @@
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
 
 import pytest
+
+from local_mode.aws.front import Front
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20261122/us-east-1/{}/aws4_request, Signature=x"
 
@@ -38,6 +41,24 @@ def test_the_runtime_has_errors_of_its_own(aws):
         aws, "sagemaker", body, "/endpoints/x/invocations", Content_Type="application/json"
     )
     assert (status, answer["__type"]) == (400, "ValidationError")
+
+
+def test_a_fault_is_an_answer(caplog):
+    interpreter: Future[None] = Future()
+    interpreter.set_exception(ImportError("moto has moved"))
+    front = Front(None, api=None, endpoints=None, functions=None, interpreter=interpreter)
+    started = []
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "HTTP_AUTHORIZATION": SIGNED.format("states"),
+        "HTTP_X_AMZ_TARGET": "AWSStepFunctions.ListStateMachines",
+    }
+    body = front(environ, lambda status, headers: started.append((status, dict(headers))))
+    ((status, headers),) = started
+    assert status == "500 Internal Server Error"
+    assert headers["x-amzn-ErrorType"] == "InternalFailure"
+    assert "moto has moved" in json.loads(b"".join(body))["message"]
+    assert "moto has moved" in caplog.text
 
 
 def test_other_services_are_motos(aws):

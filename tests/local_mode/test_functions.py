@@ -143,10 +143,16 @@ def test_reserved_concurrency_throttles(aws, functions, deploy):
 
 def test_the_other_kinds_of_invocation(aws, functions, deploy):
     deploy("kinds", "handlers.echo")
-    assert functions.invoke(FunctionName="kinds", InvocationType="DryRun")["StatusCode"] == 204
+    for _ in range(2):
+        dry = functions.invoke(FunctionName="kinds", InvocationType="DryRun")
+        assert dry["StatusCode"] == 204
+    # A dry run warms the function up: no second process is started for the event.
+    wait_for(lambda: lines_if_any(aws, "/aws/lambda/kinds"))
     event = functions.invoke(FunctionName="kinds", InvocationType="Event", Payload=b'"later"')
     assert event["StatusCode"] == 202
     wait_for(lambda: "echo later" in lines_if_any(aws, "/aws/lambda/kinds"))
+    lines = lines_if_any(aws, "/aws/lambda/kinds")
+    assert sum(line.startswith("INIT_START") for line in lines) == 1
 
 
 def lines_if_any(aws, group: str) -> list[str]:

@@ -231,3 +231,13 @@ def test_up_with_a_taken_port_ends_with_one_line():
     assert answer.stderr.startswith(f"--port {port}: cannot listen")
     assert len(answer.stderr.splitlines()) == 1
     assert answer.stdout == ""
+
+
+def test_the_command_line_loads_nothing_heavy_and_no_other_room():
+    program = "import sys, local_mode.__main__; print(*sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in answer.stdout.split()}
+    heavy = {"boto3", "botocore", "moto", "numpy", "werkzeug"}
+    assert not loaded & (heavy | {"aws_cdk", "autoscaling_rl", "lambdas"})

@@ -6,7 +6,8 @@ import pytest
 
 from local_mode.deployment import Deployment
 from local_mode.errors import UserError
-from local_mode.provision import preset_names, provision
+from local_mode.handler_settings import preset_names
+from local_mode.provision import provision
 from tests.local_mode.support import end_of_execution, read_object, unpack
 
 NAMES = Deployment(project="tests", stage="staging")

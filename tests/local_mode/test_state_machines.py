@@ -345,3 +345,22 @@ def test_a_state_machine_of_cloudformation_executes(aws):
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:from-template"
     execution = aws.client("stepfunctions").start_execution(stateMachineArn=arn)
     assert end_of_execution(aws, execution["executionArn"])["output"] == "7"
+
+
+@pytest.mark.slow
+def test_the_workflows_own_time_is_short(aws, deploy):
+    states = {}
+    for number in range(7):
+        name = f"quick-{number}"
+        if number in (1, 3):
+            states[name] = training(name, "checkpoint", ResultPath=None)
+        else:
+            deploy(f"states-{name}", "handlers.list_buckets", Timeout=20)
+            states[name] = invocation(name, ResultPath=None)
+        if number < 6:
+            del states[name]["End"]
+            states[name]["Next"] = f"quick-{number + 1}"
+    started = time.monotonic()
+    execution = end_of_execution(aws, start(aws, "quick", states))
+    assert execution["status"] == "SUCCEEDED"
+    assert time.monotonic() - started < 10.0

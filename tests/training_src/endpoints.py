@@ -171,9 +171,16 @@ def serving(folder, *, base=None):
         process.stdout.close()
 
 
+def split(body, size):
+    return [body[start : start + size] for start in range(0, len(body), size)]
+
+
 def call(application, method, path, body=b"", headers=(), *, size=1 << 16):
-    """Return status, headers and parsed body of the application's answer, without any server."""
-    parts = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
+    """Return status, headers and parsed body of the application's answer, without any server.
+
+    With None for its body, the client goes away and there is no answer.
+    """
+    parts = [] if body is None else [b"", *split(body, size)]
     messages = [
         {"type": "http.request", "body": part, "more_body": place < len(parts) - 1}
         for place, part in enumerate(parts)

@@ -33,7 +33,9 @@ def train(*arguments, **parts):
 
 
 def same(one, other) -> bool:
-    return all((one.policy.arrays()[name] == value).all() for name, value in other.policy.arrays().items())
+    return all(
+        (one.policy.arrays()[name] == value).all() for name, value in other.policy.arrays().items()
+    )
 
 
 def test_a_seed_fixes_the_policy_and_another_seed_gives_another(tmp_path):
@@ -62,7 +64,13 @@ def test_a_training_stopped_at_once_has_no_policy(tmp_path):
 def test_it_learns(tmp_path):
     output = io.StringIO()
     trained = train(
-        tmp_path, output=output, generations=15, population=32, pool=4, windows=4, window_minutes=720
+        tmp_path,
+        output=output,
+        generations=15,
+        population=32,
+        pool=4,
+        windows=4,
+        window_minutes=720,
     )
     curve = np.array(trained.figures["curve"])
     assert curve[-3:, 1].mean() > curve[:3, 1].mean()
@@ -87,7 +95,9 @@ def load_file(tmp_path) -> Path:
     minutes = np.arange(4 * 1440)
     load = np.rint(1000 + 500 * np.sin(minutes / 1440 * 2 * np.pi))
     start = np.datetime64("2026-01-05T00:00")
-    rows = [f"{start + minute}:00Z,{value:.0f}" for minute, value in zip(minutes, load, strict=True)]
+    rows = [
+        f"{start + minute}:00Z,{value:.0f}" for minute, value in zip(minutes, load, strict=True)
+    ]
     path = tmp_path / "load.csv"
     path.write_text("timestamp,requests\n" + "\n".join(rows) + "\n")
     return path

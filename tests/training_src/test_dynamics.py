@@ -107,7 +107,13 @@ def test_another_seed_gives_other_boot_times():
 
 
 def test_the_start_leaves_room_up_to_60_percent():
-    assert [starting_machines(load, 10.0) for load in (0.0, 6.0, 6.1, 60.0, 61.0)] == [1, 1, 2, 10, 11]
+    assert [starting_machines(load, 10.0) for load in (0.0, 6.0, 6.1, 60.0, 61.0)] == [
+        1,
+        1,
+        2,
+        10,
+        11,
+    ]
 
 
 def test_room_for_launches_is_a_power_of_two():

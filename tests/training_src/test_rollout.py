@@ -47,7 +47,11 @@ def stretch(*, history: int = 300, minutes: int = 200, seed: int = 0, delay: int
     rng = np.random.default_rng(seed)
     load = rng.integers(500, 5000, history + minutes).astype(np.float64)
     rules = make_rules(
-        capacity=250.0, warmups=np.array([3, 4, 6]), launch_failure_rate=0.1, seed=seed, max_machines=18
+        capacity=250.0,
+        warmups=np.array([3, 4, 6]),
+        launch_failure_rate=0.1,
+        seed=seed,
+        max_machines=18,
     )
     return Stretch(Window(load, history, rules, delay), history % 10080)
 
@@ -106,7 +110,9 @@ def test_decisions_do_not_depend_on_the_future(tmp_path, delay):
     load = place.window.load.copy()
     changed = place.window.first + 100
     load[changed:] *= 3
-    other = Stretch(Window(load, place.window.first, place.window.rules, delay), place.minute_of_week)
+    other = Stretch(
+        Window(load, place.window.first, place.window.rules, delay), place.minute_of_week
+    )
     one, two = (rollout(loaded, [each], 4)[0].record for each in (place, other))
     assert (one[DESIRED, : 101 + delay] == two[DESIRED, : 101 + delay]).all()
     assert (one[FAILED, 101:] != two[FAILED, 101:]).any()

@@ -6,7 +6,7 @@ training never saw. Baselines choose their knobs on the history before a window 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Evaluated:
         stretches: the windows.
         runs: trajectories by policy, one for each window.
         knobs: the knobs of the baselines, one mapping for each window.
+        start: time of the window's first minute, for a recorded load.
     """
 
     scorecard: dict[str, Any]
@@ -46,6 +47,7 @@ class Evaluated:
     stretches: list[Stretch]
     runs: dict[str, list[Trajectory]]
     knobs: list[dict[str, dict[str, float]]]
+    start: datetime | None = None
 
 
 def evaluate(
@@ -87,29 +89,34 @@ def evaluate(
             runs.setdefault(name, []).append(run.trajectory)
         knobs.append({name: run.knobs for name, run in baselines.items()})
         reporter.advance(index + 1)
-    card = _scorecard(names, stretches, runs, load_path)
-    return Evaluated(card, names, stretches, runs, knobs)
+    if load_path is None:
+        return Evaluated(_scorecard(names, stretches, runs), names, stretches, runs, knobs)
+    load = read_load(load_path)
+    start = load.start + timedelta(minutes=evaluation_start(load))
+    return Evaluated(_daily_scorecard(stretches[0], runs, start), names, stretches, runs, knobs, start)
 
 
 def _scorecard(
-    names: list[str],
-    stretches: list[Stretch],
-    runs: Mapping[str, list[Trajectory]],
-    load_path: Path | None,
+    names: list[str], stretches: list[Stretch], runs: Mapping[str, list[Trajectory]]
 ) -> dict[str, Any]:
     windows = [stretch.window for stretch in stretches]
-    if load_path is not None:
-        load = read_load(load_path)
-        days = windows[0].minutes // DAY
-        first = load.start + timedelta(minutes=len(load.minute_rates) - windows[0].minutes)
-        names = [f"{first + timedelta(days=day):%Y-%m-%d %H:%M}" for day in range(max(1, days))]
-        runs = {name: _by_day(each[0], max(1, days)) for name, each in runs.items()}
-        windows = _windows_by_day(windows[0], max(1, days))
     sums = {
         name: [scorecard.totals(run, window) for run, window in zip(each, windows, strict=True)]
         for name, each in runs.items()
     }
     return scorecard.evaluation_scorecard(names, sums)
+
+
+def _daily_scorecard(
+    stretch: Stretch, runs: Mapping[str, list[Trajectory]], start: datetime
+) -> dict[str, Any]:
+    """Judge the one window of a recorded load day by day, so that days are resampled."""
+    days = max(1, stretch.window.minutes // DAY)
+    names = [f"{start + timedelta(days=day):%Y-%m-%d %H:%M}" for day in range(days)]
+    daily = [
+        Stretch(window, stretch.minute_of_week) for window in _windows_by_day(stretch.window, days)
+    ]
+    return _scorecard(names, daily, {name: _by_day(each[0], days) for name, each in runs.items()})
 
 
 def _cuts(minutes: int, days: int) -> list[tuple[int, int]]:

@@ -1,50 +1,99 @@
 """What an evaluation leaves behind: scorecard, trajectories and report."""
 
-import csv
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from autoscaling_rl.baselines.window import ACTIVE, DESIRED, FAILED, PENDING
+from autoscaling_rl.baselines.registry import DEFAULT
 from autoscaling_rl.evaluation import Evaluated
+from autoscaling_rl.report import Comparison, Example, write_evaluation_report, write_picture
+from autoscaling_rl.trajectories import write_trajectories
 
-SCORECARD, REPORT, TRAJECTORIES = "scorecard.json", "report.html", "trajectories.csv"
+SCORECARD, REPORT = "scorecard.json", "report.html"
+TRAJECTORIES, PICTURE = "trajectories.csv", "picture.png"
+_EXAMPLES = 3  # windows that the report shows
 
 
 def write_evaluation(
     result: Evaluated, manifest: Mapping[str, Any], folder: Path
 ) -> dict[str, Any]:
-    """Write scorecard, trajectories of the first window and report; return the scorecard."""
+    """Write scorecard, trajectories of the first window, report and picture.
+
+    Args:
+        result: what the evaluation found.
+        manifest: the artifact's manifest.
+        folder: where the files go.
+
+    Returns:
+        The scorecard.
+    """
     card = result.scorecard
     _write_card(card, folder)
-    _write_trajectories(result, folder / TRAJECTORIES)
+    first = {name: runs[0] for name, runs in result.runs.items()}
+    write_trajectories(folder / TRAJECTORIES, result.stretches[0].window, first)
+    recorded = result.start is not None
+    examples = _examples(result)
+    _write_report(card, manifest, folder, examples, unit="day" if recorded else "window")
+    saving = card["savings"][DEFAULT]
+    if saving is not None:
+        comparison = Comparison(baseline=DEFAULT, confidence=0.95, **saving)
+        write_picture(folder / PICTURE, example=examples[0], comparison=comparison)
     return card
+
+
+def _examples(result: Evaluated) -> list[Example]:
+    return [
+        Example.of(
+            name,
+            stretch.window,
+            {policy: runs[index] for policy, runs in result.runs.items()},
+            start=result.start,
+            minute_of_week=stretch.minute_of_week,
+        )
+        for index, (name, stretch) in enumerate(
+            zip(result.names[:_EXAMPLES], result.stretches, strict=False)
+        )
+    ]
+
+
+def _write_report(
+    card: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    folder: Path,
+    examples: list[Example],
+    *,
+    unit: str,
+) -> None:
+    preset, environment = manifest["preset"], manifest["environment"]
+    job = os.environ.get("TRAINING_JOB_NAME", "none: run by hand")
+    write_evaluation_report(
+        folder / REPORT,
+        title=f"Evaluation of {preset.get('name', 'a policy')}",
+        scorecard=card,
+        curve=manifest["figures"].get("training", {}).get("curve", []),
+        trajectories=examples,
+        provenance={
+            "preset": preset.get("name", ""),
+            "toolkit": preset.get("toolkit", ""),
+            "seed": manifest["seed"],
+            "source revision": manifest["source_revision"],
+            "environment": f"{environment['id']}, {environment['version']}",
+            "job": job,
+            "ran as": "a local process" if os.environ.get("SAGEMAKER_BASE_DIR") else "a container",
+        },
+        settings=preset,
+        unit=unit,
+    )
 
 
 def write_returns(card: Mapping[str, Any], manifest: Mapping[str, Any], folder: Path) -> None:
     """Write scorecard and report of an evaluation by returns."""
     _write_card(card, folder)
+    _write_report(card, manifest, folder, [], unit="window")
 
 
 def _write_card(card: Mapping[str, Any], folder: Path) -> None:
     text = json.dumps(card, indent=1, allow_nan=False)
     (folder / SCORECARD).write_text(text + "\n", encoding="utf-8")
-
-
-def _write_trajectories(result: Evaluated, path: Path) -> None:
-    """Write the first window in the format of a back-test's trajectories.csv."""
-    window = result.stretches[0].window
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("minute", "load", "policy", "desired", "active", "pending", "failed"))
-        loads = np.round(window.requests, 6).tolist()
-        for name, trajectories in result.runs.items():
-            record = trajectories[0].record
-            counts = record[[DESIRED, ACTIVE, PENDING]].astype(np.int64).tolist()
-            failed = np.round(record[FAILED], 6).tolist()
-            names = [name] * window.minutes
-            columns = (range(window.minutes), loads, names, *counts, failed)
-            writer.writerows(zip(*columns, strict=True))

@@ -76,6 +76,12 @@ class Sandbox:
         self._log.flush()
         return outcome
 
+    def wait_until_ready(self) -> None:
+        """Wait until the handler is imported, or cannot be."""
+        deadline = time.monotonic() + _INIT_SECONDS
+        while not self._api.ready.wait(0.05) and self.alive and time.monotonic() < deadline:
+            pass
+
     def log_tail(self) -> bytes:
         """Return the last 4 KB of the log, as `LogType=Tail` asks for."""
         return self._log.tail()

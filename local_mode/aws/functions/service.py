@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import queue
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +30,16 @@ class Functions:
         self._idle: dict[str, list[Sandbox]] = {}
         self._running: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._to_warm: queue.Queue[FunctionSpecification] = queue.Queue()
+        threading.Thread(target=self._warm, daemon=True).start()
 
     def invoke(
         self, name: str, qualifier: str | None, headers: Mapping[str, str], body: bytes
     ) -> Response:
         """Answer Invoke.
+
+        A `DryRun` checks that the function is there, as on AWS; it also has a process start in the
+        background, so that the first invocation finds it warm.
 
         Args:
             name: Name or ARN of the function.
@@ -51,6 +57,7 @@ class Functions:
             raise AwsError("RequestTooLargeException", "Over 6 MB of payload.", status=413)
         kind = headers.get("x-amz-invocation-type", "RequestResponse")
         if kind == "DryRun":
+            self._to_warm.put(function)
             return Response(204)
         if kind == "Event":
             thread = threading.Thread(target=self._run_event, args=(function, body), daemon=True)
@@ -69,6 +76,21 @@ class Functions:
             thread.start()
         for thread in threads:
             thread.join()
+
+    def _warm(self) -> None:
+        """Start processes one after the other: all at once would be slower for the first."""
+        while True:
+            function = self._to_warm.get()
+            with self._lock:
+                known = self._idle.get(function.name) or self._running.get(function.name)
+            if known:
+                continue
+            # Whatever is wrong with the function shows when it is invoked.
+            with contextlib.suppress(AwsError, OSError):
+                sandbox = self._take(function)
+                with self._lock:
+                    self._idle.setdefault(function.name, []).append(sandbox)
+                sandbox.wait_until_ready()
 
     def _run_event(self, function: FunctionSpecification, body: bytes) -> None:
         # The caller of an event is gone: what went wrong is in the function's log.

@@ -72,8 +72,8 @@ def _comparisons(result: "Result", scorecard: dict[str, Any]) -> list[Comparison
     for name, interval in scorecard["savings"].items():
         if interval is None or name == ORACLE:
             continue
-        ours, theirs = daily[POLICY], daily[name]
-        each = np.divide(theirs - ours, theirs, out=np.full(len(ours), np.nan), where=theirs > 0)
+        ours, theirs = daily[POLICY], daily[name]  # above zero: at least one machine is billed
+        each = (theirs - ours) / theirs
         known = len(ours) > 1
         found.append(
             Comparison(
@@ -83,6 +83,7 @@ def _comparisons(result: "Result", scorecard: dict[str, Any]) -> list[Comparison
                 upper=interval["upper"] if known else None,
                 coverage=COVERAGE,
                 per_window=tuple(each.tolist()),
+                scale=float(theirs.mean()),
             )
         )
     return found

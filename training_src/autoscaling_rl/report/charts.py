@@ -49,7 +49,8 @@ def _series(plot: Plot, steps: FloatArray, rewards: FloatArray, css: str) -> Non
     plot.line(steps[known], rewards[known], css)
     if known.sum() <= DOTS:
         for step, reward in zip(steps[known].tolist(), rewards[known].tolist(), strict=True):
-            plot.dot(step, reward, css, radius=2.5)
+            if reward >= plot.lowest:
+                plot.dot(step, reward, css, radius=2.5)
 
 
 def _course(data: FloatArray) -> str:

@@ -33,7 +33,8 @@ class Comparison:
         lower: lower end of the interval, None with fewer than two windows.
         upper: upper end of the interval, None with fewer than two windows.
         coverage: probability that the interval covers the true saving.
-        per_window: saving in each window; nan where the other one cost nothing.
+        per_window: saving in each window.
+        scale: mean amount that a saving of 1 stands for, in the metric's unit.
     """
 
     baseline: str
@@ -42,6 +43,7 @@ class Comparison:
     upper: float | None
     coverage: float
     per_window: tuple[float, ...]
+    scale: float
 
     @property
     def passed(self) -> bool:
@@ -60,8 +62,9 @@ def resolve(scorecard: Mapping[str, Any], baseline: str | None) -> str | None:
     policies: Mapping[str, Any] = scorecard["policies"]
     tuned = [known for known in policies if known.endswith("_tuned")]
     if name == BEST_TUNED and tuned:
-        return min(tuned, key=lambda known: math.fsum(policies[known]["values"]))
-    return name if name in policies and name != POLICY else None
+        best = min if scorecard["metric"] == "J" else max
+        return best(tuned, key=lambda known: float(_values(policies[known]["values"]).sum()))
+    return name if name in policies and name not in (POLICY, ORACLE) else None
 
 
 def compare(
@@ -75,7 +78,7 @@ def compare(
         confidence: one-sided, of the lower end of the interval.
 
     Returns:
-        None if there is nothing to compare: no such baseline, or costs that are not positive.
+        None if there is nothing to compare: no such baseline, or costs that are not above zero.
     """
     name = resolve(scorecard, baseline)
     if name is None:
@@ -99,7 +102,7 @@ def compare_totals(
 ) -> Comparison | None:
     """Return what costs `ours` save against the costs `theirs` of the same windows."""
     policy, baseline = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    if not baseline.sum() > 0 or baseline.min() < 0:
+    if not baseline.min(initial=np.inf) > 0:
         return None
     return _comparison(name, baseline - policy, baseline, confidence)
 
@@ -116,13 +119,10 @@ def _values(values: Sequence[float | None] | None) -> FloatArray:
 
 
 def _comparison(name: str, gains: FloatArray, scales: FloatArray, confidence: float) -> Comparison:
-    each = np.divide(gains, scales, out=np.full(len(gains), np.nan), where=scales > 0)
     lower = upper = None
     if len(gains) > 1:
         drawn = _draws(len(gains))
-        sums = scales[drawn].sum(axis=1)
-        savings = np.divide(gains[drawn].sum(axis=1), sums, out=np.zeros(len(sums)), where=sums > 0)
-        savings.sort()
+        savings = np.sort(gains[drawn].sum(axis=1) / scales[drawn].sum(axis=1))
         place = max(0, math.floor((1 - confidence) * RESAMPLES) - 1)
         lower, upper = float(savings[place]), float(savings[RESAMPLES - 1 - place])
     return Comparison(
@@ -131,7 +131,8 @@ def _comparison(name: str, gains: FloatArray, scales: FloatArray, confidence: fl
         lower=lower,
         upper=upper,
         coverage=2 * confidence - 1,
-        per_window=tuple(each.tolist()),
+        per_window=tuple((gains / scales).tolist()),
+        scale=float(scales.mean()),
     )
 
 

@@ -13,6 +13,7 @@ from autoscaling_rl.report.rows import returns_chart, savings_chart
 from autoscaling_rl.report.tables import explanations, pairs, return_table, score_table
 from autoscaling_rl.report.trade_off import trade_off
 from autoscaling_rl.report.verdict import cost_tiles, gate_verdict, return_tiles
+from autoscaling_rl.report.words import share
 
 MOST_EXAMPLES = 6
 
@@ -29,6 +30,7 @@ def write_evaluation_report(
     notes: Sequence[str] = (),
     baseline: str | None = None,
     confidence: float = 0.95,
+    unit: str = "window",
 ) -> None:
     """Write the report of an evaluation as one self-contained HTML file.
 
@@ -45,14 +47,17 @@ def write_evaluation_report(
         notes: what readers should know besides.
         baseline: what the gate compares with, None for the scorecard's default.
         confidence: of the gate's lower bound.
+        unit: what the scorecard has a value for, "window" or "day".
     """
     name = resolve(scorecard, baseline)
     found = compare(scorecard, baseline, confidence=confidence)
     everyone = comparisons(scorecard, confidence=confidence)
     costs = scorecard["metric"] == "J"
-    parts = _cost_sections if costs else _return_sections
-    sections = [
-        *parts(scorecard, name, everyone, trajectories),
+    if costs:
+        sections = _cost_sections(scorecard["policies"], name, everyone, trajectories, unit)
+    else:
+        sections = _return_sections(scorecard["policies"], name)
+    sections += [
         Section("Learning curve", learning_curve(curve), _CURVE),
         Section(
             "Settings and provenance", pairs(provenance) + details("All settings", pairs(settings))
@@ -63,7 +68,7 @@ def write_evaluation_report(
     tiles = cost_tiles if costs else return_tiles
     Page(
         title=title,
-        verdict=gate_verdict(scorecard, found, everyone, confidence),
+        verdict=gate_verdict(scorecard, found, everyone, confidence, unit),
         tiles=tiles(scorecard["policies"], name, found),
         sections=sections,
     ).write(Path(path))
@@ -76,15 +81,15 @@ _CURVE = (
 
 
 def _cost_sections(
-    scorecard: Mapping[str, Any],
+    policies: Mapping[str, Any],
     baseline: str | None,
     everyone: Sequence[Comparison],
     examples: Sequence[Example],
+    unit: str,
 ) -> list[Section]:
-    policies = scorecard["policies"]
     sections = [
         scores(policies, baseline),
-        savings(everyone, baseline, "window"),
+        savings(everyone, baseline, unit),
         balance(policies, baseline),
     ]
     if examples:
@@ -100,7 +105,7 @@ def scores(policies: Mapping[str, Any], baseline: str | None) -> Section:
 
 def savings(everyone: Sequence[Comparison], baseline: str | None, unit: str) -> Section:
     """Return what the policy saves against each baseline in each window."""
-    coverage = f"{100 * everyone[0].coverage:g} % confidence interval" if everyone else "interval"
+    coverage = f"{share(everyone[0].coverage)} confidence interval" if everyone else "interval"
     lead = (
         f"What the policy saves of each baseline's cost, in every {unit} and in all together, "
         f"with the {coverage}. Right of zero the policy is cheaper."
@@ -128,15 +133,10 @@ def _examples(examples: Sequence[Example], baseline: str | None) -> str:
     return "".join(parts)
 
 
-def _return_sections(
-    scorecard: Mapping[str, Any],
-    baseline: str | None,
-    everyone: Sequence[Comparison],
-    examples: Sequence[Example],
-) -> list[Section]:
-    values = {name: each.get("values") or [] for name, each in scorecard["policies"].items()}
-    table = return_table(values, baseline)
+def _return_sections(policies: Mapping[str, Any], baseline: str | None) -> list[Section]:
+    values = {name: each.get("values") or [] for name, each in policies.items()}
+    table = return_table(values, baseline) + explanations(list(values))
     return [
-        Section("Scores", table + explanations(list(values)), "Returns of whole episodes."),
+        Section("Scores", table, "Returns of whole episodes."),
         Section("Returns", returns_chart(values), "Higher is better."),
     ]

@@ -77,7 +77,8 @@ class Example:
             failed += np.nan_to_num(self.runs[name].failed)
         if not failed.any():
             failed[int(np.argmax(np.nan_to_num(self.load)))] = 1.0
-        sums = np.convolve(failed, np.ones(minutes), "valid")
+        total = np.concatenate(([0.0], np.cumsum(failed)))
+        sums = total[minutes:] - total[:-minutes]
         best = np.flatnonzero(sums >= sums.max() * (1 - 1e-9))
         first = int(best[0] + best[-1]) // 2  # the failures in the middle
         # Ties need not be neighbours: their middle may hold nothing.

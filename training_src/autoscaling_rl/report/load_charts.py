@@ -91,7 +91,7 @@ def load_charts(example: Example, baseline: str | None) -> str:
         zoom = View(example, part, names, close=True)
         failed = any(run.any() for run in zoom.failures())
         parts.append(
-            f"<h4>The hardest {ZOOM // 60} hours, from {escaped(moment(example, part.start))}</h4>"
+            f"<h3>The hardest {ZOOM // 60} hours, from {escaped(moment(example, part.start))}</h3>"
             f'<p class="quiet">Where {"most work failed" if failed else "load was highest"} in '
             "both runs together. Dashes: machines billed, those on their way included.</p>"
         )

@@ -38,13 +38,19 @@ class Plot:
         self._shapes: list[str] = []
         self._marks: list[str] = []
 
+    @property
+    def lowest(self) -> float:
+        """The value at the foot of the chart."""
+        return self._y.low
+
     def x_axis(self, ticks: Ticks) -> None:
         """Add grid lines and labels below; every other label is left out on a narrow screen."""
         for place, (value, text) in enumerate(ticks):
             at, share = self._across(value), self._x.at(value)
             self._behind.append(f'<line class="grid" x1="{at}" x2="{at}" y1="0" y2="100%"/>')
             css = "tick extra" if place % 2 else "tick"
-            anchor = "start" if share < 0.02 else "end" if share > 0.98 else "middle"
+            long = len(text) > 4
+            anchor = "start" if long and share < 0.02 else "end" if share > 0.98 else "middle"
             if text:
                 self._behind.append(
                     f'<text class="{css}" x="{at}" y="100%" dy="17" text-anchor="{anchor}">'

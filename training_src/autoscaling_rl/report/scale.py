@@ -59,7 +59,7 @@ class Scale:
         step = next(power * part for part in (1, 2, 2.5, 5, 10) if power * part >= rough * 0.999)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
-        return [round(step * each, 12) for each in range(first, last + 1)]
+        return [float(f"{step * each:.12g}") for each in range(first, last + 1)]
 
 
 def round_up(value: float) -> float:

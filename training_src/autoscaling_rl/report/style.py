@@ -19,8 +19,7 @@ header{padding-top:36px}
 h1{font-size:clamp(22px,2.9vw,32px);line-height:1.22;margin:12px 0 10px;max-width:36ch;
 letter-spacing:-.015em;text-wrap:balance}
 h2{font-size:20px;margin:0 0 6px;letter-spacing:-.01em}
-h3{font-size:16px;margin:0 0 8px}
-h4{font-size:15px;margin:26px 0 0}
+h3{font-size:15px;margin:26px 0 0}
 p{margin:0 0 10px}
 .detail{max-width:76ch;color:var(--quiet)}
 .lead{max-width:80ch;color:var(--quiet)}
@@ -54,6 +53,7 @@ tr.policy td:last-child{box-shadow:24px 0 0 var(--policy-tint)}
 .best{font-weight:700;background:var(--good-tint);color:var(--good);border-radius:5px;
 padding:2px 6px;margin:0 -6px}
 p .best{margin:0}
+tr.policy .best{background:var(--card)}
 .tag{border:1px solid var(--rule);border-radius:5px;padding:1px 6px;color:var(--quiet);
 font-weight:500;margin-left:4px}
 .pairs{width:auto;min-width:min(100%,460px)}

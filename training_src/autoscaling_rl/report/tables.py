@@ -100,7 +100,8 @@ def _table(rows: Mapping[str, Figures], columns: Sequence[Column], baseline: str
     for name, figures in rows.items():
         kind = {POLICY: "policy", ORACLE: "oracle", baseline: "baseline"}.get(name, "other")
         mark = ' <small class="tag">compared with</small>' if name == baseline else ""
-        cells = "".join(_cell(figures.get(each.key), each, best[each.key]) for each in columns)
+        marks: Mapping[str, str | None] = {} if name in HINDSIGHT else best
+        cells = "".join(_cell(figures.get(each.key), each, marks.get(each.key)) for each in columns)
         title = escaped(describe(name).label)
         body.append(
             f'<tr class="{kind}"><th scope="row"><i class="key {kind}"></i>{title}{mark}'
@@ -108,16 +109,16 @@ def _table(rows: Mapping[str, Figures], columns: Sequence[Column], baseline: str
         )
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Score table"><table>'
-        f'<thead><tr><th scope="col">Autoscaler</th>{head}</tr></thead>'
+        f'<thead><tr><th scope="col">Policy</th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
 def _best(rows: Mapping[str, Figures], column: Column) -> str | None:
-    """Return the text of the best figure: what reads the same is as good."""
+    """Return the text of the best figure: what reads the same is as good; None if all do."""
     found = (figures.get(column.key) for name, figures in rows.items() if name not in HINDSIGHT)
     known = [value for value in found if value is not None and np.isfinite(value)]
-    if len(known) < 2 or not column.marked:
+    if len(set(map(column.text, known))) < 2 or not column.marked:
         return None
     return column.text(max(known) if column.highest else min(known))
 

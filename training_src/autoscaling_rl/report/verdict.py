@@ -12,6 +12,7 @@ from autoscaling_rl.report.words import (
     list_words,
     number,
     percent,
+    share,
     signed,
 )
 from autoscaling_rl.scorecard import POLICY
@@ -24,6 +25,7 @@ def gate_verdict(
     found: Comparison | None,
     everyone: Sequence[Comparison],
     confidence: float,
+    unit: str = "window",
 ) -> Verdict:
     """Return whether the gate lets the policy pass, and why, in words.
 
@@ -32,6 +34,7 @@ def gate_verdict(
         found: against the gate's baseline, None if there is none.
         everyone: against each baseline.
         confidence: of the gate's lower bound.
+        unit: what the scorecard has a value for, of a cost.
     """
     if found is None:
         headline = "The policy could not be judged: there is no baseline to compare it with."
@@ -39,13 +42,14 @@ def gate_verdict(
     costs = scorecard["metric"] == "J"
     words = cost_words(found) if costs else _return_words(scorecard["policies"], found)
     if found.lower is None:
-        headline = f"{words}; one {'window' if costs else 'episode'} cannot tell more than chance."
+        headline = f"{words}; one {unit if costs else 'episode'} cannot tell more than chance."
         return Verdict("Not judged", "open", headline)
-    windows = f"{number(len(found.per_window))} {'windows of load' if costs else 'episodes'}"
-    sure = f"With {100 * confidence:g} % confidence the {'saving' if costs else 'gain'}"
-    bound = f"is at least {percent(found.lower)}" if found.passed else "may be nothing or a loss"
+    windows = f"{number(len(found.per_window))} {f'{unit}s of load' if costs else 'episodes'}"
+    least = percent(found.lower) if costs else number(found.lower * found.scale, 1)
+    bound = f"is at least {least}" if found.passed else "may be nothing or a loss"
     detail = (
-        f"Measured over {windows} that both met. {sure} {bound}; the gate asks for more than 0."
+        f"Measured over {windows} that both met. With {share(confidence)} confidence the "
+        f"{'saving' if costs else 'gain'} {bound}; the gate asks for more than 0."
     )
     if costs:
         detail += f" Cost counts machine time and failed work. {_cheaper(everyone)}"
@@ -68,9 +72,9 @@ def replay_verdict(found: Comparison | None, everyone: Sequence[Comparison], spa
     detail = f"Back-test over {span}. Cost counts machine time and failed work. "
     detail += _cheaper(everyone)
     if found.upper is not None and found.upper < 0:
-        word, kind = "Dearer", "bad"
+        word, kind = "Costs more", "bad"
     elif found.passed:
-        word, kind = "Cheaper", "good"
+        word, kind = "Costs less", "good"
     else:
         word, kind = "No clear difference", "open"
     return Verdict(word, kind, f"{cost_words(found)}.", detail)
@@ -93,7 +97,7 @@ def interval_words(found: Comparison) -> str:
         ends = f"{percent(-upper)} to {percent(-lower)}"
     else:
         ends = f"{percent(-lower)} more to {percent(upper)} less"
-    return f"{100 * found.coverage:.3g} % confidence interval {ends}"
+    return f"{share(found.coverage)} confidence interval {ends}"
 
 
 def _return_words(policies: Mapping[str, Figures], found: Comparison) -> str:
@@ -104,9 +108,8 @@ def _return_words(policies: Mapping[str, Figures], found: Comparison) -> str:
     words = f"The policy earns {number(ours, 1)} per episode, {other} {number(theirs, 1)}"
     if found.lower is None or found.upper is None:
         return words
-    scale = abs(theirs) or 1.0
-    ends = f"{number(found.lower * scale, 1)} to {number(found.upper * scale, 1)}"
-    return f"{words} ({100 * found.coverage:.3g} % confidence interval of the gain {ends})"
+    ends = f"{number(found.lower * found.scale, 1)} to {number(found.upper * found.scale, 1)}"
+    return f"{words} ({share(found.coverage)} confidence interval of the gain {ends})"
 
 
 def _cheaper(everyone: Sequence[Comparison]) -> str:

@@ -119,6 +119,11 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return text if text == NOTHING else f"{text}{SPACE}%"
 
 
+def share(fraction: float) -> str:
+    """Return a probability as a percentage with as many digits as it needs."""
+    return f"{100 * fraction:.3g}{SPACE}%"
+
+
 def signed(fraction: float | None, digits: int = 1) -> str:
     """Return a fraction as a percentage with its sign."""
     text = percent(fraction, digits)
@@ -128,7 +133,7 @@ def signed(fraction: float | None, digits: int = 1) -> str:
 def interval(comparison: Comparison) -> str:
     """Return the interval of a saving."""
     if comparison.lower is None or comparison.upper is None:
-        return "no interval from one window"
+        return "no interval"
     return f"{percent(comparison.lower)} to {percent(comparison.upper)}"
 
 

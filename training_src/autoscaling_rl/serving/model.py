@@ -69,8 +69,6 @@ def load_inference(folder: Path) -> Inference:
     try:
         code = importlib.import_module(f"{load_code(folder).__name__}.inference")
         inference: Inference = code.Inference.load(folder)
-    except UserError:
-        raise
     except Exception as error:
         raise UserError(f"{folder}: the artifact's code cannot serve it: {error}") from error
     return inference

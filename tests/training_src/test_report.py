@@ -1,0 +1,493 @@
+"""Reports: pages that hold what was found, need nothing else, and agree with the gate."""
+
+import math
+import os
+import re
+import struct
+import subprocess
+import sys
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoscaling_rl.backtest import backtest, write_backtest
+from autoscaling_rl.backtest_settings import BacktestSettings
+from autoscaling_rl.baselines.registry import BASELINES
+from autoscaling_rl.baselines.replay import replay_need
+from autoscaling_rl.baselines.window import Trajectory, Window
+from autoscaling_rl.environments.dynamics import make_rules
+from autoscaling_rl.load.file import Gap, Load
+from autoscaling_rl.report import (
+    Example,
+    Run,
+    backtest_example,
+    compare,
+    compare_totals,
+    write_backtest_report,
+    write_evaluation_report,
+    write_picture,
+)
+from autoscaling_rl.report.clock import time_ticks
+from autoscaling_rl.report.scale import Scale, extremes, peaks, round_up
+from autoscaling_rl.report.verdict import replay_verdict
+from autoscaling_rl.report.words import number, percent, signed
+from autoscaling_rl.scorecard import Totals, evaluation_scorecard
+from lambdas.gate import judge
+from lambdas.scorecard import Scorecard
+
+BUNDLE = Path(__file__).parents[2] / "training_src"
+DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
+NAMES = ("policy", *BASELINES, "oracle")
+NASTY = "<script>alert(1)</script>\"'&\0\ud800"
+
+
+class Document(HTMLParser):
+    """Reads a page as a browser would, and refuses tags that do not nest."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.words, self._open = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def read(path):
+    """Return a page that was checked for what holds for every page."""
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert len(text) < 1_500_000
+    page = Document(text)
+    names = {name for name, _ in page.attributes}
+    assert not names & {"src", "href", "xlink:href", "srcset", "data", "action", "style", "onload"}
+    assert not re.search(r"url\(|@import|https?:|//", text)
+    assert not {"script", "iframe", "object", "link", "img"} & set(page.tags)
+    values = " ".join(value for _, value in page.attributes if value)
+    assert not re.search(r"\b(nan|inf|None)\b", f"{page.text} {values}")
+    return page
+
+
+def cost_card(windows=8, saving=0.1, names=NAMES):
+    """Return a scorecard in which the policy saves about `saving` against every baseline."""
+    noise = np.random.default_rng(0).uniform(0.95, 1.05, (len(names), windows))
+
+    def run(name, place, window):
+        share = {"policy": 1 - saving, "oracle": 0.8}.get(name, 1.0 + 0.01 * place)
+        billed = 3e5 * share * noise[place, window]
+        return Totals(10080, 4e7, 1e4 * place, billed, billed + 800 * place, 9, 3, 70)
+
+    runs = {
+        name: [run(name, place, window) for window in range(windows)]
+        for place, name in enumerate(names)
+    }
+    return evaluation_scorecard([f"w{window}" for window in range(windows)], runs)
+
+
+def return_card(policy, random):
+    policies = {"policy": {"values": policy}, "random": {"values": random}}
+    return {
+        "schema_version": 1,
+        "metric": "return",
+        "unit": "reward",
+        "default_baseline": "random",
+        "windows": [str(each) for each in range(len(policy))],
+        "policies": policies,
+    }
+
+
+def example(minutes=2880, *, scale=20.0, name="seed 0", **clock):
+    """Return a window with a sudden rise in its middle that two fixed fleets cannot serve."""
+    load = np.full(60 + minutes, scale * 250.0)
+    load[60 + minutes // 2 :][:30] *= 1.5
+    window = Window(load, 60, make_rules(capacity=250.0))
+    runs = {
+        run: replay_need(window, np.full(minutes, machines))
+        for run, machines in (("policy", 24.0), ("target_tracking_tuned", 26.0), ("oracle", 30.0))
+    }
+    return Example.of(name, window, runs, **clock)
+
+
+def evaluate(path, card, **parts):
+    defaults = {
+        "title": "Evaluation",
+        "curve": [[1000, -3.0, -2.0], [2000, -2.0, None], [3000, -1.5, -1.2]],
+        "trajectories": [example()],
+        "provenance": {"preset": "smoke", "job": "ran as a local process"},
+        "settings": {"seed": 0, "training": {"levels": [1, 2], "path": None, "extra": {}}},
+    }
+    write_evaluation_report(path, scorecard=card, **(defaults | parts))
+    return read(path)
+
+
+def test_an_evaluation_shows_the_verdict_every_policy_and_where_it_comes_from(tmp_path):
+    page = evaluate(tmp_path / "report.html", cost_card(), notes=["the note"], title="My title")
+    assert "Passes the gate" in page.text
+    assert "less than tuned target tracking (90 % confidence interval" in page.text
+    assert "No baseline was cheaper than the policy." in page.text
+    for name in NAMES:
+        assert name in page.words
+    for words in ("My title", "the note", "ran as a local process", "training.levels", "1, 2"):
+        assert words in page.text
+    assert "Learning curve" in page.text
+    assert "hardest 6 hours" in page.text
+
+
+def test_a_policy_that_costs_more_is_rejected_and_those_that_cost_less_are_named(tmp_path):
+    page = evaluate(tmp_path / "report.html", cost_card(saving=-0.2))
+    assert "Rejected" in page.text
+    assert "more than tuned target tracking" in page.text
+    assert "Cheaper than the policy: the best fixed fleet (" in page.text
+
+
+@pytest.mark.parametrize("metric", ["J", "return"])
+@settings(max_examples=30)
+@given(
+    policy=st.lists(st.floats(1.0, 100.0), min_size=2, max_size=12),
+    noise=st.integers(0, 2**31),
+    level=st.floats(0.8, 1.25),
+    confidence=st.sampled_from([0.5, 0.9, 0.95, 0.999]),
+)
+def test_the_verdict_is_that_of_the_gate(metric, policy, noise, level, confidence):
+    factors = np.random.default_rng(noise).uniform(0.9, 1.1, len(policy))
+    base = (np.array(policy) * level * factors).tolist()
+    card = return_card(policy, base) | {"metric": metric}
+    found = compare(card, confidence=confidence)
+    values = {"policy": tuple(policy), "random": tuple(base)}
+    gate = judge(
+        Scorecard(metric=metric, default_baseline="random", values=values),
+        baseline=None,
+        confidence=confidence,
+    )
+    assert found.passed == gate.passed
+    assert found.lower == pytest.approx(gate.lower_bound, rel=1e-9, abs=1e-12)
+    assert found.saving == pytest.approx(gate.saving, rel=1e-9, abs=1e-12)
+    assert found.lower <= found.upper
+
+
+def test_the_baseline_can_be_named_and_the_best_tuned_one_is_found(tmp_path):
+    card = cost_card()
+    for name, best in (("J", min), ("return", max)):
+        card["metric"] = name
+        tuned = [known for known in card["policies"] if known.endswith("_tuned")]
+        expected = best(tuned, key=lambda known: sum(card["policies"][known]["values"]))
+        assert compare(card, "best_tuned").baseline == expected
+    assert compare(card, "hpa_tuned").baseline == "hpa_tuned"
+    assert compare(card, "oracle") is None
+    assert compare(card, "unheard_of") is None
+    card["metric"] = "J"
+    page = evaluate(tmp_path / "report.html", card, baseline="hpa_tuned", confidence=0.8)
+    assert "than the tuned Kubernetes autoscaler (60 % confidence interval" in page.text
+
+
+@pytest.mark.parametrize("values", [[], [0.0, 1.0], [math.nan, 1.0], [None, 1.0]])
+def test_without_a_cost_to_compare_with_nothing_is_judged(tmp_path, values):
+    card = cost_card(windows=2)
+    card["policies"]["target_tracking_tuned"]["values"] = values
+    assert compare(card) is None
+    page = evaluate(tmp_path / "report.html", card)
+    assert "Not judged" in page.text
+
+
+def test_one_window_is_shown_but_not_judged(tmp_path):
+    page = evaluate(tmp_path / "report.html", cost_card(windows=1))
+    assert "Not judged" in page.text
+    assert "one window cannot tell more than chance" in page.text
+    assert compare_totals("x", [1.0], [2.0], confidence=0.95).lower is None
+
+
+def test_figures_that_are_missing_become_dashes(tmp_path):
+    card = cost_card()
+    for place, figures in enumerate(card["policies"].values()):
+        figures |= {
+            "J_over_oracle": None,
+            "gap_closed": math.nan,
+            "failed_percent": math.inf if place % 2 else 0.0,
+        }
+    page = evaluate(tmp_path / "report.html", card)
+    assert page.words.count(DASH) >= 2 * len(NAMES)
+
+
+def test_the_best_of_each_column_is_marked_but_never_who_knows_the_future(tmp_path):
+    evaluate(tmp_path / "report.html", cost_card())
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = {name: row for row in text.split("<tr ") for name in NAMES if f"<code>{name}<" in row}
+    assert 'class="best"' not in rows["oracle"]
+    assert 'class="best"' not in rows["static_best"]
+    # Failures, machine-hours, J, J over the oracle, gap; the other columns are the same for all.
+    assert rows["policy"].count('class="best"') == 5
+    assert rows["hpa_tuned"].count('class="best"') == 0
+
+
+def test_text_of_users_stays_text(tmp_path):
+    card = cost_card(names=(*NAMES, NASTY))
+    page = evaluate(
+        tmp_path / "report.html",
+        card,
+        title=NASTY,
+        notes=[NASTY],
+        provenance={NASTY: NASTY},
+        settings={"table": {NASTY: [NASTY]}},
+        trajectories=[example(name=NASTY)],
+        baseline=NASTY,
+    )
+    assert page.text.count("<script>alert(1)</script>\"'&??") >= 9
+
+
+@pytest.mark.parametrize(
+    ("curve", "words"),
+    [
+        ([], "No learning curve was recorded."),
+        ([[1000, None, None], [None, 1.0, 2.0]], "No learning curve was recorded."),
+        ([[0, 5.0, None]], "environment steps"),
+        ([[100, math.nan, 3.0], [200, 3.0, 3.0]], "environment steps"),
+        ([[step, -1e6 if step < 2 else step, step] for step in range(3000)], "below the axis"),
+        ([[step, -1e6 if step < 2 else step, step] for step in range(30)], "below the axis"),
+    ],
+)
+def test_learning_curves_of_all_kinds_are_drawn(tmp_path, curve, words):
+    assert words in evaluate(tmp_path / "report.html", cost_card(), curve=curve).text
+
+
+def test_an_environment_without_load_shows_returns(tmp_path):
+    card = return_card([450.0, 500.0, 480.0, None], [20.0, 25.0, 9.0, 14.0])
+    page = evaluate(tmp_path / "report.html", card, trajectories=[])
+    assert "Not judged" in page.text
+    card["policies"]["policy"]["values"][3] = 400.0
+    page = evaluate(tmp_path / "report.html", card, trajectories=[])
+    assert "The policy earns 457.5 per episode, a random policy 17.0" in page.text
+    assert "4 of 4" in page.text
+    assert "Load and capacity" not in page.text
+    assert "machine" not in page.text
+    card["policies"]["random"]["values"] = [500.0, 440.0, 480.0, 430.0]
+    page = evaluate(tmp_path / "report.html", card, trajectories=[])
+    assert "(90 % confidence interval of the gain \N{MINUS SIGN}" in page.text
+    assert "With 95 % confidence the gain may be nothing or a loss" in page.text
+
+
+def test_an_environment_without_returns_still_has_a_page(tmp_path):
+    page = evaluate(tmp_path / "report.html", return_card([], []), trajectories=[])
+    assert "No returns were recorded." in page.text
+
+
+@pytest.mark.parametrize("minutes", [1, 60, 361])
+@pytest.mark.parametrize("scale", [0.0, 20.0])
+def test_windows_of_any_length_and_without_load_are_drawn(tmp_path, minutes, scale):
+    shown = example(minutes, scale=scale)
+    page = evaluate(tmp_path / "report.html", cost_card(), trajectories=[shown])
+    assert ("hardest 6 hours" in page.text) == (minutes > 360)
+
+
+def test_windows_that_lack_runs_or_minutes_or_hold_gaps_are_drawn(tmp_path):
+    nothing = np.empty(0)
+    gap = np.array([1.0, math.nan, 3.0] * 300)
+    windows = [
+        Example(name="bare", load=np.ones(9), runs={}),
+        Example(
+            name="empty",
+            load=nothing,
+            runs={"policy": Run(**dict.fromkeys(("in_service", "billed", "failed"), nothing))},
+        ),
+        Example(
+            name="gaps", load=gap, runs={"policy": Run(in_service=gap, billed=gap, failed=gap)}
+        ),
+        *(example(name=f"more {place}") for place in range(5)),
+    ]
+    page = evaluate(tmp_path / "report.html", cost_card(), trajectories=windows)
+    assert page.text.count("This window holds no run to show.") == 2
+    assert "2 more are not shown." in page.text
+
+
+def test_many_windows_are_thinned_out_but_counted(tmp_path):
+    page = evaluate(tmp_path / "report.html", cost_card(windows=500), unit="day")
+    assert "One in 3 days is drawn, all are counted." in page.text
+    assert "Measured over 500 days of load" in page.text
+
+
+def test_policies_that_crowd_get_a_close_up(tmp_path):
+    card = cost_card()
+    assert "Close-up" not in evaluate(tmp_path / "report.html", card).text
+    card["policies"]["step_scaling"] |= {"machine_hours": 2e5, "J": 1.2e7}
+    assert "Close-up" in evaluate(tmp_path / "report.html", card).text
+
+
+def test_the_hardest_stretch_is_where_work_failed():
+    shown = example(2880)
+    part = shown.hardest(("policy", "target_tracking_tuned"), 360)
+    assert part.stop - part.start == 360
+    failed = shown.runs["policy"].failed
+    assert failed[part].sum() == pytest.approx(failed.sum())
+    assert failed.sum() == pytest.approx(30 * (30 - 24))
+    assert shown.hardest(("oracle",), 100) == slice(1390, 1490)
+
+
+@pytest.fixture(scope="module")
+def result():
+    minutes = np.arange(4 * 1440)
+    rates = 5000.0 + 2000.0 * np.sin(2 * np.pi * minutes / 1440)
+    start = datetime(2024, 5, 31, tzinfo=UTC)
+    load = Load(start, 5, rates, "interpolate", (Gap(7, start, 15),))
+
+    def policy(window: Window, start: datetime) -> Trajectory:
+        return replay_need(window, window.requests / window.rules.capacity)
+
+    return backtest(load, BacktestSettings(), policy)
+
+
+def test_a_back_test_shows_the_figures_of_its_scorecard(tmp_path, result):
+    write_backtest(result, tmp_path)
+    page = read(tmp_path / "report.html")
+    card = result.scorecard()
+    for name, figures in card["policies"].items():
+        assert name in page.words
+        assert number(figures["failed_percent"], 3) in page.words
+    ends = card["savings"]["target_tracking_tuned"]
+    assert (
+        f"({percent(ends['lower'])} to {percent(ends['upper'])})".replace("\xa0", " ") in page.text
+    )
+    assert "Back-test over 2 days from 2024-06-02 00:00" in page.text
+    assert "Sun 2 Jun" in page.text
+    assert (
+        "line 7: 15 minutes from 2024-05-31T00:00:00+00:00 are missing: interpolated" in page.text
+    )
+    assert "target 0." in page.text
+    assert "launch_failure_rate" in page.text
+
+
+def test_a_back_test_of_a_single_day_has_no_interval(tmp_path, result):
+    day = backtest(result.load, BacktestSettings(days=1), lambda window, start: result_of(window))
+    write_backtest_report(day, tmp_path / "report.html")
+    page = read(tmp_path / "report.html")
+    assert "No clear difference" in page.text
+    assert "no interval" in page.text
+
+
+def result_of(window):
+    return replay_need(window, window.requests / window.rules.capacity, 1.1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "badge", "words"),
+    [
+        ([80.0, 90.0, 85.0], "Costs less", "15.0 % less than"),
+        ([120.0, 110.0, 115.0], "Costs more", "15.0 % more than"),
+        ([90.0, 120.0, 100.0], "No clear difference", "interval 20.0 % more to 10.0 % less)"),
+    ],
+)
+def test_a_back_test_says_what_is_certain(ours, badge, words):
+    found = compare_totals("target_tracking_tuned", ours, [100.0] * 3, confidence=0.975)
+    verdict = replay_verdict(found, [found], "3 days")
+    assert verdict.word == badge
+    assert words in verdict.headline.replace("\xa0", " ")
+    assert replay_verdict(None, [], "3 days").word == "Not judged"
+
+
+def test_the_picture_is_a_png_of_the_promised_size(tmp_path, result):
+    found = compare(cost_card())
+    for shown in (example(), backtest_example(result), example(30, scale=0.0)):
+        write_picture(tmp_path / "picture.png", example=shown, comparison=found, subtitle="made up")
+        data = (tmp_path / "picture.png").read_bytes()
+        assert data.startswith(b"\x89PNG\r\n\x1a\n")
+        assert struct.unpack(">II", data[16:24]) == (1600, 900)
+
+
+def test_pages_are_written_without_matplotlib():
+    code = "import sys, autoscaling_rl.report; print('matplotlib' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(BUNDLE)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "False"
+
+
+SERIES = st.lists(st.floats(0, 1e6), min_size=1, max_size=60).map(np.array)
+
+
+@given(values=SERIES, columns=st.integers(1, 70))
+def test_thinned_series_keep_their_extremes_and_their_ends(values, columns):
+    for thin in (peaks, extremes):
+        minutes, shown = thin(values, columns)
+        assert (minutes[0], minutes[-1]) == (0, len(values))
+        assert (np.diff(minutes) >= 0).all()
+        assert shown.max() == values.max()
+        assert set(shown) <= set(values)
+    assert shown.min() == values.min()
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=9), st.booleans(), st.integers(1, 9))
+def test_axes_show_every_value_and_their_ticks_lie_on_them(values, zero, count):
+    scale = Scale.over(values, zero=zero)
+    assert scale.low < scale.high
+    assert all(-1e-9 <= scale.at(value) <= 1 + 1e-9 for value in values)
+    ticks = scale.ticks(count)
+    assert all(-1e-6 <= scale.at(tick) <= 1 + 1e-6 for tick in ticks)
+    assert len(ticks) <= 2 * count + 2
+
+
+@given(st.floats(1e-9, 1e12))
+def test_rounding_up_never_falls_short(value):
+    assert value * (1 - 1e-6) <= round_up(value) <= 1.5001 * value or round_up(value) <= 2 * value
+
+
+def test_ticks_of_time_are_round_and_say_the_day_where_it_changes():
+    recorded = example(3000, start=datetime(2024, 2, 28, 22, 30, tzinfo=UTC))
+    assert time_ticks(recorded, 0, 600, 5) == [
+        (90.0, "Thu 29 Feb, 00:00"),
+        (210.0, "02:00"),
+        (330.0, "04:00"),
+        (450.0, "06:00"),
+        (570.0, "08:00"),
+    ]
+    assert [text for _, text in time_ticks(recorded, 0, 2900, 3)] == ["Thu 29 Feb", "Fri 1 Mar"]
+    generated = example(3000, minute_of_week=6 * 1440)
+    assert [text for _, text in time_ticks(generated, 0, 3000, 3)] == ["Sun", "Mon", "Tue"]
+    assert [text for _, text in time_ticks(example(3000), 0, 3000, 3)] == [
+        "day 1",
+        "day 2",
+        "day 3",
+    ]
+    assert len(time_ticks(example(60), 0, 10**7, 8)) <= 9
+
+
+def test_numbers_are_written_for_readers():
+    assert [number(value) for value in (1234567.8, -0.4, -3.0, None, math.nan, math.inf)] == [
+        "1\u202f234\u202f568",
+        "0",
+        f"{MINUS}3",
+        DASH,
+        DASH,
+        DASH,
+    ]
+    assert [signed(value) for value in (0.021, 0.0001, -0.0001, -0.5, None)] == [
+        "+2.1\xa0%",
+        "0.0\xa0%",
+        "0.0\xa0%",
+        f"{MINUS}50.0\xa0%",
+        DASH,
+    ]
