@@ -89,6 +89,7 @@ class _Watch:
         self._seen = 0
         self._state, self._since = "", time.monotonic()
         self._next_progress = time.monotonic() + _PROGRESS_SECONDS
+        self._shown = ""
         self.seconds: dict[str, float] = {}
         self.jobs: dict[str, str] = {}
 
@@ -135,7 +136,8 @@ class _Watch:
                 logGroupName=_JOB_LOG, logStreamName=stream["logStreamName"], limit=50
             )["events"]
             lines = [e["message"] for e in events if e["message"].startswith("progress:")]
-            if lines:
+            if lines and lines[-1] != self._shown:
+                self._shown = lines[-1]
                 print(f"            {lines[-1].removeprefix('progress:').strip()}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The dynamics of a fleet told machine by machine: slow, readable, and a check of the compiled one."""
+"""The dynamics of a fleet machine by machine: slow, readable, a check of the compiled one."""
 
 from dataclasses import dataclass, field
 

@@ -83,9 +83,7 @@ def test_no_plan_costs_less_under_long_minimum_billing(seed):
 @given(small_windows())
 def test_the_plan_costs_in_the_dynamics_what_it_says(window):
     desired = plan(window)
-    assert oracle(window).cost(window.rules) == pytest.approx(
-        plain_cost(window, desired), abs=1e-9
-    )
+    assert oracle(window).cost(window.rules) == pytest.approx(plain_cost(window, desired), abs=1e-9)
 
 
 def test_an_outlier_of_a_million_machines_is_planned_for_at_once():

@@ -8,7 +8,7 @@ from typing import Any
 
 from autoscaling_rl.baselines.registry import DEFAULT
 from autoscaling_rl.evaluation import Evaluated
-from autoscaling_rl.report import Comparison, Example, write_evaluation_report, write_picture
+from autoscaling_rl.report import Example, compare, write_evaluation_report, write_picture
 from autoscaling_rl.trajectories import write_trajectories
 
 SCORECARD, REPORT = "scorecard.json", "report.html"
@@ -36,9 +36,8 @@ def write_evaluation(
     recorded = result.start is not None
     examples = _examples(result)
     _write_report(card, manifest, folder, examples, unit="day" if recorded else "window")
-    saving = card["savings"][DEFAULT]
-    if saving is not None:
-        comparison = Comparison(baseline=DEFAULT, confidence=0.95, **saving)
+    comparison = compare(card, DEFAULT)
+    if comparison is not None:
         write_picture(folder / PICTURE, example=examples[0], comparison=comparison)
     return card
 

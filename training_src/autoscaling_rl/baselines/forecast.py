@@ -15,10 +15,17 @@ HOURLY_DAYS, HOURLY_WEEKDAY = 14, 2.0
 BUFFER = 5  # minutes
 
 
-def _weighted_days(values: FloatArray, per_day: int, days: int, weekday: float) -> FloatArray:
-    """Return the weighted mean of the same places in the past days, shape (len(values) + per_day,).
+def weighted_days(values: FloatArray, per_day: int, days: int, weekday: float) -> FloatArray:
+    """Return the weighted mean of the same places in the past days.
 
-    Zero where no past day is known.
+    Args:
+        values: shape (n,).
+        per_day: values in a day.
+        days: days to look back.
+        weekday: weight of the same weekday; other days weigh 1.
+
+    Returns:
+        Shape (n + per_day,): a day more than is known. Zero where no past day is known.
     """
     total = np.zeros(len(values) + per_day)
     weights = np.zeros(len(values) + per_day)
@@ -43,7 +50,7 @@ def seasonal_forecast(window: Window) -> FloatArray:
     load = window.load
     ones = np.ones(SMOOTHING)
     smooth = np.convolve(load, ones, "same") / np.convolve(np.ones_like(load), ones, "same")
-    profile = _weighted_days(smooth, DAY, SEASONAL_DAYS, SEASONAL_WEEKDAY)
+    profile = weighted_days(smooth, DAY, SEASONAL_DAYS, SEASONAL_WEEKDAY)
     seen = window.first - 1 - window.metric_delay + np.arange(window.minutes)
     level = _recent_sum(np.where(profile[: len(load)] > 0, load, 0.0), seen)
     expected = _recent_sum(profile[: len(load)], seen)
@@ -73,6 +80,6 @@ def hourly_forecast(window: Window) -> FloatArray:
     offset, load = window.minute_of_hour, window.load
     hour = (np.arange(len(load)) + offset) // 60
     means = np.bincount(hour, load) / np.bincount(hour)
-    forecast = _weighted_days(means, 24, HOURLY_DAYS, HOURLY_WEEKDAY)
+    forecast = weighted_days(means, 24, HOURLY_DAYS, HOURLY_WEEKDAY)
     minute = window.first + np.arange(window.minutes) + offset
     return np.maximum(forecast[minute // 60], forecast[(minute + BUFFER) // 60])

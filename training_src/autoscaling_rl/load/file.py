@@ -155,7 +155,7 @@ def _row(path: Path, line: int, cells: list[str]) -> _Row:
         _refuse(path, line, f"the timestamp is {cells[0][:40]!r}", remedy)
     if time.second or time.microsecond:
         remedy = "let intervals start on whole minutes, summing requests where they are shorter"
-        _refuse(path, line, f"{cells[0][:40]} is not on a whole minute", remedy)
+        _refuse(path, line, f"{cells[0][:40]!r} is not on a whole minute", remedy)
     return _Row(line, time, _requests(path, line, cells[1]))
 
 
@@ -168,9 +168,9 @@ def _requests(path: Path, line: int, cell: str) -> float:
     if not math.isfinite(requests) or "_" in cell:
         _refuse(path, line, f"{cell[:40]!r} is not a number", remedy)
     if requests < 0:
-        _refuse(path, line, f"{cell[:40]} is negative", remedy)
+        _refuse(path, line, f"{cell[:40]!r} is negative", remedy)
     if requests > LARGEST:
-        _refuse(path, line, f"{cell[:40]} is beyond {LARGEST:g}", "count in a larger unit")
+        _refuse(path, line, f"{cell[:40]!r} is beyond {LARGEST:g}", "count in a larger unit")
     return requests + 0.0  # no negative zero
 
 

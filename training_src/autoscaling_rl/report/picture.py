@@ -51,7 +51,9 @@ def write_picture(
     axes = figure.subplots(len(names), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axis, name in zip(axes, names, strict=True):
         _panel(axis, example, part, name)
-    ticks = time_ticks(example, part.start, part.stop, 9)
+    axes[0].set_ylim(bottom=0)  # only now: it ends the growing of the axis that all share
+    shown = time_ticks(example, part.start, part.stop, 9)
+    ticks = [tick for tick in shown if tick[0] < part.stop - 0.05 * minutes] or shown
     axes[-1].set_xticks([minute for minute, _ in ticks], [text for _, text in ticks])
     _titles(figure, comparison, subtitle)
     figure.subplots_adjust(left=LEFT, right=RIGHT, top=0.825, bottom=0.1, hspace=0.24)
@@ -93,7 +95,6 @@ def _style(
     axis.set_title(label, loc="left", fontsize=17, color=colour, fontweight="bold", pad=8)
     axis.set_title(f"{percent(share, 2)} of the work failed", loc="right", fontsize=14, color=QUIET)
     axis.set_xlim(part.start, part.stop)
-    axis.set_ylim(0, None)
     axis.set_ylabel("machines", fontsize=13, color=QUIET)
     axis.tick_params(labelsize=13, colors=QUIET, length=0)
     axis.grid(axis="y", color="#e7eaee", linewidth=0.8)
