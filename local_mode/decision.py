@@ -19,8 +19,8 @@ ClientFactory = Callable[[str], "BaseClient"]
 def ask(client: ClientFactory, finished: Finished, folder: Path) -> dict[str, Any]:
     """Ask the deployed policy for one decision; return the question and the answer.
 
-    A policy of the bundled problem gets the load of the evaluated window and the machines that it had
-    at the window's end; any other policy gets an observation of zeros.
+    A policy of the bundled problem gets the load of the evaluated window and the machines that it
+    had at the window's end; any other policy gets an observation of zeros.
     """
     manifest = _manifest(folder / "model.tar.gz")
     if manifest["input"] == "states":

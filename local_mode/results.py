@@ -24,7 +24,10 @@ _COLUMNS = (
     ("longest", "longest_outage_minutes", "{:,.0f}"),
     ("changes/day", "changes_per_day", "{:.0f}"),
 )
-_RETURNS = (("mean return", "mean_return", "{:,.1f}"), ("deviation", "standard_deviation", "{:,.1f}"))
+_RETURNS = (
+    ("mean return", "mean_return", "{:,.1f}"),
+    ("deviation", "standard_deviation", "{:,.1f}"),
+)
 # Time in which the workflow itself does nothing: jobs and the start of the server.
 _WORK = ("Train", "TrainOnFile", "Evaluate", "WaitForEndpoint")
 

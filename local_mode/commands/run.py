@@ -15,7 +15,9 @@ EXIT_REJECTED = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument("--preset", default="", help="what to train, a name in training_src/presets")
+    parser.add_argument(
+        "--preset", default="", help="what to train, a name in training_src/presets"
+    )
     parser.add_argument("--load", type=Path, help="CSV with the columns timestamp,requests")
     parser.add_argument("--output", type=Path, help="new folder for the results")
 

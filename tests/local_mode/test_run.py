@@ -1,4 +1,4 @@
-"""The main job: one command, a policy that is trained, judged, deployed and asked, or a clear refusal."""
+"""The main job: one command, a policy trained, judged, deployed and asked, or a clear refusal."""
 
 import json
 import os

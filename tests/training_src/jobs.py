@@ -2,6 +2,7 @@
 
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,7 @@ def small_policy(head="discrete", *, inputs=4, outputs=3, seed=0, **parts):
     """Return a random policy with one hidden layer."""
     rng = np.random.default_rng(seed)
     sizes = (inputs, 8, outputs)
-    weights = tuple(
-        rng.normal(size=(a, b)).astype(np.float32) for a, b in zip(sizes, sizes[1:], strict=False)
-    )
+    weights = tuple(rng.normal(size=(a, b)).astype(np.float32) for a, b in pairwise(sizes))
     biases = tuple(rng.normal(size=size).astype(np.float32) for size in sizes[1:])
     return Policy(weights=weights, biases=biases, head=head, **parts)
 

@@ -69,8 +69,8 @@ def test_tracking_does_nothing_between_its_thresholds():
 
 def test_steps_are_those_of_the_example():
     up = desired(step_scaling(window([12.0, 11.0] + [12.9] * 4 + [14.1] * 4)))
-    # Of 20 machines 64.5 % are busy in minutes 1 to 4: 10 % more, which count while they are on their
-    # way. 70.5 % in minute 5 add 30 % of 22, and the 64 % after that 10 % of what serves by then.
+    # Of 20 machines 64.5 % are busy in minutes 1 to 4: 10 % more, which count while on their way.
+    # 70.5 % in minute 5 add 30 % of 22, and the 64 % after that 10 % of what serves by then.
     assert up == [20] * 4 + [22, 22, 28, 28, 30]
     down = desired(step_scaling(window([12.0, 12.0] + [5.0] * 19)))
     # 25 % of 20 are busy for fifteen minutes, then 36 % of 14 and 38 % of 13.
@@ -116,8 +116,8 @@ def days(count, seed=0):
 
 def test_the_seasonal_forecast_repeats_a_season_at_the_present_level():
     load = np.concatenate((days(1), 1.5 * days(1)))
-    ahead = forecast.seasonal_forecast(window(load, before=DAY + 60))[:-5]
-    expected = [load[minute : minute + 6].max() for minute in range(DAY + 60, 2 * DAY - 5)]
+    ahead = forecast.seasonal_forecast(window(load, before=DAY + 60))[:-15]
+    expected = [load[minute : minute + 6].max() for minute in range(DAY + 60, 2 * DAY - 15)]
     assert ahead / CAPACITY == pytest.approx(expected, rel=0.06)
 
 

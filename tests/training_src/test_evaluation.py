@@ -4,11 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
-import evaluate
 import numpy as np
 import pytest
-import train
 
+import evaluate
+import train
 from autoscaling_rl.artifact import verify
 from autoscaling_rl.environments.profiles import AutoScalingSettings
 from autoscaling_rl.evaluation import recorded

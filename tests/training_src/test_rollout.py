@@ -1,10 +1,9 @@
-"""The policy over windows: every way of running it makes the decisions of the artifact's controller."""
+"""The policy over windows: every way of running it decides as the artifact's controller does."""
 
 import json
 
 import numpy as np
 import pytest
-from tests.training_src.jobs import small_policy
 
 from autoscaling_rl.artifact import add_figures, write_artifact
 from autoscaling_rl.baselines.window import DESIRED, FAILED, Window
@@ -16,6 +15,7 @@ from autoscaling_rl.environments.dynamics import due_by_minute, join, make_rules
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.manifest import MANIFEST, hashes
 from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout, sliding_peak
+from tests.training_src.jobs import small_policy
 
 DAY, MONDAY = 1440, 4 * 1440
 

@@ -1,4 +1,5 @@
-"""What learns: environment, load, baselines, toolkits and the controller that ships in the artifact.
+"""What learns: environment, load, baselines, toolkits and the controller of the artifact.
 
-Importing the package costs nothing; `import autoscaling_rl.environments` registers `AutoScaling-v0`.
+Importing the package costs nothing; `import autoscaling_rl.environments` registers
+`AutoScaling-v0`.
 """

@@ -1,4 +1,4 @@
-"""The one exception for mistakes of the user: its text is the whole message, without a traceback."""
+"""The one exception for mistakes of the user: its text is the whole message."""
 
 
 class UserError(Exception):

@@ -7,6 +7,7 @@ training never saw. Baselines choose their knobs on the history before a window 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,9 @@ def evaluate(
         return Evaluated(_scorecard(names, stretches, runs), names, stretches, runs, knobs)
     load = read_load(load_path)
     start = load.start + timedelta(minutes=evaluation_start(load))
-    return Evaluated(_daily_scorecard(stretches[0], runs, start), names, stretches, runs, knobs, start)
+    return Evaluated(
+        _daily_scorecard(stretches[0], runs, start), names, stretches, runs, knobs, start
+    )
 
 
 def _scorecard(
@@ -122,7 +125,7 @@ def _daily_scorecard(
 def _cuts(minutes: int, days: int) -> list[tuple[int, int]]:
     """Return where days begin and end; what is left over belongs to the last one."""
     edges = [day * DAY for day in range(days)] + [minutes]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _by_day(trajectory: Trajectory, days: int) -> list[Trajectory]:

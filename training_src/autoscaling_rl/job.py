@@ -33,9 +33,7 @@ def run_job(
     """
     paths: JobPaths | None = None
     try:
-        values, chosen = split_arguments(
-            sys.argv[1:] if argv is None else argv, flags=tuple(flags)
-        )
+        values, chosen = split_arguments(sys.argv[1:] if argv is None else argv, flags=tuple(flags))
         for flag in flags:
             if flag in chosen:
                 print(flags[flag](values))

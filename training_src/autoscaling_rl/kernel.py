@@ -1,8 +1,9 @@
 """Compilation of numeric kernels with numba, cached per version of the whole package.
 
 numba keys its on-disk cache by the file of the compiled function alone: a change in a function that
-it calls from another file would go unnoticed. The cache folder is therefore named by a hash of every
-source file that kernels lie in. `NUMBA_DISABLE_JIT=1` runs the same functions as plain Python.
+it calls from another file would go unnoticed. The cache folder is therefore named by a hash of
+every source file that kernels lie in. `NUMBA_DISABLE_JIT=1` runs the same functions as plain
+Python.
 """
 
 import hashlib
@@ -28,7 +29,8 @@ def _source_hash() -> str:
 
 
 _cache_root = os.environ.get("NUMBA_CACHE_DIR") or str(_PACKAGE / "__pycache__")
-numba.config.CACHE_DIR = os.path.join(_cache_root, f"kernels-{_source_hash()}")
+_folder = os.path.join(_cache_root, f"kernels-{_source_hash()}")
+vars(numba.config)["CACHE_DIR"] = _folder  # numba reads it when a function is decorated
 
 
 def jit(function: Kernel) -> Kernel:
@@ -42,5 +44,6 @@ def jit_fast(function: Kernel) -> Kernel:
     The compiler may reorder sums, and views of arrays are not counted: numba's atomic reference
     counts cost more than the arithmetic of a minute. Callees must be compiled with `jit_fast` too.
     """
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": True}
-    return cast(Kernel, numba.njit(**options, _nrt=False)(function))
+    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+    options |= {"fastmath": True, "_nrt": False}
+    return cast(Kernel, numba.njit(**options)(function))

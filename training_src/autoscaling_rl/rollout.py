@@ -1,7 +1,7 @@
 """The artifact's policy run over windows of load: for evaluation and back-test.
 
-Observations of all minutes are computed at once from the load; what depends on the fleet is filled in
-minute by minute. A band whose outputs depend on load alone needs no more than the fleet to be
+Observations of all minutes are computed at once from the load; what depends on the fleet is filled
+in minute by minute. A band whose outputs depend on load alone needs no more than the fleet to be
 stepped. Either way the decisions are those of the artifact's own code, one minute after the other.
 """
 
@@ -52,7 +52,10 @@ class ArtifactPolicy:
             UserError: the artifact is damaged, or was made by another version of the observation.
         """
         manifest = artifact.verify(folder)
-        ours, its = hashes(Path(str(controller.__file__)).parent), hashes(folder / "code/controller")
+        ours, its = (
+            hashes(Path(str(controller.__file__)).parent),
+            hashes(folder / "code/controller"),
+        )
         if manifest["input"] == "states" and ours["observation.py"] != its["observation.py"]:
             raise UserError(
                 f"{folder}: the artifact observes in another way than this version of the code: "
@@ -125,7 +128,8 @@ def _highest(model: ArtifactPolicy, window: Window) -> NDArray[np.int64]:
     load = window.load[begin : len(window.load) - window.metric_delay]
     peaks = sliding_peak(load, LONGEST_LOAD)[first - begin - 1 : -1]
     most = np.ceil(guard.PEAK_FACTOR * peaks / window.rules.capacity)
-    return np.maximum(most, 1).astype(np.int64)
+    highest: NDArray[np.int64] = np.maximum(most, 1).astype(np.int64)
+    return highest
 
 
 def sliding_peak(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
@@ -140,7 +144,8 @@ def sliding_peak(values: NDArray[np.float64], width: int) -> NDArray[np.float64]
     ahead = np.maximum.accumulate(square, axis=1).reshape(-1)
     behind = np.maximum.accumulate(square[:, ::-1], axis=1)[:, ::-1].reshape(-1)
     before = np.concatenate((np.full(width - 1, -np.inf), behind))[: len(padded)]
-    return np.maximum(ahead, before)[: len(values)]
+    peaks: NDArray[np.float64] = np.maximum(ahead, before)[: len(values)]
+    return peaks
 
 
 def _follow_band(

@@ -1,6 +1,6 @@
 """AutoScaling-v0, one fleet."""
 
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -19,18 +19,17 @@ BOUND = 25.0  # logs of machine counts and of ratios stay far below it
 class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     """Match the number of machines to a load, although machines take minutes to start.
 
-    ## Description
-    Every step is one minute. Load arrives with daily and weekly variation, level drift, noise and
-    spikes. Machines in service handle `capacity` requests a minute each; what exceeds them fails.
-    A machine is billed from request to removal, but serves only after a warm-up of random length, and
-    some launches fail. The objective is the least cost J = machine-minutes + `failure_price` x failed
-    load in machine-minutes + `change_price` x machines added or removed.
+    ## Description Every step is one minute. Load arrives with daily and weekly variation, level
+    drift, noise and spikes. Machines in service handle `capacity` requests a minute each; what
+    exceeds them fails. A machine is billed from request to removal, but serves only after a warm-up
+    of random length, and some launches fail. The objective is the least cost J = machine-minutes +
+    `failure_price` x failed load in machine-minutes + `change_price` x machines added or removed.
 
-    ## Action Space
-    `Discrete(len(levels))`: the number of machines to add (positive) or to remove, by default one of
-    -10, -3, -1, 0, 1, 3, 10. `levels=(-1, 0, 1)` is the classic set. With `actions="desired"` it is
-    `Discrete(1001)`: the number of machines wanted, in service and on their way. Removal is instant
-    and takes the newest machines first, those on their way before those in service.
+    ## Action Space `Discrete(len(levels))`: the number of machines to add (positive) or to remove,
+    by default one of -10, -3, -1, 0, 1, 3, 10. `levels=(-1, 0, 1)` is the classic set. With
+    `actions="desired"` it is `Discrete(1001)`: the number of machines wanted, in service and on
+    their way. Removal is instant and takes the newest machines first, those on their way before
+    those in service.
 
     ## Observation Space
     `Box(-25, 25, (37,), float32)`; demand is log(1 + load / capacity), all but the first two and
@@ -41,7 +40,7 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     |---|---|
     | 0-1 | present level of demand; log(1 + machines in service and on their way) |
     | 2-5 | machines in service, all machines, machines due soon; failed share of the last minute |
-    | 6-20 | demand 1 to 60 minutes ago, means, peaks, roughness and steepest rise of the last hour |
+    | 6-20 | demand 1 to 60 minutes ago; means, peaks, roughness, steepest rise of the last hour |
     | 21-28 | level-corrected forecasts by yesterday and by last week, with flags whether known |
     | 29-30 | the mean of these forecasts, and of their peaks, for the next warm-up |
     | 31-34 | sine and cosine of the time of day and of week |
@@ -56,9 +55,8 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     return is `revenue` x load / capacity - J. A minute with more than `down_threshold` of its load
     failed costs `down_penalty` on top (`default`: 0; `sample`: 200 dollars at 0.5 %).
 
-    ## Starting State
-    A fresh load with more than a week of history, at a random time of the week. The fleet serves the
-    last minute's load at 60 % utilisation (`sample`: 50 machines).
+    ## Starting State A fresh load with more than a week of history, at a random time of the week.
+    The fleet serves the last minute's load at 60 % utilisation (`sample`: 50 machines).
 
     ## Episode End
     Never terminates; truncated after `episode_minutes`.
@@ -67,9 +65,8 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     The fields of `AutoScalingSettings`, and `load_path`, a CSV file to cut episodes from instead of
     generating load; its last third, at most 14 days, is left for evaluation.
 
-    ## Vectorized
-    `gymnasium.make_vec("AutoScaling-v0", num_envs=n, vectorization_mode="vector_entry_point")` steps
-    all fleets in one compiled kernel.
+    ## Vectorized `gymnasium.make_vec("AutoScaling-v0", num_envs=n,
+    vectorization_mode="vector_entry_point")` steps all fleets in one compiled kernel.
 
     ## Version History
     v0: first version.
@@ -78,7 +75,11 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own form
 
     def __init__(
-        self, *, load_path: str | None = None, render_mode: str | None = None, **settings: Any
+        self,
+        *,
+        load_path: str | None = None,
+        render_mode: str | None = None,
+        **settings: Any,  # noqa: ANN401 - checked by AutoScalingSettings
     ) -> None:
         """Make the environment; `settings` are the fields of `AutoScalingSettings`."""
         if render_mode is not None:
@@ -86,7 +87,9 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
         self.render_mode = None
         replay = Replay.of(load_path) if load_path else None
         self.simulation = Simulation(1, AutoScalingSettings.of(**settings), replay)
-        self.observation_space, self.action_space = make_spaces(self.simulation)
+        spaces_of_one = make_spaces(self.simulation)
+        self.observation_space = cast(spaces.Space[FloatArray], spaces_of_one[0])
+        self.action_space = spaces_of_one[1]
         self._action = np.zeros(1, np.int64)
 
     def reset(
@@ -97,9 +100,7 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
         self.simulation.reset([0], [self.np_random])
         return self._observation(), self._info()
 
-    def step(
-        self, action: np.int64
-    ) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
         """Apply the action and serve one minute of load."""
         if not self.action_space.contains(np.int64(action)):
             raise ValueError(f"action {action} is not in {self.action_space}")

@@ -1,8 +1,8 @@
-"""Policies in the form of a band, scored on known load: machines wanted, and machines worth keeping.
+"""Policies in the form of a band, machines wanted and worth keeping, scored on known load.
 
-The load does not depend on the actions. Whatever a policy computes from load alone is therefore known
-for all minutes at once, and only `machines = clip(machines before, wanted, worth keeping)` has to be
-stepped through the dynamics.
+The load does not depend on the actions. Whatever a policy computes from load alone is therefore
+known for all minutes at once, and only `machines = clip(machines before, wanted, worth keeping)`
+has to be stepped through the dynamics.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The one dynamics of a fleet of machines: environment, baselines and back-test all step through it.
+"""The one dynamics of a fleet: environment, baselines and back-test all step through it.
 
 In minute t, in this order: machines whose warm-up ended join (`join`); the number of machines that
 the controller wants is applied (`scale`); the load of the minute is served by the machines in
@@ -7,11 +7,11 @@ A machine launched in minute t with a warm-up of w minutes serves from minute t 
 is billed for its warm-up and then gone. Removal is instant and takes the newest first, machines on
 their way before those in service.
 
-A fleet is one row of int64, so that a vectorised environment is a matrix of fleets: a few counts,
-a ring of the machines due in each of the next 64 minutes, and a stack of launches, newest on top.
+A fleet is one row of int64, so that a vectorised environment is a matrix of fleets: a few counts, a
+ring of the machines due in each of the next 64 minutes, and a stack of launches, newest on top.
 Boot times and failures of launches are a hash of (seed, minute, ordinal of the machine within the
-minute): every policy that is compared on the same seed meets the same boot times, which makes paired
-comparisons sharp (common random numbers; Law, Simulation Modeling and Analysis, ch. 11).
+minute): every policy that is compared on the same seed meets the same boot times, which makes
+paired comparisons sharp (common random numbers; Law, Simulation Modeling and Analysis, ch. 11).
 """
 
 from typing import NamedTuple
@@ -230,7 +230,7 @@ def _launch(fleet: Fleet, minute: int, machines: int, rules: Rules) -> None:
 
 @jit
 def _push(fleet: Fleet, minute: int, warmup: int, machines: int, fails: int) -> None:
-    """Enter a launch: its code packs the launch minute, the warm-up (7 bits) and whether it fails."""
+    """Enter a launch: a code packs its minute, the warm-up (7 bits) and whether it fails."""
     room = _room(fleet)
     fleet[RING + ((minute + warmup) & (SLOTS - 1))] += machines * (1 + FAILING * fails)
     fleet[TOP] = (fleet[TOP] + 1) & (room - 1)
@@ -277,7 +277,8 @@ def _remove(fleet: Fleet, minute: int, machines: int, minimum_billed: int) -> in
 @jit
 def failed_load(fleet: Fleet, load: float, capacity: float) -> float:
     """Return the part of `load` (requests in the minute) beyond what machines in service handle."""
-    return max(0.0, load - fleet[IN_SERVICE] * capacity)
+    excess: float = load - fleet[IN_SERVICE] * capacity
+    return max(0.0, excess)
 
 
 def due_by_minute(fleet: Fleet, minute: int) -> list[int]:
@@ -300,5 +301,5 @@ def due_within(fleet: Fleet, minute: int, horizon: int) -> int:
 
 
 def starting_machines(load_before: float, capacity: float) -> int:
-    """Return the machines in service at the start of a window: the last load at 60 % utilisation."""
+    """Return the machines at the start of a window: for the last load at 60 % utilisation."""
     return max(1, int(np.ceil(load_before / (0.6 * capacity) - 1e-9)))

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autoscaling_rl.controller.observation import WEEK, FloatArray
 from autoscaling_rl.environments import dynamics
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Rules
-from autoscaling_rl.controller.observation import WEEK, FloatArray
 from autoscaling_rl.environments.profiles import (
     MAX_DESIRED,
     SAMPLE_CAPACITY_NOISE,
@@ -67,7 +67,8 @@ def noisy_capacity(machines: int, capacity: float, clock: int, prices: Prices) -
     second = dynamics.mix(clock, 2) / 4294967296.0
     normal = np.sqrt(-2 * np.log(first)) * np.cos(2 * np.pi * second)
     spread = prices.noise if prices.fleet_noise else prices.noise / np.sqrt(max(machines, 1))
-    return np.floor(max(0.0, machines * capacity * (1 + spread * normal)))
+    served: float = np.floor(max(0.0, machines * capacity * (1 + spread * normal)))
+    return served
 
 
 @jit
@@ -178,7 +179,7 @@ def step_fleets(
         else:
             served = noisy_capacity(fleet[IN_SERVICE], rules.capacity, clock, prices)
             failed = max(0.0, requests - served)
-        down = failed > prices.down_threshold * requests
+        down = bool(failed > prices.down_threshold * requests)
         if prices.zero_load_is_down and requests == 0.0:
             down = True
         changed = abs(size - before)

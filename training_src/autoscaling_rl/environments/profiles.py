@@ -92,7 +92,7 @@ class AutoScalingSettings:
             raise UserError("environment.levels must be two or more different numbers, ascending")
 
     @classmethod
-    def of(cls, **keywords: Any) -> "AutoScalingSettings":
+    def of(cls, **keywords: Any) -> "AutoScalingSettings":  # noqa: ANN401 - checked by the class
         """Return settings for `keywords` on top of the profile's own defaults."""
         known = {each.name for each in fields(cls)}
         unknown = sorted(set(keywords) - known)

@@ -136,7 +136,9 @@ class Simulation:
             self.clocks[column] = int(rng.integers(0, 2**30)) - self.minute
             fleet = self.fleets[column]
             fleet[:] = 0
-            fleet[dynamics.IN_SERVICE] = self._starting_machines(float(series[self.lead - 1, place]))
+            fleet[dynamics.IN_SERVICE] = self._starting_machines(
+                float(series[self.lead - 1, place])
+            )
         demand = obs.demand(series, self.settings.capacity)
         seen = self.lead - self.settings.metric_delay_minutes
         warmup = self.settings.warmup_minutes

@@ -16,11 +16,11 @@ from autoscaling_rl.environments.simulation import Replay, Simulation
 FloatArray = NDArray[np.float32]
 
 
-class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray]):
+class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], NDArray[Any]]):
     """The vectorised form of `AutoScalingEnv`; fleet i under seed s equals one fleet under s + i.
 
-    Observations are a view of shape (num_envs, size) of memory laid out by number, fresh every step.
-    The information of a step in which episodes end holds their figures under `episode_totals`
+    Observations are a view of shape (num_envs, size) of memory laid out by number, fresh every
+    step. The information of a step in which episodes end holds their figures under `episode_totals`
     (billed minutes, failed minutes, changed machines, down minutes) and, with `SAME_STEP`,
     `final_obs`.
     """
@@ -37,7 +37,7 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray])
         load_path: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
-        **settings: Any,
+        **settings: Any,  # noqa: ANN401 - checked by AutoScalingSettings
     ) -> None:
         """Make `num_envs` fleets; `settings` are the fields of `AutoScalingSettings`."""
         if render_mode is not None:
@@ -82,9 +82,10 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray])
             seeds = [None] * self.num_envs
         if len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
+        fresh = not self._generators
         self._generators = [
-            old if each is None and self._generators else seeding.np_random(each)[0]
-            for each, old in zip(seeds, self._generators or [None] * len(seeds), strict=True)
+            seeding.np_random(each)[0] if fresh or each is not None else self._generators[index]
+            for index, each in enumerate(seeds)
         ]
 
     def _begin(self, columns: NDArray[np.int64]) -> None:
@@ -93,8 +94,8 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], FloatArray])
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Apply one action per fleet; fleets whose episode ended begin anew as `autoreset_mode` says."""
+    ) -> tuple[FloatArray, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Apply one action per fleet; ended episodes begin anew as `autoreset_mode` says."""
         chosen = np.asarray(actions, np.int64)
         if chosen.shape != (self.num_envs,):
             raise ValueError(f"actions have shape {chosen.shape}, not ({self.num_envs},)")

@@ -2,9 +2,9 @@
 
 `controller.observation.window_statistics` defines the figures; these kernels carry the same figures
 along for thousands of fleets, one per column. Sums gain one value and lose one. The sliding maxima
-(peak and steepest rise of the last hour) follow van Herk (1992) and Gil and Werman (1993): the window
-is the end of one block of 60 minutes, whose suffix maxima are known, and the start of the next, whose
-prefix maximum runs along.
+(peak and steepest rise of the last hour) follow van Herk (1992) and Gil and Werman (1993): the
+window is the end of one block of 60 minutes, whose suffix maxima are known, and the start of the
+next, whose prefix maximum runs along.
 """
 
 import numpy as np
@@ -82,9 +82,7 @@ def larger(out: NDArray[np.float64], left: FloatArray, right: FloatArray) -> Non
 
 
 @jit_fast
-def _end_block(
-    blocks: FloatArray, values: FloatArray, now: int, span: int, column: int
-) -> None:
+def _end_block(blocks: FloatArray, values: FloatArray, now: int, span: int, column: int) -> None:
     """Turn the block that ends before `now` into suffix maxima."""
     rows = len(values)
     top, rise = np.float32(0.0), np.float32(0.0)
@@ -115,7 +113,11 @@ def advance(
     begun = (now + 1) % RECENT
     here, five, quarter = now % rows, (now - 5) % rows, (now - 15) % rows
     before, hour, after_hour = (now - 1) % rows, (now - 60) % rows, (now - 59) % rows
-    day, day_hour, day_ahead = (now - DAY) % rows, (now - DAY - 60) % rows, (now - DAY + span) % rows
+    day, day_hour, day_ahead = (
+        (now - DAY) % rows,
+        (now - DAY - 60) % rows,
+        (now - DAY + span) % rows,
+    )
     week, week_hour = (now - WEEK) % rows, (now - WEEK - 60) % rows
     week_ahead, launched = (now - WEEK + span) % rows, (now - span) % rows
     add_difference(figures[FIVE], values[here], values[five])

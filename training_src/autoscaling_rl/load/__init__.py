@@ -1,0 +1,1 @@
+"""Load: generated, or read from a file."""

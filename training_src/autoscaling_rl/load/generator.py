@@ -1,8 +1,8 @@
 """Synthetic load: daily and weekly variation, level drift, noise, recurring jobs and spikes.
 
-Every series is drawn from one generator of random numbers, so a seed fixes it. The figures below were
-chosen to cover the families seen in public traces (smooth and seasonal, noisy seasonal, bursty with
-weak seasonality), not to copy any one of them.
+Every series is drawn from one generator of random numbers, so a seed fixes it. The figures below
+were chosen to cover the families seen in public traces (smooth and seasonal, noisy seasonal, bursty
+with weak seasonality), not to copy any one of them.
 """
 
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ def _week_shape(rng: np.random.Generator, ranges: LoadRanges) -> FloatArray:
     week = np.tile(np.maximum(day, np.float32(0.05)), 7)
     week[5 * DAY :] *= np.float32(rng.uniform(*ranges.weekend))
     week[5 * DAY : 6 * DAY] *= np.float32(rng.uniform(0.95, 1.15))
-    return week
+    return week.astype(np.float32)
 
 
 def _drift(rng: np.random.Generator, minutes: int, deviation: float) -> FloatArray:
@@ -108,7 +108,7 @@ def _drift(rng: np.random.Generator, minutes: int, deviation: float) -> FloatArr
     _wander(walk, np.exp(-1 / 48))
     levels = np.exp(deviation * walk).astype(np.float32)
     weight = (np.arange(60, dtype=np.float32) / 60)[None, :]
-    blend = levels[:-1, None] + (levels[1:, None] - levels[:-1, None]) * weight
+    blend: FloatArray = levels[:-1, None] + (levels[1:, None] - levels[:-1, None]) * weight
     return blend.reshape(-1)[:minutes]
 
 
@@ -125,8 +125,10 @@ def _spikes(rng: np.random.Generator, minutes: int, ranges: LoadRanges) -> Float
     total = np.zeros(minutes, np.float32)
     count = rng.poisson(rng.uniform(*ranges.spikes_per_day) * minutes / DAY)
     starts = rng.integers(0, minutes, count)
-    decays = np.exp(rng.uniform(*np.log(ranges.spike_decay), count))
-    heights = np.exp(rng.uniform(*np.log(ranges.spike_height), count))
+    decays, heights = (
+        np.exp(rng.uniform(np.log(low), np.log(high), count))
+        for low, high in (ranges.spike_decay, ranges.spike_height)
+    )
     _add_spikes(total, starts, decays, heights)
     return total
 
@@ -151,8 +153,8 @@ def generate_sample_load(
 ) -> FloatArray:
     """Return the load of AWS's deleted sample (`LoadSimulator`), requests per minute.
 
-    A daily sine between a floor and a ceiling, a slow wave of 2 to 5 days, multiplicative noise, and
-    one spike at a time: instant start, log-normal width, linear decay.
+    A daily sine between a floor and a ceiling, a slow wave of 2 to 5 days, multiplicative noise,
+    and one spike at a time: instant start, log-normal width, linear decay.
 
     Args:
         rng: source of every random number.

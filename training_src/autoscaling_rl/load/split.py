@@ -8,7 +8,7 @@ LONGEST_EVALUATION = 14 * DAY
 
 
 def evaluation_start(load: Load) -> int:
-    """Return the first minute that training must not see: the last third begins, at most 14 days."""
+    """Return where the last third (at most 14 days) begins, which training must not see."""
     minutes = len(load.minute_rates)
     return minutes - min(minutes // 3, LONGEST_EVALUATION)
 

@@ -165,7 +165,7 @@ class _Training:
         self._report(costs, len(chosen))
 
     def _costs(self, candidates: FloatArray, windows: list[TrainingWindow]) -> FloatArray:
-        """Return J over the machine-minutes that would just serve the load, averaged over windows."""
+        """Return J over the machine-minutes that just serve the load, averaged over windows."""
         weights = np.einsum("ij,pjk->kpi", self.whitening, candidates[:, :-1])
         matrix = weights.reshape(-1, len(INPUTS)).astype(np.float32)
         bias = candidates[:, -1].T.reshape(-1, 1).astype(np.float32)

@@ -96,7 +96,7 @@ def _recorded(
     replay: Replay,
     inputs: NDArray[np.int64],
 ) -> TrainingWindow:
-    """Cut a window anywhere after the first hour; its history is as long as the recording has it."""
+    """Cut a window anywhere after the first hour, with what history the recording has."""
     length = len(replay.rates)
     minutes = min(minutes, length - 60)
     first = int(rng.integers(60, length - minutes + 1))
@@ -117,7 +117,7 @@ def _window(
 ) -> TrainingWindow:
     delay = settings.metric_delay_minutes
     observations = batch_observations(
-        load,
+        load.astype(np.float64),
         first - delay,
         len(load) - delay,
         capacity=settings.capacity,
