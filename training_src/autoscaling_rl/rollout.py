@@ -215,8 +215,10 @@ def _lockstep(
                 window.requests, records[index], counts[index],
             )  # fmt: skip
         _set_fleets(rows[minute], counts)
-        fleet = (counts[:, 0] + counts[:, 1]).astype(np.int64)
-        desired = np.minimum(fleet + model.policy.act(rows[minute]), most[minute])
+        desired = model.policy.act(rows[minute])
+        if model.policy.head != "discrete":  # which names the machines wanted, not a change
+            desired = desired + (counts[:, 0] + counts[:, 1]).astype(np.int64)
+        desired = np.minimum(desired, most[minute])
         for index, window in enumerate(windows):
             advance(
                 fleets[index], window.clock + minute, minute, int(desired[index]),

@@ -106,8 +106,8 @@ def _drift(rng: np.random.Generator, minutes: int, deviation: float) -> FloatArr
     """Return a slowly wandering factor: an Ornstein-Uhlenbeck walk by the hour, interpolated."""
     walk = rng.standard_normal(minutes // 60 + 2)
     _wander(walk, np.exp(-1 / 48))
-    levels = np.exp(deviation * walk).astype(np.float32)
-    weight = (np.arange(60, dtype=np.float32) / 60)[None, :]
+    levels: FloatArray = np.exp(deviation * walk).astype(np.float32)
+    weight: FloatArray = np.arange(60, dtype=np.float32) / np.float32(60)
     blend: FloatArray = levels[:-1, None] + (levels[1:, None] - levels[:-1, None]) * weight
     return blend.reshape(-1)[:minutes]
 
