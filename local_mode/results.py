@@ -46,7 +46,7 @@ def fetch(client: ClientFactory, finished: Finished, folder: Path) -> dict[str, 
         if name == "model.tar.gz":
             (folder / name).write_bytes(_get(client, uri))
         else:
-            _extract(_get(client, uri), "trajectories.csv", folder)
+            _extract(_get(client, uri), ("trajectories.csv", "picture.png"), folder)
     content: dict[str, Any] = json.loads(card)
     return content
 
@@ -71,10 +71,11 @@ def _get(client: ClientFactory, uri: str) -> bytes:
     return body
 
 
-def _extract(archive: bytes, name: str, folder: Path) -> None:
+def _extract(archive: bytes, names: tuple[str, ...], folder: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         for member in tar.getmembers():
-            file = tar.extractfile(member) if member.name.removeprefix("./") == name else None
+            name = member.name.removeprefix("./")
+            file = tar.extractfile(member) if name in names else None
             if file is not None:
                 (folder / name).write_bytes(file.read())
 
