@@ -62,6 +62,30 @@ def test_every_minute_is_that_of_the_readable_fleet(minutes, start, rules):
     assert simulate(desired, loads, start, rules) == expected
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_machines_that_join_out_of_turn_are_billed_by_their_launch(seed):
+    rng = np.random.default_rng(seed)
+    rules = make_rules(
+        capacity=1.0,
+        minimum_billed_minutes=20,
+        warmups=[2, 5, 9],
+        launch_failure_rate=0.1,
+        seed=seed,
+    )
+    desired = (3 + rng.integers(0, 2, 300).cumsum() % 9).tolist()
+    plain = PlainFleet.of(3, rules)
+    expected = [plain.step(minute, wanted, 2.0) for minute, wanted in enumerate(desired)]
+    assert simulate(desired, [2.0] * 300, 3, rules) == expected
+
+
+def test_without_room_the_youngest_are_billed_by_the_minute():
+    rules = make_rules(capacity=1.0, minimum_billed_minutes=60, warmups=1)
+    desired = [*range(12), 11, 0]
+    last = simulate(desired, [0.0] * 14, 0, rules._replace(min_machines=0), launches=8)[-1]
+    # Launched in minutes 1 to 11, all in service by minute 13; the first eight are remembered.
+    assert last.owed == sum(60 - (13 - launched) for launched in range(1, 9))
+
+
 def test_machines_past_their_minimum_billing_take_no_room_from_younger_ones():
     rules = make_rules(capacity=1.0, minimum_billed_minutes=9, warmups=2)
     desired = [*(minute // 3 for minute in range(90)), 1]  # one launch in three minutes

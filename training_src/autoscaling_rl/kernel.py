@@ -42,8 +42,9 @@ def jit_fast(function: Kernel) -> Kernel:
     """Like `jit`, for functions that allocate nothing and see no NaN.
 
     The compiler may reorder sums, and views of arrays are not counted: numba's atomic reference
-    counts cost more than the arithmetic of a minute. Callees must be compiled with `jit_fast` too.
+    counts cost more than the arithmetic of a minute. Callees must be compiled with `jit_fast` too;
+    they are inlined, since an array is passed as seven numbers.
     """
     options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-    options |= {"fastmath": True, "_nrt": False}
+    options |= {"fastmath": True, "_nrt": False, "forceinline": True}
     return cast(Kernel, numba.njit(**options)(function))

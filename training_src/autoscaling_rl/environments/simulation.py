@@ -195,7 +195,7 @@ class Simulation:
         write_observations(
             self.observations,
             self.demand,
-            (seen + self.offsets) % self.rows,
+            seen % self.rows + self.offsets,  # negative rows count from the end
             self.minute_of_week,
             self.fleet_logs,
             self.figures,
