@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from autoscaling_rl import artifact
-from autoscaling_rl.backtest import Result, RunPolicy, backtest, write_backtest
+from autoscaling_rl.backtest import Result, RunPolicy, backtest
+from autoscaling_rl.backtest_output import write_backtest
 from autoscaling_rl.backtest_settings import BacktestSettings
 from autoscaling_rl.baselines.window import DAY, Trajectory, Window
 from autoscaling_rl.errors import UserError

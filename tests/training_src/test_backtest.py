@@ -8,7 +8,8 @@ import pytest
 
 import backtest as script
 from autoscaling_rl.artifact import pack
-from autoscaling_rl.backtest import backtest, write_backtest
+from autoscaling_rl.backtest import backtest
+from autoscaling_rl.backtest_output import write_backtest
 from autoscaling_rl.backtest_settings import BacktestSettings, warmup_table
 from autoscaling_rl.baselines.registry import BASELINES
 from autoscaling_rl.baselines.replay import replay_decisions

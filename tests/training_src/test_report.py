@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaling_rl.backtest import backtest, write_backtest
+from autoscaling_rl.backtest import backtest
+from autoscaling_rl.backtest_output import write_backtest
 from autoscaling_rl.backtest_settings import BacktestSettings
 from autoscaling_rl.baselines.registry import BASELINES
 from autoscaling_rl.baselines.replay import replay_need

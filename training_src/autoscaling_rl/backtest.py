@@ -1,10 +1,8 @@
 """Back-test: a policy and every baseline over a window of recorded load."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,6 @@ from autoscaling_rl.baselines.registry import BaselineRun, run_baselines
 from autoscaling_rl.baselines.window import DAY, Trajectory, Window
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.load.file import Load
-from autoscaling_rl.trajectories import write_trajectories
 
 LEAST_HISTORY = LEAST_WINDOW = 60  # minutes
 
@@ -129,14 +126,3 @@ def _capacity(requests: np.ndarray, settings: BacktestSettings) -> float:
     if not capacity > 0:
         raise UserError("no requests in the window: choose another --start, or give --capacity")
     return capacity
-
-
-def write_backtest(result: Result, folder: Path) -> None:
-    """Write trajectories.csv, scorecard.json and report.html into a folder that exists."""
-    from autoscaling_rl.report import write_backtest_report  # which imports this module
-
-    trajectories = {name: run.trajectory for name, run in result.runs.items()}
-    write_trajectories(folder / "trajectories.csv", result.window, trajectories)
-    text = json.dumps(result.scorecard(), indent=2, allow_nan=False)
-    (folder / "scorecard.json").write_text(text + "\n", encoding="utf-8")
-    write_backtest_report(result, folder / "report.html")
