@@ -72,6 +72,9 @@ class Jobs:
         """
         episodes = self.document.evaluation.episodes
         given = {} if episodes is None else {"episodes": str(episodes)}
+        gate = self.document.gate  # for the report alone: the gate judges by itself
+        given |= {} if gate.baseline is None else {"evaluation.baseline": gate.baseline}
+        given["evaluation.confidence"] = str(gate.confidence)
         hyperparameters = {**given, **self._environment()}
         # One host: a second one would evaluate the same windows again.
         request = self._request("evaluation", "evaluate.py", hyperparameters, 1)

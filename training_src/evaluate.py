@@ -86,14 +86,14 @@ def _judge(
             load_path=load_path,
             reporter=reporter,
         )
-        card = write_evaluation(result, model.manifest, paths.output_data)
+        card = write_evaluation(result, model.manifest, paths.output_data, preset.evaluation)
     else:
         from autoscaling_rl.evaluation_returns import evaluate_returns
 
         card = evaluate_returns(
             model.policy, environment, episodes=episodes, seed=preset.seed, reporter=reporter
         )
-        write_returns(card, model.manifest, paths.output_data)
+        write_returns(card, model.manifest, paths.output_data, preset.evaluation)
     ours = card["policies"]["policy"]
     names = {"failed_percent", "machine_hours", "J", "J_over_oracle", "gap_closed"}
     reporter.metrics({k: ours[k] for k in names if ours.get(k) is not None}, step=0)

@@ -61,9 +61,11 @@ def test_an_empty_input_gives_the_whole_plan() -> None:
     assert document["evaluation"]["request"]["HyperParameters"] == {
         "sagemaker_program": "evaluate.py",
         "sagemaker_submit_directory": VARIABLES["SOURCE_S3_URI"],
+        "evaluation.confidence": "0.95",
     }
-    document = run({"evaluation": {"episodes": 24}})
-    assert document["evaluation"]["request"]["HyperParameters"]["episodes"] == "24"
+    document = run({"evaluation": {"episodes": 24}, "gate": {"baseline": "best_tuned"}})
+    given = document["evaluation"]["request"]["HyperParameters"]
+    assert (given["episodes"], given["evaluation.baseline"]) == ("24", "best_tuned")
     document = run({})
     assert document["registry"] == {"approval": "Approved"}
     assert document["model"] == {"job_name": None, "s3_uri": None}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autoscaling_rl.baselines.registry import DEFAULT
 from autoscaling_rl.evaluation import Evaluated
+from autoscaling_rl.presets import EvaluationSettings
 from autoscaling_rl.report import Example, compare, write_evaluation_report, write_picture
 from autoscaling_rl.trajectories import write_trajectories
 
@@ -17,7 +17,7 @@ _EXAMPLES = 3  # windows that the report shows
 
 
 def write_evaluation(
-    result: Evaluated, manifest: Mapping[str, Any], folder: Path
+    result: Evaluated, manifest: Mapping[str, Any], folder: Path, judged: EvaluationSettings
 ) -> dict[str, Any]:
     """Write scorecard, trajectories of the first window, report and picture.
 
@@ -25,6 +25,7 @@ def write_evaluation(
         result: what the evaluation found.
         manifest: the artifact's manifest.
         folder: where the files go.
+        judged: what the gate compares with.
 
     Returns:
         The scorecard.
@@ -35,8 +36,9 @@ def write_evaluation(
     write_trajectories(folder / TRAJECTORIES, result.stretches[0].window, first)
     recorded = result.start is not None
     examples = _examples(result)
-    _write_report(card, manifest, folder, examples, unit="day" if recorded else "window")
-    comparison = compare(card, DEFAULT)
+    unit = "day" if recorded else "window"
+    _write_report(card, manifest, folder, examples, judged, unit=unit)
+    comparison = compare(card, judged.baseline or None, confidence=judged.confidence)
     if comparison is not None:
         write_picture(folder / PICTURE, example=examples[0], comparison=comparison)
     return card
@@ -62,6 +64,7 @@ def _write_report(
     manifest: Mapping[str, Any],
     folder: Path,
     examples: list[Example],
+    judged: EvaluationSettings,
     *,
     unit: str,
 ) -> None:
@@ -83,14 +86,21 @@ def _write_report(
             "ran as": "a local process" if os.environ.get("SAGEMAKER_BASE_DIR") else "a container",
         },
         settings=preset,
+        baseline=judged.baseline or None,
+        confidence=judged.confidence,
         unit=unit,
     )
 
 
-def write_returns(card: Mapping[str, Any], manifest: Mapping[str, Any], folder: Path) -> None:
+def write_returns(
+    card: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    folder: Path,
+    judged: EvaluationSettings,
+) -> None:
     """Write scorecard and report of an evaluation by returns."""
     _write_card(card, folder)
-    _write_report(card, manifest, folder, [], unit="window")
+    _write_report(card, manifest, folder, [], judged, unit="window")
 
 
 def _write_card(card: Mapping[str, Any], folder: Path) -> None:

@@ -50,9 +50,13 @@ class EvaluationSettings:
 
     Attributes:
         episodes: episodes (windows of load) that the policy and every baseline are run over.
+        baseline: what the report compares with, as the gate does; empty: the usual one.
+        confidence: of the gate's lower bound, for the report.
     """
 
     episodes: int = setting(16, minimum=2, maximum=10_000)
+    baseline: str = ""
+    confidence: float = setting(0.95, minimum=0.5, maximum=0.999)
 
 
 @dataclass(frozen=True, kw_only=True)
