@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaling_rl.environments import dynamics
 from autoscaling_rl.environments.dynamics import (
     IN_SERVICE,
     ON_THEIR_WAY,
@@ -35,8 +34,8 @@ rules = st.builds(
 )
 
 
-def simulate(desired, loads, start, rules, *, launches=1024):
-    fleet = new_fleet(start, launches=launches)
+def simulate(desired, loads, start, rules):
+    fleet = new_fleet(start, rules)
     minutes = []
     for minute, (wanted, load) in enumerate(zip(desired, loads, strict=True)):
         join(fleet, minute, rules)
@@ -78,18 +77,18 @@ def test_machines_that_join_out_of_turn_are_billed_by_their_launch(seed):
     assert simulate(desired, [2.0] * 300, 3, rules) == expected
 
 
-def test_without_room_the_youngest_are_billed_by_the_minute():
-    rules = make_rules(capacity=1.0, minimum_billed_minutes=60, warmups=1)
-    desired = [*range(12), 11, 0]
-    last = simulate(desired, [0.0] * 14, 0, rules._replace(min_machines=0), launches=8)[-1]
-    # Launched in minutes 1 to 11, all in service by minute 13; the first eight are remembered.
-    assert last.owed == sum(60 - (13 - launched) for launched in range(1, 9))
+def test_any_number_of_machines_can_be_cancelled():
+    rules = make_rules(capacity=1.0, minimum_billed_minutes=60, warmups=range(20, 60))
+    desired = [3, 900, 2000, 2100, 2, 50, 2]
+    plain = PlainFleet.of(3, rules)
+    expected = [plain.step(minute, wanted, 2.0) for minute, wanted in enumerate(desired)]
+    assert simulate(desired, [2.0] * len(desired), 3, rules) == expected
 
 
-def test_machines_past_their_minimum_billing_take_no_room_from_younger_ones():
+def test_machines_past_their_minimum_billing_owe_nothing():
     rules = make_rules(capacity=1.0, minimum_billed_minutes=9, warmups=2)
     desired = [*(minute // 3 for minute in range(90)), 1]  # one launch in three minutes
-    last = simulate(desired, [0.0] * 91, 0, rules, launches=8)[-1]
+    last = simulate(desired, [0.0] * 91, 0, rules)[-1]
     assert last.changed == 28
     assert last.owed == 6 + 3  # of the launches 3 and 6 minutes ago; a third is 9 minutes old
 
@@ -105,7 +104,7 @@ def test_in_service_is_the_least_desired_of_the_last_warmup_and_one_minutes(desi
 
 def test_machines_on_their_way_are_told_by_the_minute_they_join():
     rules = make_rules(capacity=1.0, warmups=[2, 4])
-    fleet = new_fleet(1)
+    fleet = new_fleet(1, rules)
     scale(fleet, 10, 4, rules)
     expected = [0, 0, 0, 0]
     for ordinal in range(3):
@@ -138,9 +137,3 @@ def test_the_start_leaves_room_up_to_60_percent():
         10,
         11,
     ]
-
-
-def test_room_for_launches_is_a_power_of_two():
-    with pytest.raises(ValueError, match="power of two"):
-        new_fleet(1, launches=100)
-    assert dynamics.row_length(64) == len(new_fleet(1, launches=64))

@@ -162,13 +162,14 @@ def paired_interval(
         confidence: of each end by itself, one-sided: at 0.95 the interval covers 90 %.
 
     Returns:
-        None if the baseline's costs do not add up to a positive number, so that a relative saving
-        has no meaning.
+        None if the baseline's costs add up to nothing, or next to nothing beside the policy's, so
+        that a relative saving has no meaning.
     """
     ours, theirs = np.asarray(policy, np.float64), np.asarray(baseline, np.float64)
     if ours.shape != theirs.shape or ours.ndim != 1 or not len(ours):
         raise ValueError("a paired interval takes as many values of the policy as of the baseline")
-    if not theirs.sum() > 0 or theirs.min() < 0:
+    least = 1e-9 * float(ours.sum() + theirs.sum())  # below it a ratio says nothing
+    if not theirs.sum() > least or theirs.min() < 0:
         return None
     saving = float((theirs - ours).sum() / theirs.sum())
     if len(ours) == 1:
@@ -176,7 +177,7 @@ def paired_interval(
     drawn = _draws(len(ours))
     scale = theirs[drawn].sum(axis=1)
     gains = (theirs - ours)[drawn].sum(axis=1)
-    drawn_savings = np.divide(gains, scale, out=np.zeros(RESAMPLES), where=scale > 0)
+    drawn_savings = np.divide(gains, scale, out=np.zeros(RESAMPLES), where=scale > least)
     drawn_savings.sort()
     place = max(0, math.floor((1 - confidence) * RESAMPLES) - 1)
     return Interval(saving, float(drawn_savings[place]), float(drawn_savings[-1 - place]))

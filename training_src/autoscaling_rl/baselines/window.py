@@ -69,8 +69,7 @@ class Window:
 
     def fleet(self) -> Fleet:
         """Return the fleet as it is before the first minute."""
-        fixed = len(self.rules.warmups) == 1 and self.rules.launch_failure_rate == 0
-        return new_fleet(self.machines, launches=1024 if fixed else 4096)
+        return new_fleet(self.machines, self.rules)
 
     def recent(self, days: int) -> "Window":
         """Return the same window with at most `days` of history."""

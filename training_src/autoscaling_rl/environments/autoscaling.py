@@ -19,22 +19,23 @@ BOUND = 25.0  # logs of machine counts and of ratios stay far below it
 class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     """Match the number of machines to a load, although machines take minutes to start.
 
-    ## Description Every step is one minute. Load arrives with daily and weekly variation, level
-    drift, noise and spikes. Machines in service handle `capacity` requests a minute each; what
-    exceeds them fails. A machine is billed from request to removal, but serves only after a warm-up
-    of random length, and some launches fail. The objective is the least cost J = machine-minutes +
-    `failure_price` x failed load in machine-minutes + `change_price` x machines added or removed.
+    ## Description
+    Every step is one minute. Load arrives with daily and weekly variation, level drift, noise and
+    spikes. Machines in service handle `capacity` requests a minute each; what exceeds them fails. A
+    machine is billed from request to removal, but serves only after a warm-up of random length, and
+    some launches fail. The objective is the least cost J = machine-minutes + `failure_price` x
+    failed load in machine-minutes + `change_price` x machines added or removed.
 
-    ## Action Space `Discrete(len(levels))`: the number of machines to add (positive) or to remove,
-    by default one of -10, -3, -1, 0, 1, 3, 10. `levels=(-1, 0, 1)` is the classic set. With
-    `actions="desired"` it is `Discrete(1001)`: the number of machines wanted, in service and on
-    their way. Removal is instant and takes the newest machines first, those on their way before
-    those in service.
+    ## Action Space
+    `Discrete(len(levels))`: the number of machines to add (positive) or to remove, by default one
+    of -10, -3, -1, 0, 1, 3, 10. `levels=(-1, 0, 1)` is the classic set. With `actions="desired"` it
+    is `Discrete(1001)`: the number of machines wanted, in service and on their way. Removal is
+    instant and takes the newest machines first, those on their way before those in service.
 
     ## Observation Space
-    `Box(-25, 25, (37,), float32)`; demand is log(1 + load / capacity), all but the first two and
-    the last eight numbers are differences to the demand of the last three minutes. The names in
-    order are `autoscaling_rl.controller.observation.NAMES`:
+    `Box(-25, 25, (37,), float32)`; demand is log(1 + load / capacity), and machines, lags, means,
+    peaks and forecasts are given relative to the level: the mean demand of the last three minutes.
+    The names in order are `autoscaling_rl.controller.observation.NAMES`:
 
     | numbers | what |
     |---|---|
@@ -55,8 +56,9 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     return is `revenue` x load / capacity - J. A minute with more than `down_threshold` of its load
     failed costs `down_penalty` on top (`default`: 0; `sample`: 200 dollars at 0.5 %).
 
-    ## Starting State A fresh load with more than a week of history, at a random time of the week.
-    The fleet serves the last minute's load at 60 % utilisation (`sample`: 50 machines).
+    ## Starting State
+    A fresh load with more than a week of history, at a random time of the week. The fleet serves
+    the last minute's load at 60 % utilisation (`sample`: 50 machines).
 
     ## Episode End
     Never terminates; truncated after `episode_minutes`.
@@ -65,8 +67,9 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
     The fields of `AutoScalingSettings`, and `load_path`, a CSV file to cut episodes from instead of
     generating load; its last third, at most 14 days, is left for evaluation.
 
-    ## Vectorized `gymnasium.make_vec("AutoScaling-v0", num_envs=n,
-    vectorization_mode="vector_entry_point")` steps all fleets in one compiled kernel.
+    ## Vectorized
+    `gymnasium.make_vec("AutoScaling-v0", num_envs=n, vectorization_mode="vector_entry_point")`
+    steps all fleets in one compiled kernel.
 
     ## Version History
     v0: first version.

@@ -20,8 +20,6 @@ from autoscaling_rl.environments.dynamics import (
 )
 from autoscaling_rl.kernel import jit_fast
 
-ROOM = 1024
-
 
 def score_bands(
     wanted: NDArray[np.float32],
@@ -42,7 +40,7 @@ def score_bands(
         clock: the dynamics' minute at the start, by which boot times are drawn.
     """
     costs = np.zeros(len(wanted))
-    fleet = new_fleet(start, launches=ROOM)
+    fleet = new_fleet(start, rules)
     low, high = _machines(wanted), _machines(wanted + np.maximum(spread, np.float32(0.0)))
     _score(low, high, load, start, rules, clock, fleet, costs)
     return costs

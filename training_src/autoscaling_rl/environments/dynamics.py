@@ -8,10 +8,11 @@ is billed for its warm-up and then gone. Removal is instant and takes the newest
 their way before those in service.
 
 A fleet is one row of int64, so that a vectorised environment is a matrix of fleets: a few counts, a
-ring of the machines due in each of the next 64 minutes, and a stack of launches, newest on top.
+ring of the machines due in each of the next 64 minutes, and a ring of the launches of the last 64.
 Boot times and failures of launches are a hash of (seed, minute, ordinal of the machine within the
 minute): every policy that is compared on the same seed meets the same boot times, which makes
-paired comparisons sharp (common random numbers; Law, Simulation Modeling and Analysis, ch. 11).
+paired comparisons sharp (common random numbers; Law, Simulation Modeling and Analysis, ch. 11). So
+a launch is remembered as a number of machines: who cancels them hashes their boot times again.
 """
 
 from typing import NamedTuple
@@ -24,10 +25,10 @@ from autoscaling_rl.kernel import jit_fast as jit
 Fleet = NDArray[np.int64]
 
 # Counts at the head of a row; YOUNG counts cohorts in service that owe a minimum billing time.
-IN_SERVICE, ON_THEIR_WAY, TOP, DEPTH, YOUNG = range(5)
-RING = 8  # where the ring of due minutes begins; a slot holds machines + 2**32 * failing machines
-SLOTS = 64  # minutes in the ring: no boot takes longer
-STACK = RING + SLOTS  # where the stack begins; an entry is a code (see `_push`) and a machine count
+IN_SERVICE, ON_THEIR_WAY, YOUNG = range(3)
+SLOTS = 64  # minutes in the rings: no boot takes longer
+RINGS = 8  # where the two rings begin, slot by slot (see `_due` and `_launched`)
+COHORTS = RINGS + 2 * SLOTS  # where the cohorts begin, oldest first: launch minute, machines
 FAILING = 1 << 32
 LONGEST_WARMUP = SLOTS - 4
 
@@ -84,25 +85,16 @@ def make_rules(
     )
 
 
-def new_fleet(machines: int, *, launches: int = 1024) -> Fleet:
-    """Return a fleet of `machines` in service and none on their way.
-
-    Args:
-        machines: machines in service at the start.
-        launches: room for launches that can still be cancelled, a power of two. With a fixed
-            warm-up a launch is all machines of a minute, else a single machine. What is forgotten
-            when room runs out joins in time but is removed like a machine in service.
-    """
-    fleet = np.zeros(row_length(launches), dtype=np.int64)
+def new_fleet(machines: int, rules: Rules) -> Fleet:
+    """Return a fleet of `machines` in service and none on their way."""
+    fleet = np.zeros(row_length(rules), dtype=np.int64)
     fleet[IN_SERVICE] = machines
     return fleet
 
 
-def row_length(launches: int) -> int:
-    """Return the length of a fleet's row with room for `launches`, a power of two."""
-    if launches & (launches - 1):
-        raise ValueError(f"launches is {launches}: use a power of two")
-    return STACK + 4 * launches
+def row_length(rules: Rules) -> int:
+    """Return the length of a fleet's row."""
+    return COHORTS + 2 * rules.minimum_billed_minutes
 
 
 @jit
@@ -119,8 +111,27 @@ def mix(state: int, word: int) -> int:
 
 
 @jit
-def _room(fleet: Fleet) -> int:
-    return (len(fleet) - STACK) // 4
+def _due(minute: int) -> int:
+    """Return the place of the machines due in a minute: their number + 2**32 * failing ones."""
+    return RINGS + 2 * (minute & (SLOTS - 1))
+
+
+@jit
+def _launched(minute: int) -> int:
+    """Return the place of a minute's launch: only lower ordinals can still be cancelled."""
+    return _due(minute) + 1
+
+
+@jit
+def _draw(bits: int, rules: Rules) -> tuple[int, int]:
+    """Return boot time and failure (1 or 0) of the machine with these bits."""
+    warmup = rules.warmups[((bits & 0xFFFF) * len(rules.warmups)) >> 16]
+    return warmup, int((bits >> 16) < int(rules.launch_failure_rate * 65536))
+
+
+@jit
+def _all_alike(rules: Rules) -> bool:
+    return len(rules.warmups) == 1 and rules.launch_failure_rate == 0.0
 
 
 @jit
@@ -129,52 +140,50 @@ def join(fleet: Fleet, minute: int, rules: Rules) -> None:
 
     It must be called once for every minute, in order.
     """
-    _join(fleet, minute, rules, minute - LONGEST_WARMUP)
+    fleet[_launched(minute)] = 0  # of 64 minutes ago
+    if rules.minimum_billed_minutes > 0:
+        _forget_old(fleet, minute - rules.minimum_billed_minutes)
+        for back in range(rules.warmups[len(rules.warmups) - 1], 0, -1):
+            _keep_young(fleet, minute, minute - back, rules)
+    _join_due(fleet, minute)
 
 
 @jit
-def _join(fleet: Fleet, minute: int, rules: Rules, since: int) -> None:
-    """Let machines join that were launched in minute `since` or later."""
-    slot = RING + (minute & (SLOTS - 1))
+def _join_due(fleet: Fleet, minute: int) -> None:
+    slot = _due(minute)
     due = fleet[slot]  # without a test for zero: a branch that cannot be predicted costs more
     fleet[slot] = 0
     machines = due & (FAILING - 1)
     fleet[ON_THEIR_WAY] -= machines
     fleet[IN_SERVICE] += machines - (due >> 32)
-    if rules.minimum_billed_minutes > 0:
-        _keep_young(fleet, minute, rules, since)
 
 
 @jit
-def _keep_young(fleet: Fleet, minute: int, rules: Rules, since: int) -> None:
-    """Remember machines that join in `minute` owing a minimum billing time, oldest launch first."""
-    room, minimum = _room(fleet), rules.minimum_billed_minutes
-    start = STACK + 2 * room
-    _forget_old(fleet, start, minute - minimum)
-    since = max(since, minute - rules.warmups[len(rules.warmups) - 1])
-    for back in range(fleet[DEPTH]):  # newest entry first
-        entry = STACK + 2 * ((fleet[TOP] - back) % room)
-        launched = fleet[entry] >> 8
-        if launched < since:
-            break  # it and all below have joined before
-        joins = launched + ((fleet[entry] >> 1) & 127) == minute and not fleet[entry] & 1
-        if not joins or fleet[entry + 1] == 0 or minute - launched >= minimum:
-            continue
-        _add_young(fleet, start, launched, fleet[entry + 1])
+def _keep_young(fleet: Fleet, minute: int, launched: int, rules: Rules) -> None:
+    """Remember machines launched in `launched` that join in `minute` owing billing time."""
+    left = fleet[_launched(launched)]
+    if left == 0 or minute - launched >= rules.minimum_billed_minutes:
+        return
+    machines = left * int(launched + rules.warmups[0] == minute)
+    if not _all_alike(rules):
+        machines = 0
+        stream = mix(rules.seed & 0xFFFFFFFF, launched)
+        for ordinal in range(left):
+            warmup, fails = _draw(mix(stream, ordinal), rules)
+            machines += int(launched + warmup == minute) * (1 - fails)
+    if machines > 0:
+        _add_young(fleet, launched, machines)
 
 
 @jit
-def _add_young(fleet: Fleet, start: int, launched: int, machines: int) -> None:
-    slot = start + 2 * fleet[YOUNG]
-    while slot > start and fleet[slot - 2] > launched:
+def _add_young(fleet: Fleet, launched: int, machines: int) -> None:
+    slot = COHORTS + 2 * fleet[YOUNG]
+    while slot > COHORTS and fleet[slot - 2] > launched:
         slot -= 2
-    if slot > start and fleet[slot - 2] == launched:
+    if slot > COHORTS and fleet[slot - 2] == launched:
         fleet[slot - 1] += machines
         return
-    end = start + 2 * fleet[YOUNG]
-    if end == len(fleet):
-        return  # forgotten: it is billed by the minute
-    for place in range(end + 1, slot + 1, -1):
+    for place in range(COHORTS + 2 * fleet[YOUNG] + 1, slot + 1, -1):
         fleet[place] = fleet[place - 2]
     fleet[slot] = launched
     fleet[slot + 1] = machines
@@ -182,20 +191,22 @@ def _add_young(fleet: Fleet, start: int, launched: int, machines: int) -> None:
 
 
 @jit
-def _forget_old(fleet: Fleet, start: int, until: int) -> None:
+def _forget_old(fleet: Fleet, until: int) -> None:
     """Drop young cohorts launched up to minute `until`, which owe nothing any more."""
     old = 0
-    while old < fleet[YOUNG] and fleet[start + 2 * old] <= until:
+    while old < fleet[YOUNG] and fleet[COHORTS + 2 * old] <= until:
         old += 1
     if old > 0:
         fleet[YOUNG] -= old
-        for place in range(start, start + 2 * fleet[YOUNG]):
+        for place in range(COHORTS, COHORTS + 2 * fleet[YOUNG]):
             fleet[place] = fleet[place + 2 * old]
 
 
 @jit
 def scale(fleet: Fleet, minute: int, desired: int, rules: Rules) -> int:
     """Bring machines in service and on their way to `desired`, within the limits of `rules`.
+
+    It may be called once in a minute, after `join`.
 
     Returns:
         Machine-minutes that removed machines still owe under the minimum billing time.
@@ -208,70 +219,74 @@ def scale(fleet: Fleet, minute: int, desired: int, rules: Rules) -> int:
         _launch(fleet, minute, wanted, rules)
         return 0
     if wanted < 0:
-        return _remove(fleet, minute, -wanted, rules.minimum_billed_minutes)
+        return _remove(fleet, minute, -wanted, rules)
     return 0
 
 
 @jit
 def _launch(fleet: Fleet, minute: int, machines: int, rules: Rules) -> None:
     fleet[ON_THEIR_WAY] += machines
-    if len(rules.warmups) == 1 and rules.launch_failure_rate == 0.0:
-        _push(fleet, minute, rules.warmups[0], machines, 0)
+    fleet[_launched(minute)] = machines
+    if _all_alike(rules):
+        fleet[_due(minute + rules.warmups[0])] += machines
     else:
         stream = mix(rules.seed & 0xFFFFFFFF, minute)
-        likely_failures = int(rules.launch_failure_rate * 65536)
         for ordinal in range(machines):
-            bits = mix(stream, ordinal)
-            warmup = rules.warmups[((bits & 0xFFFF) * len(rules.warmups)) >> 16]
-            _push(fleet, minute, warmup, 1, int((bits >> 16) < likely_failures))
-    if rules.warmups[0] == 0:
-        _join(fleet, minute, rules, minute)  # a warm-up of zero minutes serves at once
+            warmup, fails = _draw(mix(stream, ordinal), rules)
+            fleet[_due(minute + warmup)] += 1 + FAILING * fails
+    if rules.warmups[0] == 0:  # a warm-up of zero minutes serves at once
+        if rules.minimum_billed_minutes > 0:
+            _keep_young(fleet, minute, minute, rules)
+        _join_due(fleet, minute)
 
 
 @jit
-def _push(fleet: Fleet, minute: int, warmup: int, machines: int, fails: int) -> None:
-    """Enter a launch: a code packs its minute, the warm-up (7 bits) and whether it fails."""
-    room = _room(fleet)
-    fleet[RING + ((minute + warmup) & (SLOTS - 1))] += machines * (1 + FAILING * fails)
-    fleet[TOP] = (fleet[TOP] + 1) & (room - 1)
-    fleet[DEPTH] = min(fleet[DEPTH] + 1, room)
-    entry = STACK + 2 * fleet[TOP]
-    fleet[entry] = (minute << 8) | (warmup << 1) | fails
-    fleet[entry + 1] = machines
-
-
-@jit
-def _remove(fleet: Fleet, minute: int, machines: int, minimum_billed: int) -> int:
+def _remove(fleet: Fleet, minute: int, machines: int, rules: Rules) -> int:
     owed = 0
-    room = _room(fleet)
-    if fleet[ON_THEIR_WAY] == 0 and minimum_billed == 0:
-        fleet[DEPTH] = 0  # every launch on the stack has joined
-    while machines > 0 and fleet[DEPTH] > 0 and fleet[ON_THEIR_WAY] > 0:
-        entry = STACK + 2 * fleet[TOP]
-        code = fleet[entry]
-        launched = code >> 8
-        due = launched + ((code >> 1) & 127)
-        if due <= minute or fleet[entry + 1] == 0:  # it has joined, or nothing is left of it
-            fleet[TOP] = (fleet[TOP] - 1) & (room - 1)
-            fleet[DEPTH] -= 1
-            continue
-        taken = min(machines, fleet[entry + 1])
-        owed += taken * max(0, minimum_billed - (minute - launched))
-        fleet[entry + 1] -= taken
-        fleet[RING + (due & (SLOTS - 1))] -= taken * (1 + FAILING * (code & 1))
-        fleet[ON_THEIR_WAY] -= taken
-        machines -= taken
+    for back in range(SLOTS):
+        if machines == 0 or fleet[ON_THEIR_WAY] == 0:
+            break
+        cancelled = _cancel(fleet, minute, minute - back, machines, rules)
+        fleet[ON_THEIR_WAY] -= cancelled
+        machines -= cancelled
+        owed += cancelled * max(0, rules.minimum_billed_minutes - back)
     fleet[IN_SERVICE] -= machines
-    start = STACK + 2 * room
     while machines > 0 and fleet[YOUNG] > 0:
-        newest = start + 2 * (fleet[YOUNG] - 1)
+        newest = COHORTS + 2 * (fleet[YOUNG] - 1)
         taken = min(machines, fleet[newest + 1])
-        owed += taken * max(0, minimum_billed - (minute - fleet[newest]))
+        owed += taken * max(0, rules.minimum_billed_minutes - (minute - fleet[newest]))
         fleet[newest + 1] -= taken
         machines -= taken
         if fleet[newest + 1] == 0:
             fleet[YOUNG] -= 1
     return owed
+
+
+@jit
+def _cancel(fleet: Fleet, minute: int, launched: int, machines: int, rules: Rules) -> int:
+    """Cancel up to `machines` of a minute's launch, newest first, that have not joined yet.
+
+    Returns:
+        How many were cancelled.
+    """
+    slot = _launched(launched)
+    left, wanted = fleet[slot], machines
+    if left > 0 and _all_alike(rules):
+        due = launched + rules.warmups[0]
+        taken = min(left, wanted) * int(due > minute)
+        fleet[_due(due)] -= taken
+        left -= taken
+        wanted -= taken
+    elif left > 0:
+        stream = mix(rules.seed & 0xFFFFFFFF, launched)
+        while left > 0 and wanted > 0:
+            left -= 1
+            warmup, fails = _draw(mix(stream, left), rules)
+            taken = int(launched + warmup > minute)
+            fleet[_due(launched + warmup)] -= taken * (1 + FAILING * fails)
+            wanted -= taken
+    fleet[slot] = left
+    return machines - wanted
 
 
 @jit
@@ -286,9 +301,8 @@ def due_by_minute(fleet: Fleet, minute: int) -> list[int]:
 
     A launch that will fail counts too: nobody can know that it will. Trailing zeros are left out.
     """
-    slots = RING + ((minute + 1 + np.arange(SLOTS - 1)) & (SLOTS - 1))
-    due = fleet[slots] & (FAILING - 1)
-    return [int(machines) for machines in np.trim_zeros(due, "b")]
+    due = [int(fleet[_due(minute + ahead)]) & (FAILING - 1) for ahead in range(1, SLOTS)]
+    return np.trim_zeros(due, "b")
 
 
 @jit
@@ -296,7 +310,7 @@ def due_within(fleet: Fleet, minute: int, horizon: int) -> int:
     """Return the machines on their way that join in at most `horizon` minutes from `minute`."""
     machines = 0
     for ahead in range(1, horizon + 1):
-        machines += fleet[RING + ((minute + ahead) & (SLOTS - 1))] & (FAILING - 1)
+        machines += fleet[_due(minute + ahead)] & (FAILING - 1)
     return machines
 
 

@@ -18,7 +18,6 @@ from autoscaling_rl.load.file import read_load
 from autoscaling_rl.load.generator import generate_load, generate_sample_load
 from autoscaling_rl.load.split import check_splittable, evaluation_start, minute_of_week
 
-LAUNCHES = 128  # launches that a fleet can still cancel
 BATCH = 32  # series that are written into the matrix of minutes by fleets at a time
 
 
@@ -76,7 +75,7 @@ class Simulation:
         width = count + 16 if count % 256 == 0 else count
         self.load = np.zeros((self.rows, width), np.float32)
         self.demand = np.zeros((self.rows, width), np.float32)
-        self.fleets = np.zeros((count, dynamics.row_length(LAUNCHES)), np.int64)
+        self.fleets = np.zeros((count, dynamics.row_length(self.rules)), np.int64)
         self.until = np.zeros(count, np.int64)  # the minute in which the episode ends
         self.clocks = np.zeros(count, np.int64)
         self.figures = np.zeros((obs.STATISTICS, width))
