@@ -309,6 +309,19 @@ def test_a_load_file_is_refused_by_environments_without_load(tmp_path):
         train(sb3_job(tmp_path, load_path=tmp_path / "load.csv"))
 
 
+def test_a_recorded_load_is_trained_on_up_to_its_last_third(tmp_path):
+    path = tmp_path / "load.csv"
+    rows = [f"2024-01-0{1 + hour // 24}T{hour % 24:02}:00Z,{60 * hour}" for hour in range(96)]
+    path.write_text("\n".join(["timestamp,requests", *rows[:80]]) + "\n")
+    preset = sb3_preset(tmp_path, **AUTOSCALING, steps=256, segment_steps=0)
+    trained = train(sb3_job(tmp_path, preset=preset, load_path=path))
+    assert trained.policy.head == "levels"
+    assert trained.figures["steps"] == 256
+    path.write_text("\n".join(["timestamp,requests", *rows[:60]]) + "\n")
+    with pytest.raises(UserError, match="less than three days"):
+        train(sb3_job(tmp_path, preset=preset, load_path=path, checkpoints="other"))
+
+
 def test_nothing_heavy_is_imported_before_training():
     code = (
         "import sys, train\n"

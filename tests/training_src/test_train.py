@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,7 +176,7 @@ def start(base, preset, *words):
     )
 
 
-LONG = ("--steps", "20480", "--segment_steps", "2048")
+LONG = ("--steps", "12288", "--segment_steps", "1024")
 
 
 def test_sigterm_saves_a_checkpoint_and_the_resumed_job_ends_as_if_never_stopped(base, preset):
@@ -221,9 +222,8 @@ def test_sigterm_before_the_first_checkpoint_leaves_nothing_and_fails_nothing(
     verify(base / "model")
 
 
+@pytest.mark.slow
 def test_the_extracted_bundle_runs_on_its_own(tmp_path, preset):
-    import shutil
-
     shutil.copytree(
         metrics.DEFINITIONS.parent, tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__")
     )

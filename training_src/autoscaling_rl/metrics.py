@@ -7,7 +7,6 @@ sets that the SageMaker SDK's RLEstimator shipped; every line is flushed: metric
 import json
 import math
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -62,7 +61,6 @@ class Reporter:
         self._messages = messages
         self._events = EventFile(tensorboard) if tensorboard else None
         self._progress: Progress | None = None
-        self._started = time.monotonic()
 
     def __enter__(self) -> "Reporter":
         """Return the reporter."""

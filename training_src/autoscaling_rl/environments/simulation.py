@@ -16,7 +16,7 @@ from autoscaling_rl.environments.profiles import (
 )
 from autoscaling_rl.load.file import read_load
 from autoscaling_rl.load.generator import generate_load, generate_sample_load
-from autoscaling_rl.load.split import check_splittable, evaluation_start, minute_of_week
+from autoscaling_rl.load.split import check_splittable, minute_of_week, training_end
 
 BATCH = 32  # series that are written into the matrix of minutes by fleets at a time
 
@@ -42,7 +42,7 @@ class Replay:
         """
         load = read_load(path)
         check_splittable(load, path)
-        return cls(load.minute_rates[: evaluation_start(load)], minute_of_week(load))
+        return cls(load.minute_rates[: training_end(load)], minute_of_week(load))
 
 
 class Simulation:
@@ -91,7 +91,8 @@ class Simulation:
         self.totals = np.zeros((count, 4))
         self.calendar = obs.calendar()
         self.offsets = obs.observation_offsets(settings.warmup_minutes)
-        self.table = obs.log_machines(np.arange(4096))
+        # Fleets beyond the table, which no load asks for, are shown as its last entry.
+        self.table = obs.log_machines(np.arange(max(4096, int(16 * settings.mean_machines))))
         self.log_price = float(np.log(settings.failure_price / 20.0))
         chosen = settings.levels if settings.actions == "levels" else ()
         self.levels = np.array(chosen, np.int64)
@@ -114,6 +115,7 @@ class Simulation:
         self.until[chosen] = self.minute + self.settings.episode_minutes
         self.totals[chosen] = 0.0
         self.averages[chosen] = 0.0
+        self.ended = self.ended.copy()  # the array may have been handed out
         self.ended[chosen] = False
         self.fleet_logs[kernels.FAILED_SHARE, chosen] = 0.0
         windows.start_blocks(

@@ -13,6 +13,15 @@ def evaluation_start(load: Load) -> int:
     return minutes - min(minutes // 3, LONGEST_EVALUATION)
 
 
+def training_end(load: Load) -> int:
+    """Return the minute after the last one that training may see.
+
+    Rates are interpolated between the middles of intervals: the last half interval before the
+    evaluation already leans towards what comes.
+    """
+    return evaluation_start(load) - (load.interval_minutes + 1) // 2
+
+
 def minute_of_week(load: Load) -> int:
     """Return the minutes since Monday 0:00 UTC at the start of the load."""
     start = load.start
@@ -27,5 +36,5 @@ def check_splittable(load: Load, where: str) -> None:
     """
     if len(load.minute_rates) < 3 * DAY:
         raise UserError(f"{where}: holds less than three days: a day or more of them must be kept")
-    if not load.minute_rates[: evaluation_start(load)].any():
+    if not load.minute_rates[: training_end(load)].any():
         raise UserError(f"{where}: has no request before its last third: nothing to learn from")
