@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from autoscaling_rl.artifact import (
     write_artifact,
 )
 from autoscaling_rl.artifact_code import load_code
+from autoscaling_rl.controller.observation import NAMES, SIZE, VERSION
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.manifest import source_revision
 from autoscaling_rl.onnx_export import export_onnx, run_onnx
@@ -88,6 +90,9 @@ def test_the_manifest_says_what_the_contract_names(artifact, monkeypatch):
     assert {"policy.onnx", "policy.npz", "golden.npz", "code/controller/policy.py"} <= listed
     monkeypatch.setenv("SOURCE_REVISION", "abc123")
     assert source_revision() == "abc123"
+    del manifest["files"]["golden.npz"]
+    (artifact / "manifest.json").write_text(json.dumps(manifest))
+    assert "'golden.npz' has no checksum" in refused(verify, artifact)
 
 
 def test_the_default_profile_takes_states(tmp_path):
@@ -96,6 +101,14 @@ def test_the_default_profile_takes_states(tmp_path):
     assert write(tmp_path / "a", policy, environment=environment)["input"] == "states"
     environment["profile"] = "sample"
     assert write(tmp_path / "b", policy, environment=environment)["input"] == "observations"
+
+
+def test_observations_of_the_default_profile_have_names(tmp_path):
+    environment = {"id": "AutoScaling-v0", "profile": "default"}
+    parts = {"environment": environment, "golden_observations": observations(inputs=SIZE)}
+    manifest = write(tmp_path / "model", small_policy(inputs=SIZE), **parts)
+    assert manifest["observation"] == {"shape": [SIZE], "names": list(NAMES)}
+    assert manifest["environment"]["version"] == f"observation {VERSION}"
 
 
 def test_figures_can_be_added_later(artifact):
@@ -143,6 +156,20 @@ def test_a_missing_onnx_names_the_remedy(tmp_path, monkeypatch):
     assert "run `make setup`" in refused(
         export_onnx, small_policy(), tmp_path / "x", observations(2)
     )
+
+
+def test_an_export_that_computes_something_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("autoscaling_rl.onnx_export.TOLERANCE", -1.0)
+    with pytest.raises(ValueError, match="ONNX and NumPy outputs differ by"):
+        export_onnx(small_policy(), tmp_path / "policy.onnx", observations())
+    assert not (tmp_path / "policy.onnx").exists()
+
+
+def test_an_archive_made_by_tar_is_read(artifact, tmp_path):
+    command = ["tar", "-czf", str(tmp_path / "model.tar.gz"), "-C", str(artifact), "."]
+    subprocess.run(command, check=True)
+    unpack(tmp_path / "model.tar.gz", tmp_path / "unpacked")
+    assert verify(tmp_path / "unpacked") == verify(artifact)
 
 
 def test_packing_is_deterministic_and_unpacking_gives_the_same_artifact(artifact, tmp_path):
@@ -236,6 +263,9 @@ def test_golden_actions_that_differ_are_refused(artifact):
     np.savez(artifact / "golden.npz", **golden)
     relist(artifact)
     assert "does not reproduce its golden actions" in refused(verify, artifact)
+    np.savez(artifact / "golden.npz", **{**golden, "actions": golden["actions"][:, None]})
+    relist(artifact)
+    assert "does not reproduce its golden actions" in refused(verify, artifact)
     np.savez(artifact / "golden.npz", **{key: value[:9] for key, value in golden.items()})
     relist(artifact)
     assert "fewer than 64" in refused(verify, artifact)
@@ -245,6 +275,8 @@ def test_code_that_fails_is_a_refusal_not_a_traceback(artifact):
     (artifact / "code" / "controller" / "policy.py").write_text("raise RuntimeError('no')\n")
     relist(artifact)
     assert "policy cannot be loaded: RuntimeError" in refused(verify, artifact)
+    with pytest.raises(UserError, match="there is no code"):
+        load_code(artifact / "code")
 
 
 def relist(folder):
@@ -345,6 +377,11 @@ def test_arrays_of_objects_and_zip_bombs_are_refused(artifact, tmp_path, monkeyp
     pack(artifact, tmp_path / "model.tar.gz")
     message = refused(unpack, tmp_path / "model.tar.gz", tmp_path / "unpacked")
     assert "policy.npz holds Python objects in 'weights.npy'" in message
+    objects = np.array([{}], dtype=object)
+    with zipfile.ZipFile(artifact / "policy.npz", "w") as made, made.open("w.npy", "w") as member:
+        np.lib.format.write_array(member, objects, version=(2, 0))
+    relist(artifact)
+    assert "policy.npz holds Python objects in 'w.npy'" in refused(verify, artifact)
     monkeypatch.setattr(archive, "MAX_BYTES", 1 << 18)
     np.savez_compressed(artifact / "policy.npz", weights=np.zeros(1 << 18))
     relist(artifact)

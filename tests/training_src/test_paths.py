@@ -128,6 +128,13 @@ def test_hosts_and_groups_come_from_the_resource_configuration(tmp_path):
     assert cluster.groups == {"cpu": ("algo-2",)}
 
 
+@pytest.mark.parametrize("hosts", ["algo-1", [], None])
+def test_hosts_that_are_no_list_are_refused(tmp_path, hosts):
+    content = {"current_host": "algo-1", "hosts": hosts}
+    with pytest.raises(UserError, match="hosts must be a list of names"):
+        read_cluster(configured(tmp_path, "resourceconfig.json", content))
+
+
 def test_a_broken_resource_configuration_is_named(tmp_path):
     paths = configured(tmp_path, "resourceconfig.json", {"hosts": ["algo-1"]})
     with pytest.raises(UserError, match=r"resourceconfig.json .*'current_host'"):

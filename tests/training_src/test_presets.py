@@ -5,6 +5,7 @@ import json
 import string
 import time
 import tomllib
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -124,6 +125,9 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_name(write):
         ("seed = -1\n" + CARTPOLE, 1, ["preset.seed", "at least 0"]),
         (CARTPOLE + "[evaluation]\nepisodes = 1\n", 5, ["evaluation.episodes", "at least 2"]),
         ("[environment]\nid = 3\n", 2, ["environment.id must be a text"]),
+        ('toolkit = "sb3"\ntraining = { n_envs = 0 }\n', 2, ["training.n_envs", "at least 1"]),
+        ("[environment]\nwarmup_min = 3\n", 2, ["'warmup_min'", "did you mean 'warmup_minutes'?"]),
+        ("[environment]\nwarmup_minutes = 900\n", 2, ["environment.warmup_minutes"]),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_place_and_what_it_must_be(write, text, line, words):
@@ -191,6 +195,14 @@ def test_an_environment_that_cannot_be_made_is_refused_before_training(write):
     assert "environment.start must be a JSON value" in message
 
 
+def test_a_profile_brings_its_own_defaults(write):
+    text = 'toolkit = "sb3"\n[environment]\nprofile = "sample"\nrevenue = 3\n'
+    environment = load_preset(write(text)).environment
+    assert environment["capacity"] == 300.0
+    assert environment["revenue"] == 3.0
+    assert load_preset(write('toolkit = "sb3"\n')).environment["capacity"] != 300.0
+
+
 def test_settings_of_another_environment_are_passed_on(write):
     preset = load_preset(write(CARTPOLE + "sutton_barto_reward = true\n"))
     assert preset.environment == {"id": "CartPole-v1", "sutton_barto_reward": True}
@@ -218,6 +230,13 @@ class Sample:
     real: float = 0.0
     maybe: float | None = None
     flag: bool = False
+    word: Literal["a", "b"] = "a"
+
+
+def test_a_literal_is_one_of_its_values():
+    assert build(Sample, {"word": "b"}, place=str, what="sample").word == "b"
+    with pytest.raises(UserError, match=r"sample.word must be one of a, b, not 'c'"):
+        build(Sample, {"word": "c"}, place=str, what="sample")
 
 
 @given(

@@ -101,7 +101,7 @@ def stop_after(asks):
         {},
         {"normalise_observations": False, "normalise_rewards": True, "activation": "silu"},
         {"environment.id": "Pendulum-v1", "learning_rate_schedule": "constant"},
-        {**AUTOSCALING, "reward_scale": 0.05},
+        {**AUTOSCALING, "reward_scale": 0.05, "episode_steps": 30},
     ],
     ids=["cartpole", "cartpole-rewards", "pendulum", "autoscaling"],
 )
@@ -358,6 +358,32 @@ def test_weights_that_are_no_numbers_stop_training_and_keep_the_checkpoint(tmp_p
     with pytest.raises(UserError, match=r"diverged at step 512: .* lower training.learning_rate"):
         train(job)
     assert job.checkpoints.latest().step == 1
+
+
+def test_an_update_that_diverges_stops_training(tmp_path, monkeypatch):
+    from stable_baselines3 import PPO
+
+    def spoil(self):
+        self.policy.action_net.weight.data.fill_(float("inf"))
+
+    monkeypatch.setattr(PPO, "train", spoil)
+    with pytest.raises(UserError, match="diverged at step 256"):
+        train(sb3_job(tmp_path))
+
+
+def test_a_fault_of_an_environment_is_not_called_divergence(tmp_path, monkeypatch):
+    def broken(self, action):
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(Identity, "step", broken)
+    preset = sb3_preset(tmp_path, **{"environment.id": "Identity-v0"})
+    with pytest.raises(ValueError, match="a fault"):
+        train(sb3_job(tmp_path, preset=preset))
+
+
+def test_an_unknown_toolkit_is_refused():
+    with pytest.raises(UserError, match="toolkit 'sb4' is unknown: use one of cem, sb3"):
+        find_toolkit("sb4")
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ class AutoScalingEnv(gymnasium.Env[FloatArray, np.int64]):
 
     def step(self, action: np.int64) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
         """Apply the action and serve one minute of load."""
-        if not self.action_space.contains(np.int64(action)):
+        if not self.action_space.contains(action):
             raise ValueError(f"action {action} is not in {self.action_space}")
         self._action[0] = action
         simulation = self.simulation

@@ -79,14 +79,19 @@ def write_sample(
     failed: float,
     down: bool,
     fleet: dynamics.Fleet,
+    serving: int,
     clock: int,
 ) -> None:
-    """Write the sample's observation: averages of four signals at five rates, then the queue."""
+    """Write the sample's observation: averages of four signals at five rates, then the queue.
+
+    It looks back at the minute that `serving` machines served: those that joined since, for the
+    minute `clock`, are first in the queue.
+    """
     signals = (
         load / SAMPLE_MAX_LOAD,
         failed / (load + 1e-5),
         1.0 if down else 0.0,
-        fleet[IN_SERVICE] / SAMPLE_MAX_MACHINES,
+        serving / SAMPLE_MAX_MACHINES,
     )
     place = 0
     for rate in SAMPLE_RATES:
@@ -94,9 +99,11 @@ def write_sample(
             averages[place] += rate * (signal - averages[place])
             out[place] = averages[place]
             place += 1
-    for ahead in range(1, 6):
-        until = dynamics.due_within(fleet, clock, ahead)
-        out[19 + ahead] = (until - dynamics.due_within(fleet, clock, ahead - 1)) / 10
+    joined = 0
+    for ahead in range(5):
+        until = fleet[IN_SERVICE] - serving + dynamics.due_within(fleet, clock, ahead)
+        out[SAMPLE_AVERAGES + ahead] = (until - joined) / 10
+        joined = until
 
 
 @jit
@@ -131,6 +138,7 @@ def step_fleets(
     table: FloatArray,
     rewards: FloatArray,
     totals: NDArray[np.float64],
+    serving: NDArray[np.int64],
     logs: FloatArray,
     minute_of_week: NDArray[np.int64],
     until: NDArray[np.int64],
@@ -150,6 +158,7 @@ def step_fleets(
         table: log(1 + machines).
         rewards: receives the rewards.
         totals: costs of the episode so far, added to.
+        serving: receives the machines that served the minute.
         logs: receives what the observation says of the fleets in the next minute.
         minute_of_week: minutes since Monday 0:00 UTC, moved on.
         until: minute in which each episode ends.
@@ -174,6 +183,7 @@ def step_fleets(
         desired = actions[row] if len(levels) == 0 else before + levels[actions[row]]
         owed = dynamics.scale(fleet, clock, desired, rules)
         size = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
+        serving[row] = fleet[IN_SERVICE]
         if prices.noise == 0.0:
             failed = dynamics.failed_load(fleet, requests, rules.capacity)
         else:
@@ -210,6 +220,7 @@ def write_samples(
     minute: int,
     clocks: NDArray[np.int64],
     fleets: NDArray[np.int64],
+    serving: NDArray[np.int64],
     logs: FloatArray,
     prices: Prices,
 ) -> None:
@@ -221,7 +232,9 @@ def write_samples(
         if prices.zero_load_is_down and requests == 0.0:
             down = True
         clock = clocks[row] + minute + 1
-        write_sample(out[:, row], averages[row], requests, failed, down, fleets[row], clock)
+        write_sample(
+            out[:, row], averages[row], requests, failed, down, fleets[row], serving[row], clock
+        )
 
 
 @jit

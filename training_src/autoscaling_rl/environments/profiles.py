@@ -1,6 +1,7 @@
 """Settings of AutoScaling-v0 and its two profiles, `default` and `sample`."""
 
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from statistics import NormalDist
 from typing import Any
 
@@ -23,6 +24,12 @@ SAMPLE_FLAWS = ("no_weekly_cycle", "zero_load_is_down", "fleet_wide_noise")
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise UserError(f"environment.{name} is {value!r}: choose one of {', '.join(known)}")
+
+
+def _check_number(name: str, value: object, low: float, high: float, *, whole: bool) -> None:
+    kind, words = (Integral, "a whole number") if whole else (Real, "a number")
+    if not isinstance(value, kind) or isinstance(value, bool) or not low <= float(value) <= high:
+        raise UserError(f"environment.{name} is {value!r}: choose {words}, {low:g} to {high:g}")
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,11 @@ class AutoScalingSettings:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, with the remedy."""
-        object.__setattr__(self, "levels", tuple(int(level) for level in self.levels))
+        object.__setattr__(self, "levels", tuple(self.levels))
         object.__setattr__(self, "flaws", tuple(self.flaws))
+        kinds = {each.name: each.type for each in fields(self)}
         for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UserError(f"environment.{name} is {value}: choose {low:g} to {high:g}")
+            _check_number(name, getattr(self, name), low, high, whole=kinds[name] is int)
         _one_of("profile", self.profile, PROFILES)
         _one_of("actions", self.actions, ACTIONS)
         for flaw in self.flaws:
@@ -88,6 +94,8 @@ class AutoScalingSettings:
                 f"environment.max_machines is {self.max_machines}, less than min_machines "
                 f"{self.min_machines}: raise it, or use 0 for no limit"
             )
+        for level in self.levels:
+            _check_number("levels", level, -MAX_DESIRED, MAX_DESIRED, whole=True)
         if len(set(self.levels)) < 2 or sorted(self.levels) != list(self.levels):
             raise UserError("environment.levels must be two or more different numbers, ascending")
 

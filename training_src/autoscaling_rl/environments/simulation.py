@@ -89,6 +89,7 @@ class Simulation:
         self.ended = np.zeros(count, np.bool_)
         self.any_ended = False
         self.totals = np.zeros((count, 4))
+        self.serving = np.zeros(count, np.int64)
         self.calendar = obs.calendar()
         self.offsets = obs.observation_offsets(settings.warmup_minutes)
         # Fleets beyond the table, which no load asks for, are shown as its last entry.
@@ -189,6 +190,7 @@ class Simulation:
     def _observe(self, samples: NDArray[np.int64] | None = None) -> None:
         """Write the observations; `samples`: fleets of the sample's profile just reset."""
         if samples is not None:
+            self.observations = self.observations.copy()
             self.observations[:, samples] = 0.0
             return
         seen, warmup = self._seen, self.settings.warmup_minutes
@@ -228,12 +230,14 @@ class Simulation:
             self.table,
             self.rewards,
             self.totals,
+            self.serving,
             self.fleet_logs,
             self.minute_of_week,
             self.until,
             self.ended,
         )
         if self.sample:
+            self.observations = np.empty_like(self.observations)
             kernels.write_samples(
                 self.observations,
                 self.averages,
@@ -241,6 +245,7 @@ class Simulation:
                 self.minute,
                 self.clocks,
                 self.fleets,
+                self.serving,
                 self.fleet_logs,
                 self.prices,
             )

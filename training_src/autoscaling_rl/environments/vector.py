@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -51,7 +52,7 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], NDArray[Any]
         self.single_observation_space, self.single_action_space = single
         self.observation_space = batch_space(single[0], num_envs)
         self.action_space = batch_space(single[1], num_envs)
-        self._generators: list[np.random.Generator] = []
+        self._generators: dict[int, np.random.Generator] = {}
         self._reset_next = np.zeros(num_envs, np.bool_)
         self._any_reset_next = False
         self._none_ended = np.zeros(num_envs, np.bool_)
@@ -63,30 +64,27 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], NDArray[Any]
         options: dict[str, Any] | None = None,
     ) -> tuple[FloatArray, dict[str, Any]]:
         """Begin episodes; `options={"reset_mask": mask}` restricts this to some of the fleets."""
-        self._seed(seed)
-        mask = (options or {}).get("reset_mask")
-        columns = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs, np.bool_)))
+        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
+            raise ValueError(f"reset_mask must be {self.num_envs} booleans")
+        columns = np.flatnonzero(mask)
+        self._seed(seed, columns)
         self._begin(columns)
         self._reset_next[columns] = False
         self._any_reset_next = bool(self._reset_next.any())
         return self._observations(), {}
 
-    def _seed(self, seed: int | Sequence[int | None] | None) -> None:
+    def _seed(self, seed: int | Sequence[int | None] | None, columns: NDArray[np.int64]) -> None:
+        """Seed the generators of `columns`; those without a seed go on as they are."""
         if isinstance(seed, int | np.integer):
             seeds: list[int | None] = [int(seed) + index for index in range(self.num_envs)]
-        elif seed is not None:
-            seeds = list(seed)
-        elif self._generators:
-            return
         else:
-            seeds = [None] * self.num_envs
+            seeds = [None] * self.num_envs if seed is None else list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
-        fresh = not self._generators
-        self._generators = [
-            seeding.np_random(each)[0] if fresh or each is not None else self._generators[index]
-            for index, each in enumerate(seeds)
-        ]
+        for column in columns:
+            if seeds[column] is not None or column not in self._generators:
+                self._generators[column] = seeding.np_random(seeds[column])[0]
 
     def _begin(self, columns: NDArray[np.int64]) -> None:
         chosen = [int(column) for column in columns]
@@ -96,16 +94,19 @@ class AutoScalingVectorEnv(VectorEnv[FloatArray, NDArray[np.int64], NDArray[Any]
         self, actions: NDArray[np.int64]
     ) -> tuple[FloatArray, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Apply one action per fleet; ended episodes begin anew as `autoreset_mode` says."""
-        chosen = np.asarray(actions, np.int64)
-        if chosen.shape != (self.num_envs,):
-            raise ValueError(f"actions have shape {chosen.shape}, not ({self.num_envs},)")
+        chosen = np.asarray(actions)
+        if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu":
+            raise ValueError(f"actions must be {self.num_envs} integers")
+        if len(self._generators) < self.num_envs:
+            raise ResetNeeded("reset all environments before the first step")
         simulation = self.simulation
-        simulation.step(chosen)
+        simulation.step(chosen.astype(np.int64, copy=False))
         rewards, ended, any_ended = simulation.rewards, simulation.ended, simulation.any_ended
         if self._any_reset_next:
             rewards[self._reset_next] = 0.0
             ended[self._reset_next] = False
             self._begin(np.flatnonzero(self._reset_next))
+            self._reset_next[:] = False
             self._any_reset_next = False
             any_ended = bool(ended.any())
         info = self._end(ended) if any_ended else {}
