@@ -50,7 +50,7 @@ def evaluate_returns(
     if environment["id"] == AUTOSCALING and environment.get("actions") == "levels" and 0 in levels:
         still = np.full(episodes, levels.index(0))
         choosers[DO_NOTHING] = lambda observations: still
-    reporter.start(len(choosers), unit="policy")
+    reporter.start(len(choosers), unit="run")
     policies: dict[str, Any] = {}
     try:
         for done, (name, choose) in enumerate(choosers.items(), 1):

@@ -102,8 +102,8 @@ class AutoScalingSettings:
     @classmethod
     def of(cls, **keywords: Any) -> "AutoScalingSettings":  # noqa: ANN401 - checked by the class
         """Return settings for `keywords` on top of the profile's own defaults."""
-        known = {each.name for each in fields(cls)}
-        unknown = sorted(set(keywords) - known)
+        known = [each.name for each in fields(cls)]
+        unknown = [name for name in keywords if name not in known]
         if unknown:
             raise UserError(f"environment.{unknown[0]} is unknown: known are {', '.join(known)}")
         if keywords.get("profile") == "sample":
