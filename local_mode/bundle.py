@@ -30,8 +30,8 @@ def run_script(name: str, arguments: Sequence[str]) -> int:
     return subprocess.run(command, env=script_environment(), check=False).returncode
 
 
-def check_script(name: str, arguments: Sequence[str]) -> None:
-    """Run a script that checks something.
+def check_script(name: str, arguments: Sequence[str]) -> str:
+    """Run a script that checks something; return what it has to say.
 
     Raises:
         UserError: with the script's own words, if it refuses.
@@ -45,19 +45,21 @@ def check_script(name: str, arguments: Sequence[str]) -> None:
         raise UserError(done.stderr.strip().splitlines()[-1].removeprefix("error: "))
     if done.returncode:
         raise RuntimeError(f"{name} failed:\n{done.stderr}")
+    return done.stdout.strip()
 
 
 def check_preset(name: str) -> None:
-    """Refuse a preset that is not in the bundle, or whose toolkit is not installed.
+    """Refuse a preset that is not in the bundle, is wrong, or whose toolkit is not installed.
 
     Raises:
-        UserError: names the nearest preset, or the command that installs the toolkit.
+        UserError: names the nearest preset, the line, or the command that installs the toolkit.
     """
     known = sorted(path.stem for path in (BUNDLE / "presets").glob("*.toml"))
     if name not in known:
         near = get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
         raise UserError(f"--preset {name}: there is no such preset; {hint}")
+    check_script("train.py", ["--preset", name, "--describe"])
     preset = tomllib.loads((BUNDLE / "presets" / f"{name}.toml").read_text("utf-8"))
     package, remedy = _EXTRAS.get(str(preset.get("toolkit")), ("", ""))
     if package and importlib.util.find_spec(package) is None:

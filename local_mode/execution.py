@@ -51,7 +51,7 @@ def make_input(
     """Return the execution's input; a load file is uploaded first."""
     document: dict[str, Any] = {"preset": preset}
     if load is not None:
-        key = f"loads/{load.name}"
+        key = f"loads/{load.stem}.csv"  # the channel takes a file of that kind
         client("s3").upload_file(str(load), deployment.bucket, key)
         document["load"] = {"s3_uri": f"s3://{deployment.bucket}/{key}"}
     return document

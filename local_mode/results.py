@@ -1,5 +1,6 @@
 """What an execution leaves behind: fetched from the local S3, and shown as a table."""
 
+import contextlib
 import io
 import json
 import tarfile
@@ -58,6 +59,24 @@ def _job_outputs(client: ClientFactory) -> dict[str, str]:
     job = client("sagemaker").describe_training_job(TrainingJobName=newest)
     model = job["ModelArtifacts"]["S3ModelArtifacts"]
     return {"model.tar.gz": model, "output.tar.gz": model.replace("model.tar.gz", "output.tar.gz")}
+
+
+def rescue(client: ClientFactory, folder: Path) -> list[Path]:
+    """Keep what jobs of a failed execution have produced; return the files."""
+    kept = []
+    for job in client("sagemaker").list_training_jobs()["TrainingJobSummaries"]:
+        name = job["TrainingJobName"]
+        described = client("sagemaker").describe_training_job(TrainingJobName=name)
+        model = described.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
+        for archive in ("model.tar.gz", "output.tar.gz"):
+            uri = model.replace("model.tar.gz", archive)
+            with contextlib.suppress(client("s3").exceptions.ClientError):
+                path = folder / name / archive
+                content = _get(client, uri) if uri else b""
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                kept.append(path)
+    return kept
 
 
 def _split(uri: str) -> tuple[str, str]:

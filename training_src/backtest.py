@@ -24,6 +24,7 @@ from autoscaling_rl.load.file import read_load
 from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
 from autoscaling_rl.settings import documentation
 
+RESULTS = ("report.html", "scorecard.json", "trajectories.csv")
 SHOWN = ("J_over_oracle", "gap_closed", "failed_percent", "machine_hours", "changes_per_day")
 
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     _print_table(result)
-    print(f"written: {', '.join(str(file) for file in sorted(output.iterdir()))}")
+    print(f"written: {', '.join(str(output / name) for name in RESULTS)}")
     return 0
 
 
@@ -109,6 +110,9 @@ def _time(text: str) -> datetime:
 
 
 def _make_folder(folder: Path) -> None:
+    for name in RESULTS:
+        if (folder / name).exists():
+            raise UserError(f"--output {folder} already holds {name}: choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -36,9 +36,9 @@ def execute(options: argparse.Namespace) -> int:
 
     preset = options.preset or bundle.DEFAULT_PRESET
     bundle.check_preset(preset)
-    output = _new_folder(options.output)
     if options.load is not None:
-        bundle.check_script("check_load.py", [str(options.load)])
+        print(bundle.check_script("check_load.py", [str(options.load)]), flush=True)
+    output = _new_folder(options.output)
     # SIGTERM ends everything in good order, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -73,6 +73,8 @@ def _run(preset: str, load: Path | None, output: Path) -> int:
         if finished.error:
             print(f"\nThe execution failed. {finished.error}", flush=True)
             print(f"Logs of the local processes are in {aws.keep_logs(output)}", flush=True)
+            for kept in results.rescue(aws.client, output):
+                print(f"Kept: {kept}", flush=True)
             return 2 if finished.users_mistake else 1
         card = results.fetch(aws.client, finished, output)
         print(results.table(card), flush=True)

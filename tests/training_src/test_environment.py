@@ -34,7 +34,7 @@ SETTINGS = {
 @pytest.mark.kernels
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
 def test_every_minute_is_that_of_the_readable_environment(settings):
-    episodes, minutes = (2, 1500) if COMPILED else (1, 40)
+    episodes, minutes = (2, 1500) if COMPILED else (1, 150)
     settings = {"episode_minutes": minutes, **settings}
     env, plain = AutoScalingEnv(**settings), PlainEnvironment(**settings)
     rng = np.random.default_rng(1)
@@ -122,7 +122,7 @@ def test_a_seed_fixes_this_episode_and_those_that_follow():
 
 @pytest.mark.kernels
 def test_an_episode_earns_its_revenue_less_the_cost():
-    minutes = 1500 if COMPILED else 40
+    minutes = 1500 if COMPILED else 150
     settings = {"failure_price": 7.0, "change_price": 0.5, "minimum_billed_minutes": 9}
     env = AutoScalingEnv(episode_minutes=minutes, revenue=3.0, **settings)
     env.reset(seed=0)

@@ -104,6 +104,18 @@ def test_a_damaged_artifact_is_refused(tmp_path, artifact, capsys):
     assert "policy.npz" in capsys.readouterr().err
 
 
-def test_a_short_load_is_refused(tmp_path, artifact, capsys):
-    assert job(tmp_path / "job", artifact, load=load_file(tmp_path, 2)) == 2
-    assert "less than three days" in capsys.readouterr().err
+@pytest.mark.parametrize(("days", "parts"), [(2, 2), (3, 4), (5, 6), (6, 2)])
+def test_a_short_load_is_judged_in_two_parts_or_more(tmp_path, artifact, days, parts):
+    assert job(tmp_path / "job", artifact, load=load_file(tmp_path, days)) == 0
+    card = json.loads((tmp_path / "job" / "output" / "data" / "scorecard.json").read_text())
+    assert len(card["windows"]) == parts
+    assert card["savings"]["target_tracking_tuned"]["lower"] is not None
+
+
+def test_a_load_without_requests_to_learn_from_is_refused(tmp_path, artifact, capsys):
+    path = load_file(tmp_path, 3)
+    header, *rows = path.read_text().splitlines()
+    empty = [f"{row.partition(',')[0]},0" for row in rows[: len(rows) * 2 // 3]]
+    path.write_text("\n".join([header, *empty, *rows[len(rows) * 2 // 3 :]]) + "\n")
+    assert job(tmp_path / "job", artifact, load=path) == 2
+    assert "nothing to learn from" in capsys.readouterr().err

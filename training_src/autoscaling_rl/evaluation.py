@@ -27,6 +27,7 @@ from autoscaling_rl.toolkits.base import seeds
 DAY, WEEK = 1440, 10080
 HISTORY_DAYS = 14
 WINDOW_DAYS = 7  # of a generated window
+SHORT_PART = 360  # minutes
 _EVALUATION = 7_321  # keeps the seeds apart from those of training, whatever the job's seed
 
 
@@ -95,7 +96,7 @@ def evaluate(
     load = read_load(load_path)
     start = load.start + timedelta(minutes=evaluation_start(load))
     return Evaluated(
-        _daily_scorecard(stretches[0], runs, start), names, stretches, runs, knobs, start
+        _parts_scorecard(stretches[0], runs, start), names, stretches, runs, knobs, start
     )
 
 
@@ -110,34 +111,40 @@ def _scorecard(
     return scorecard.evaluation_scorecard(names, sums)
 
 
-def _daily_scorecard(
+def _parts_scorecard(
     stretch: Stretch, runs: Mapping[str, list[Trajectory]], start: datetime
 ) -> dict[str, Any]:
-    """Judge the one window of a recorded load day by day, so that days are resampled."""
-    days = max(1, stretch.window.minutes // DAY)
-    names = [f"{start + timedelta(days=day):%Y-%m-%d %H:%M}" for day in range(days)]
-    daily = [
-        Stretch(window, stretch.minute_of_week) for window in _windows_by_day(stretch.window, days)
+    """Judge the one window of a recorded load part by part, so that parts are resampled."""
+    cuts = _cuts(stretch.window.minutes)
+    names = [f"{start + timedelta(minutes=begin):%Y-%m-%d %H:%M}" for begin, _ in cuts]
+    window = stretch.window
+    parts = [
+        Stretch(
+            Window(window.load[: window.first + end], window.first + begin, window.rules),
+            stretch.minute_of_week,
+        )
+        for begin, end in cuts
     ]
-    return _scorecard(names, daily, {name: _by_day(each[0], days) for name, each in runs.items()})
+    records = {name: each[0].record for name, each in runs.items()}
+    return _scorecard(
+        names,
+        parts,
+        {
+            name: [Trajectory(record[:, begin:end]) for begin, end in cuts]
+            for name, record in records.items()
+        },
+    )
 
 
-def _cuts(minutes: int, days: int) -> list[tuple[int, int]]:
-    """Return where days begin and end; what is left over belongs to the last one."""
-    edges = [day * DAY for day in range(days)] + [minutes]
+def _cuts(minutes: int) -> list[tuple[int, int]]:
+    """Return where the parts of a window begin and end; the last one takes what is left over.
+
+    Parts are days; a window of less than two days is cut into stretches of six hours, since one
+    part alone allows no confidence bound.
+    """
+    part = DAY if minutes >= 2 * DAY else min(SHORT_PART, minutes // 2)
+    edges = [place * part for place in range(minutes // part)] + [minutes]
     return list(pairwise(edges))
-
-
-def _by_day(trajectory: Trajectory, days: int) -> list[Trajectory]:
-    record = trajectory.record
-    return [Trajectory(record[:, begin:end]) for begin, end in _cuts(record.shape[1], days)]
-
-
-def _windows_by_day(window: Window, days: int) -> list[Window]:
-    return [
-        Window(window.load[: window.first + end], window.first + begin, window.rules)
-        for begin, end in _cuts(window.minutes, days)
-    ]
 
 
 def _generated(settings: AutoScalingSettings, seed: int, index: int) -> Stretch:

@@ -29,12 +29,10 @@ def minute_of_week(load: Load) -> int:
 
 
 def check_splittable(load: Load, where: str) -> None:
-    """Refuse a load that is too short to train on one part and evaluate on another.
+    """Refuse a load that there is nothing to learn from.
 
     Raises:
-        UserError: there are less than three days, or no request in the part for training.
+        UserError: there is no request in the part for training.
     """
-    if len(load.minute_rates) < 3 * DAY:
-        raise UserError(f"{where}: holds less than three days: a day or more of them must be kept")
     if not load.minute_rates[: training_end(load)].any():
         raise UserError(f"{where}: has no request before its last third: nothing to learn from")

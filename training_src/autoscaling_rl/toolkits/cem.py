@@ -95,6 +95,10 @@ class CemToolkit:
             TrainingStopped: if the job was asked to stop before the first segment ended.
         """
         refuse_several_hosts("cem", job.hosts)
+        if job.warm_start is not None:
+            raise UserError(
+                "toolkit cem starts from scratch: leave the channel `checkpoint` away, or use sb3"
+            )
         return _Training(job).run()
 
 
@@ -139,14 +143,13 @@ class _Training:
         reporter, options = self.job.reporter, self.options
         reporter.start(options.generations, done=self.generation, unit="generation")
         while self.generation < options.generations:
-            segment = self.generation // options.segment_generations
-            rng = np.random.default_rng(seeds(self.job.seed, 1, segment)[0])
-            end = min((segment + 1) * options.segment_generations, options.generations)
-            while self.generation < end:
-                if self.job.stop():
-                    return self._stopped()
-                self._generation(rng)
-            self._save()
+            if self.job.stop():
+                return self._stopped()
+            # A generator of its own for each generation: training resumes exactly from any of them.
+            self._generation(np.random.default_rng(seeds(self.job.seed, 1, self.generation)[0]))
+            last = self.generation == options.generations
+            if last or self.generation % options.segment_generations == 0:
+                self._save()
         return self._result(stopped=False)
 
     def _generation(self, rng: np.random.Generator) -> None:
@@ -200,6 +203,7 @@ class _Training:
     def _stopped(self) -> TrainedPolicy:
         if self.generation == 0:
             raise TrainingStopped("stopped before the first generation ended")
+        self._save()
         return self._result(stopped=True)
 
     def _result(self, *, stopped: bool) -> TrainedPolicy:
