@@ -78,8 +78,7 @@ def test_the_compiled_observation_is_the_one_that_the_artifact_ships(known):
     for write in (write_observations, obs.write_observations):
         out = np.full((obs.SIZE, count), np.nan, np.float32)
         figures = obs.window_statistics(values, now, 0, warmup)
-        rows, minutes = now + obs.observation_offsets(warmup), rng.integers(0, obs.WEEK, count)
-        minutes = np.arange(count) * 1999
+        rows, minutes = now + obs.observation_offsets(warmup), np.arange(count) * 1999
         write(out, values, rows, minutes, fleets, figures, *known, 0.5, warmup, obs.calendar())
         outs.append(out)
     np.testing.assert_allclose(*outs, rtol=0, atol=2e-6)
