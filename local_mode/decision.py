@@ -46,9 +46,9 @@ def describe(asked: Mapping[str, Any]) -> str:
         return f"{where}, asked with an observation of zeros: action {answer['actions'][0]}"
     state = asked["body"]["states"][0]
     return (
-        f"{where}, asked for {state['timestamp']} with {state['active']} machines in service, "
-        f"{sum(state['pending'])} on their way and a load of {state['load'][-1]:.0f} requests a "
-        f"minute ({state['capacity']:g} per machine): {answer['desired'][0]} machines, "
+        f"{where}, asked with the load of the evaluated window, {state['active']} machines in "
+        f"service, {sum(state['pending'])} on their way and {state['load'][-1]:.0f} requests in "
+        f"the last minute ({state['capacity']:g} per machine): {answer['desired'][0]} machines, "
         f"{answer['actions'][0]:+d}"
     )
 

@@ -61,6 +61,8 @@ def artifact_policy(model: Path, folder: Path) -> RunPolicy:
     Raises:
         UserError: the artifact is unsafe, damaged, or not one for load.
     """
+    if not model.is_file():
+        raise UserError(f"{model}: there is no such file: give the model.tar.gz of a training job")
     if artifact.unpack(model, folder)["input"] != "states":
         raise UserError(f"{model}: its policy does not scale machines: there is nothing to test")
     loaded = ArtifactPolicy.load(folder)
