@@ -18,9 +18,9 @@ FloatArray = NDArray[np.float32]
 class NumpyEnvironment:
     """Fleets in arrays; loads are those of `Simulation`."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, settings: AutoScalingSettings) -> None:
         """Draw a load for each of `count` fleets."""
-        self.settings = AutoScalingSettings()
+        self.settings = settings
         source = Simulation(count, self.settings, None)
         source.reset(range(count), [np.random.default_rng(index) for index in range(count)])
         self.load = source.load[:, :count].copy()
@@ -29,6 +29,7 @@ class NumpyEnvironment:
         self.in_service = source.fleets[:, 0].copy()
         self.due = np.zeros((SLOTS, count), np.int64)  # machines that join, by minute
         self.failing = np.zeros((SLOTS, count), np.int64)
+        self.on_their_way = np.zeros(count, np.int64)
         self.boots = warmup_table(self.settings.warmup_minutes, self.settings.warmup_spread)
         self.levels = np.array(self.settings.levels)
         self.rng = np.random.default_rng(0)
@@ -37,7 +38,7 @@ class NumpyEnvironment:
     def step(self, actions: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
         """Simulate a minute; return observations (count, 37) and rewards (count,)."""
         settings, minute = self.settings, self.minute
-        before = self.in_service + self.due.sum(axis=0)
+        before = self.in_service + self.on_their_way
         change = np.maximum(before + self.levels[actions], settings.min_machines) - before
         self._launch(np.maximum(change, 0), minute)
         self._remove(np.maximum(-change, 0), minute)
@@ -50,10 +51,12 @@ class NumpyEnvironment:
         self.minute_of_week = (self.minute_of_week + 1) % WEEK
         slot = self.minute % SLOTS
         self.in_service += self.due[slot] - self.failing[slot]
+        self.on_their_way -= self.due[slot]
         self.due[slot] = self.failing[slot] = 0
         return self._observe(), rewards.astype(np.float32)
 
     def _launch(self, machines: NDArray[np.int64], minute: int) -> None:
+        self.on_their_way += machines
         for ordinal in range(int(machines.max())):
             fleets = np.flatnonzero(machines > ordinal)
             boots = self.boots[self.rng.integers(0, len(self.boots), len(fleets))]
@@ -70,6 +73,7 @@ class NumpyEnvironment:
             self.due[slot] -= taken
             self.failing[slot] = np.minimum(self.failing[slot], self.due[slot])
             left = left - taken
+        self.on_their_way -= machines - left
         self.in_service -= left
 
     def _observe(self) -> FloatArray:
@@ -77,7 +81,7 @@ class NumpyEnvironment:
         hour = demand[now - HOUR : now]
         level = demand[now - 3 : now].mean(axis=0)
         soon = [(now + ahead) % SLOTS for ahead in range(1, warmup // 2 + 1)]
-        fleet = np.log1p(self.in_service + self.due.sum(axis=0))
+        fleet = np.log1p(self.in_service + self.on_their_way)
         columns = [level, fleet, np.log1p(self.in_service) - level, fleet - level]
         columns += [np.log1p(self.in_service + self.due[soon].sum(axis=0)) - level, self.share]
         columns += [demand[now - lag] - level for lag in (1, 2, 4, 6, 11, 16, 31, 60)]
