@@ -120,7 +120,7 @@ def check_numpy() -> None:
         np.testing.assert_allclose(earned, rewards, rtol=1e-5, atol=1e-3)
 
 
-def vector(**settings: Any) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+def vector(**settings: Any) -> gymnasium.vector.VectorEnv[Any, Any, Any]:  # noqa: ANN401 - its own
     """Return the vectorised environment as users make it."""
     return gymnasium.make_vec(
         "AutoScaling-v0", num_envs=COUNT, vectorization_mode="vector_entry_point", **settings

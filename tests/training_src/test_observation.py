@@ -218,3 +218,13 @@ def test_the_calendar_begins_on_monday():
     np.testing.assert_allclose(table[360, :2], [1, 0], atol=1e-6)  # six o'clock
     np.testing.assert_allclose(table[obs.WEEK // 2, 2:], [0, -1], atol=1e-6)  # Thursday noon
     np.testing.assert_allclose((table**2).sum(axis=1), 2, atol=1e-6)
+
+
+@pytest.mark.kernels
+def test_after_sunday_comes_monday():
+    sim = simulation()
+    sim.minute_of_week[:2] = obs.WEEK - 2, obs.DAY - 2
+    for minutes in ((obs.WEEK - 1, obs.DAY - 1), (0, obs.DAY), (1, obs.DAY + 1)):
+        sim.step(np.array([3, 3]))
+        clock = sim.observations[PLACE["sin_day"] : PLACE["price"], :2]
+        np.testing.assert_array_equal(clock.T, obs.calendar()[list(minutes)])

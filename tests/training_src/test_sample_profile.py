@@ -118,6 +118,7 @@ def test_the_flaw_of_the_weekly_cycle_can_be_switched_on():
         assert np.median(ratio[days >= 5, fleet]) == pytest.approx(0.8, abs=1e-3)  # but spikes
 
 
+@pytest.mark.kernels
 def test_the_flaw_of_minutes_without_load_can_be_switched_on():
     for flaws, expected in (((), -2.5), (("zero_load_is_down",), -202.5)):
         sim = sample(1, flaws=flaws)
