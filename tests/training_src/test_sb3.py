@@ -317,8 +317,8 @@ def test_a_recorded_load_is_trained_on_up_to_its_last_third(tmp_path):
     trained = train(sb3_job(tmp_path, preset=preset, load_path=path))
     assert trained.policy.head == "levels"
     assert trained.figures["steps"] == 256
-    path.write_text("\n".join(["timestamp,requests", *rows[:60]]) + "\n")
-    with pytest.raises(UserError, match="less than three days"):
+    path.write_text("\n".join(["timestamp,requests", *rows[:40]]) + "\n")
+    with pytest.raises(UserError, match="two days"):
         train(sb3_job(tmp_path, preset=preset, load_path=path, checkpoints="other"))
 
 
