@@ -34,7 +34,6 @@ class Finished:
         error: what went wrong, in one line; empty after a success.
         users_mistake: whether the user can put it right.
         seconds: time spent in each state, by name, in order.
-        jobs: names of the jobs by state.
     """
 
     status: str
@@ -42,7 +41,6 @@ class Finished:
     error: str = ""
     users_mistake: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
-    jobs: dict[str, str] = field(default_factory=dict)
 
 
 def make_input(
@@ -91,7 +89,6 @@ class _Watch:
         self._next_progress = time.monotonic() + _PROGRESS_SECONDS
         self._shown = ""
         self.seconds: dict[str, float] = {}
-        self.jobs: dict[str, str] = {}
 
     def show(self) -> None:
         for event in self._new_events():
@@ -128,7 +125,6 @@ class _Watch:
         if not jobs:
             return
         name = jobs[0]["TrainingJobName"]
-        self.jobs[self._state] = name
         logs = self._client("logs")
         streams = logs.describe_log_streams(logGroupName=_JOB_LOG, logStreamNamePrefix=name)
         for stream in streams["logStreams"][:1]:
@@ -144,11 +140,11 @@ class _Watch:
 def _finish(described: dict[str, Any], watch: _Watch) -> Finished:
     if described["status"] == "SUCCEEDED":
         output = json.loads(described["output"])
-        return Finished(output["status"], output, seconds=watch.seconds, jobs=watch.jobs)
+        return Finished(output["status"], output, seconds=watch.seconds)
     error, cause = described.get("error", described["status"]), described.get("cause", "")
     text = _reason(cause)
     mistake = error in _MISTAKES or bool(_USER_EXIT.search(cause))
-    return Finished("", {}, f"{error}: {text}", mistake, watch.seconds, watch.jobs)
+    return Finished("", {}, f"{error}: {text}", mistake, watch.seconds)
 
 
 def _reason(cause: str) -> str:

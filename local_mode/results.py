@@ -68,11 +68,11 @@ def rescue(client: ClientFactory, folder: Path) -> list[Path]:
         name = job["TrainingJobName"]
         described = client("sagemaker").describe_training_job(TrainingJobName=name)
         model = described.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
-        for archive in ("model.tar.gz", "output.tar.gz"):
+        for archive in ("model.tar.gz", "output.tar.gz") if model else ():
             uri = model.replace("model.tar.gz", archive)
             with contextlib.suppress(client("s3").exceptions.ClientError):
                 path = folder / name / archive
-                content = _get(client, uri) if uri else b""
+                content = _get(client, uri)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
                 kept.append(path)

@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from local_mode import bundle, execution, results
 from local_mode.errors import UserError
+from local_mode.local_aws import LocalAws
+from local_mode.provision import provision
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +107,24 @@ def test_a_bad_load_is_refused_with_its_line(tmp_path, text, words):
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_nothing_that_was_produced_is_lost_when_a_later_step_fails(tmp_path):
+    with LocalAws() as aws:
+        deployment = provision(aws.client)
+        document = {"preset": "smoke", "gate": {"baseline": "random"}}  # which it has no figures of
+        failed = execution.follow(aws.client, deployment, document)
+        kept = results.rescue(aws.client, tmp_path)
+        unknown = {"preset": "smoke", "training": {"hyperparameters": {"generatons": 4}}}
+        mistaken = execution.follow(aws.client, deployment, unknown)
+        later = results.rescue(aws.client, tmp_path)
+    assert (failed.status, failed.users_mistake) == ("", False)
+    assert "GateError" in failed.error
+    assert sorted(path.name for path in kept) == 2 * ["model.tar.gz"] + 2 * ["output.tar.gz"]
+    assert all(tarfile.is_tarfile(path) for path in kept)
+    assert mistaken.users_mistake
+    assert "did you mean 'generations'" in mistaken.error
+    assert sorted(later) == sorted(kept)  # a failed job leaves nothing to keep
 
 
 def test_a_toolkit_that_is_not_installed_names_the_command(monkeypatch):
