@@ -1,0 +1,242 @@
+"""The features of the policies that toolkit `hindsight` trains, from a `Series` of load.
+
+Demand is log(1 + machines that would just serve the load); differences to its present level are
+scale-free. Features are plain elementwise arithmetic on sums that are exact: many minutes at once
+or one by one, the bits are the same.
+"""
+
+from functools import cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .series import (
+    BENDS,
+    CORRECTION_LIMIT,
+    DAY,
+    KNOTS,
+    LONGEST_INTERVAL,
+    LOOKBACK,
+    MOVES,
+    PROFILE_SMOOTHING,
+    RISES,
+    STEPS,
+    TOTAL,
+    WEEK,
+    FloatArray,
+    Series,
+)
+
+VERSION = 1
+
+LAGS = (1, 2, 3, 4, 5, 6, 8, 11, 16, 21, 31, 46, 61, 91, 121, 181, 241)
+MEANS = (5, 10, 15, 30, 60, 120, 240, 480, DAY, WEEK)
+PEAKS = (5, 10, 15, 30, 60, 120, 240, DAY, WEEK)
+LOWS = (15, 60, DAY)
+MOTION = (15, 60, 240, DAY)
+QUANTILES = (0.5, 0.8, 0.95, 0.99, 0.998)
+# Residuals looked back on: name, array, minutes, every how many-th, renewed every so many minutes.
+RESIDUALS = (
+    ("persistence_4h", "persistence", 240, 1, 10),
+    ("persistence_1d", "persistence", DAY, 1, 60),
+    ("persistence_7d", "persistence", WEEK, 7, 60),
+    ("forecast_4h", "missed", 240, 1, 10),
+    ("forecast_20h", "missed", 1200, 1, 60),
+)
+LEADS = (0, 15, 30, 60)  # minutes beyond the warm-up that the profile is read at
+
+NAMES = (
+    "level",  # mean demand of the last three minutes
+    "fleet",  # log(1 + machines in service and on their way); the network does not read it
+    *(f"lag_{lag}" for lag in LAGS),
+    *(f"mean_{width}" for width in MEANS),
+    *(f"peak_{width}" for width in PEAKS),
+    *(f"low_{width}" for width in LOWS),
+    *(f"steps_{width}" for width in MOTION),  # mean absolute change from minute to minute
+    *(f"bends_{width}" for width in MOTION[:3]),  # mean absolute second difference
+    *(f"moves_{width}" for width in MOTION[2:]),  # mean absolute change within warm-up + 1 minutes
+    *(f"rises_{width}" for width in MOTION[2:]),
+    *(f"{name}_{quantile}" for name, *_ in RESIDUALS for quantile in QUANTILES),
+    "season_known",
+    "week_known",
+    "correction",
+    *(f"profile_{lead}" for lead in LEADS),  # corrected forecasts at warm-up + lead
+    "profile_now",
+    "profile_peak",  # their largest within the warm-up
+    "profile_peak_60",  # ... and within an hour more
+    "yesterday",
+    "last_week",
+    "yesterday_peak",
+    "last_week_peak",
+    "knots_60",  # changes of slope in the last hour: a sixth if every five minutes were interpolated
+    "interval",
+    "remaining",  # minutes until the slope is due to change, 0 if it always does
+    "line",  # the load that the present slope leads to by then
+    "sin_hour", "cos_hour", "sin_day", "cos_day", "sin_week", "cos_week",
+    "warmup",
+    "change_price",
+    "price",  # last: see `network`
+)  # fmt: skip
+SIZE = len(NAMES)
+
+
+def features(
+    series: Series, begin: int, end: int, *, price: float = 20.0, change_price: float = 0.0
+) -> FloatArray:
+    """Return the features for deciding the minutes of index `begin` to `end` - 1.
+
+    Args:
+        series: the load; the minutes before `end` - 1 must be known, later ones are not read.
+        begin: index of the first minute to decide for.
+        end: index after the last one.
+        price: machine-minutes that a failed machine-minute costs.
+        change_price: machine-minutes that adding or removing a machine costs.
+
+    Returns:
+        Shape (SIZE, end - begin), in the order of `NAMES`.
+    """
+    out = np.zeros((SIZE, end - begin))
+    writer = _Writer(series, begin, end, out)
+    writer.write()
+    out[-2] = np.log1p(change_price)
+    out[-1] = np.log(price / 20.0)
+    return out
+
+
+class _Writer:
+    """Writes features group after group."""
+
+    def __init__(self, series: Series, begin: int, end: int, out: FloatArray) -> None:
+        self.series, self.begin, self.end, self.out = series, begin, end, out
+        self.index = np.arange(begin, end)
+        self.level = series.level[begin:end]
+        self.row = 0
+
+    def put(self, values: FloatArray) -> None:
+        """Write one row, or several."""
+        rows = 1 if values.ndim == 1 else len(values)
+        self.out[self.row : self.row + rows] = values
+        self.row += rows
+
+    def write(self) -> None:
+        """Write every feature but the prices."""
+        series, index = self.series, self.index
+        self.put(self.level)
+        self.row += 1  # the fleet
+        self.put(series.demand[index - _LAGS] - self.level)
+        total = series.sums[TOTAL]
+        self.put((total[index] - total[index - _MEANS]) / _MEANS - self.level)
+        for widths, low in ((PEAKS, False), (LOWS, True)):
+            for width in widths:
+                peak = sliding_peak(series.demand, self.begin, self.end, width, low=low)
+                self.put(peak - self.level)
+        self.put((series.sums[_MOTION, index] - series.sums[_MOTION, index - _SPANS]) / _SPANS)
+        for name, width, stride, every in (each[1:] for each in RESIDUALS):
+            self._residuals(name, width, stride, every)
+        self._seasons()
+        self._recording()
+        self.put(_turns()[:, (series.origin + index) % WEEK])
+        self.put(np.full(len(index), series.warmup / 10.0))
+
+    def _residuals(self, name: str, width: int, stride: int, every: int) -> None:
+        """Quantiles of past residuals, renewed at fixed minutes of the clock."""
+        series = self.series
+        late = (series.origin + self.begin) % every
+        bounds = np.arange(self.begin - late, self.end, every)
+        key = (name, width)
+        newest = series.origin + int(bounds[-1])
+        if len(bounds) == 1 and key in series.quantiles and series.quantiles[key][0] == newest:
+            rows = series.quantiles[key][1]
+        else:
+            views = sliding_window_view(getattr(series, name), width)[bounds - width, ::stride]
+            places = [int(quantile * (views.shape[1] - 1)) for quantile in QUANTILES]
+            rows = np.partition(views, places, axis=1)[:, places]
+            series.quantiles[key] = (newest, rows[-1:])
+        which = (np.arange(self.end - self.begin) + late) // every
+        self.put(rows[which].T)
+
+    def _seasons(self) -> None:
+        series, begin, end, level = self.series, self.begin, self.end, self.level
+        ahead = series.warmup
+        season = series.season_known(begin, end).astype(np.float64)
+        week = (self.index >= LOOKBACK + WEEK + PROFILE_SMOOTHING + 60).astype(np.float64)
+        shift = series.shift[begin:end] - level
+        self.put(np.stack((season, week, (shift + level) * season)))
+        leads = np.array([*(ahead + lead for lead in LEADS), 0])[:, None]
+        self.put((series.profile[self.index + leads] + shift) * season)
+        for width in (ahead + 1, ahead + 61):
+            peak = sliding_peak(series.profile, begin + width, end + width, width)
+            self.put((peak + shift) * season)
+        self._days(season, week)
+
+    def _days(self, season: FloatArray, week: FloatArray) -> None:
+        """What yesterday and last week say: demand a warm-up ahead, and its peak until then."""
+        series, ahead, index = self.series, self.series.warmup, self.index
+        total, known = series.sums[TOTAL], np.stack((season, week))
+        then = index - np.array([[DAY], [WEEK]])
+        hour = total[index] - total[index - 60]
+        shift = (hour - (total[then] - total[then - 60])) / 60.0
+        shift = np.clip(shift, -CORRECTION_LIMIT, CORRECTION_LIMIT) - self.level
+        mean = (total[then + ahead + 3] - total[then + ahead - 2]) / 5.0
+        self.put((mean + shift) * known)
+        width = ahead + 1
+        peaks = [
+            sliding_peak(series.demand, self.begin - ago + width, self.end - ago + width, width)
+            for ago in (DAY, WEEK)
+        ]
+        self.put((np.stack(peaks) + shift) * known)
+
+    def _recording(self) -> None:
+        """How coarsely the load was recorded, and where its present slope leads."""
+        series, newest = self.series, slice(self.begin - 1, self.end - 1)
+        knots = (series.sums[KNOTS, self.index] - series.sums[KNOTS, self.index - 60]) / 60.0
+        age, interval = self.index - series.knot[newest], series.interval[newest]
+        steady = (age <= LONGEST_INTERVAL) & (series.bent[newest] == 0)
+        remaining = np.where(steady, np.maximum(interval - age, 0.0), 0.0)
+        last, before = series.load[newest], series.load[self.begin - 2 : self.end - 2]
+        ahead = np.minimum(remaining, series.warmup + 1)
+        line = np.log1p(np.maximum(last + (last - before) * ahead, 0.0))
+        share = np.minimum(age, interval) / LONGEST_INTERVAL
+        self.put(np.stack((knots, share, remaining / 10.0, line - self.level)))
+
+
+_LAGS, _MEANS = np.array(LAGS)[:, None], np.array(MEANS)[:, None]
+_PAIRS = (
+    *((STEPS, width) for width in MOTION),
+    *((BENDS, width) for width in MOTION[:3]),
+    *((MOVES, width) for width in MOTION[2:]),
+    *((RISES, width) for width in MOTION[2:]),
+)
+_MOTION = np.array([row for row, _ in _PAIRS])[:, None]
+_SPANS = np.array([width for _, width in _PAIRS])[:, None]
+
+
+@cache
+def _turns() -> FloatArray:
+    """Return sines and cosines of hour, day and week, shape (6, 10080), from a Thursday 0:00."""
+    minute = np.arange(WEEK)
+    rows = []
+    for period, offset in ((60, 0), (DAY, 0), (WEEK, 3 * DAY)):  # 1970-01-01 was a Thursday
+        angle = 2 * np.pi * ((minute + offset) % period) / period
+        rows += [np.sin(angle), np.cos(angle)]
+    return np.stack(rows)
+
+
+def sliding_peak(
+    values: FloatArray, begin: int, end: int, width: int, *, low: bool = False
+) -> FloatArray:
+    """Return the largest (or lowest) of the `width` values before each index.
+
+    A few at a time directly, many by doubling the width: the result is the same.
+    """
+    pick = np.minimum if low else np.maximum
+    if end - begin < 8:
+        parts = [values[index - width : index] for index in range(begin, end)]
+        return np.array([pick.reduce(part) for part in parts])
+    peak, reach = values[begin - width : end - 1], 1
+    while 2 * reach <= width:
+        peak = pick(peak[:-reach], peak[reach:])
+        reach *= 2
+    rest = width - reach
+    return pick(peak[: len(peak) - rest], peak[rest:]) if rest else peak
+

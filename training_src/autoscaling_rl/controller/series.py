@@ -1,0 +1,203 @@
+"""The load as a controller remembers it, with running sums and seasonal profiles, minute by minute.
+
+Whatever is derived from the load must come out the same, bit for bit, whether a controller follows
+it minute by minute or gets two weeks of it in one request. So demand is kept in fixed point, as
+whole multiples of 2**-16: sums are then exact in any order, and a sum over a window is a difference
+of running sums. Everything looks back at most `LOOKBACK` minutes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+DAY, WEEK = 1440, 10080
+LOOKBACK = 8 * DAY
+AHEAD = 128  # minutes of seasonal profile that are kept beyond the present
+GRID = 65536.0
+CORRECTION_LIMIT = float(np.log(4.0))  # a forecast is rescaled by at most 4
+LONGEST_INTERVAL = 60  # minutes; a coarser recording is not recognised
+FLAT = 1e-6  # relative; a smaller change of the slope is none
+# Weights of the same minute 1 to 7 days ago in the seasonal profile.
+PROFILE_WEIGHTS = (2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 4.0)
+PROFILE_SMOOTHING = 7  # minutes on either side
+
+# Running sums: of demand, of its absolute change from minute to minute, its absolute second
+# difference, its absolute change and its rise within warm-up + 1 minutes, and of changes of slope.
+TOTAL, STEPS, BENDS, MOVES, RISES, KNOTS = range(6)
+
+
+def rounded(values: FloatArray) -> FloatArray:
+    """Return the nearest multiples of 2**-16."""
+    return np.rint(values * GRID) / GRID
+
+
+class Series:
+    """Load of a fleet in machines, with what is derived from it; `append` keeps all up to date.
+
+    Index i of an array is minute `origin + i`; running sums have one place more: `sums[row, i]` is
+    the sum before index i. The first `LOOKBACK` places stand for the time before the load is known,
+    and hold its first value.
+
+    Attributes:
+        origin: the minute of index 0, in minutes since 1970.
+        warmup: nominal warm-up in minutes.
+        size: index after the last known minute: the minute to decide for.
+        load: load in machines.
+        demand: log(1 + load), on the grid.
+        sums: running sums, shape (6, ...), rows in the order of the constants above.
+        level: mean demand of the three minutes before each index.
+        persistence: demand less the level known warm-up + 1 minutes before.
+        missed: demand less what was forecast for it warm-up + 1 minutes before.
+        knot, interval: index at which the slope last changed, and the minutes between that change
+            and the one before: how coarsely the load was recorded.
+        bent: 1 where the slope changes, else 0.
+        profile: what the same minute of the past seven days says of demand, 0 if nothing is known,
+            `AHEAD` minutes further than the load.
+        profile_total: its running sum.
+        quantiles: the newest quantiles of residuals by array and width, with the minute they are of.
+        shift: what must be added to the profile to fit the hour before each index.
+    """
+
+    _ARRAYS = (
+        "load", "demand", "level", "persistence", "missed", "knot", "interval", "bent",
+        "profile", "profile_total", "shift", "forecast",
+    )  # fmt: skip
+
+    def __init__(self, minute: int, warmup: int, room: int = DAY) -> None:
+        """Begin a series whose first value will be that of `minute`, with `room` for some more."""
+        self.origin, self.warmup = minute - LOOKBACK, warmup
+        self.size = 0
+        self.quantiles: dict[tuple[str, int], tuple[int, FloatArray]] = {}
+        self._make_room(LOOKBACK + room)
+
+    def _make_room(self, minutes: int) -> None:
+        length, old = minutes + AHEAD + 1, self.size + AHEAD + 1
+        for name in (*self._ARRAYS, "sums"):
+            grown = np.zeros((6, length) if name == "sums" else length)
+            if self.size:
+                grown[..., :old] = getattr(self, name)[..., :old]
+            setattr(self, name, grown)
+
+    load: FloatArray
+    demand: FloatArray
+    level: FloatArray
+    persistence: FloatArray
+    missed: FloatArray
+    knot: FloatArray
+    interval: FloatArray
+    bent: FloatArray
+    profile: FloatArray
+    profile_total: FloatArray
+    shift: FloatArray
+    forecast: FloatArray
+    sums: FloatArray
+
+    @property
+    def known(self) -> int:
+        """Minutes of load that are known."""
+        return self.size - LOOKBACK
+
+    def append(self, load: FloatArray) -> None:
+        """Add the load of the following minutes, in machines, finite and not negative."""
+        if self.size == 0:
+            self._begin(float(load[0]))
+        begin, end = self.size, self.size + len(load)
+        if end + AHEAD + 1 > len(self.load):
+            self._make_room(max(end, self.size + self.size // 4))
+        self.load[begin:end] = load
+        self.demand[begin:end] = rounded(np.log1p(load))
+        self._add_sums(begin, end)
+        self.size = end
+        self._append_profile(begin + AHEAD, end + AHEAD)
+        self._append_forecast(begin, end)
+
+    def forget(self, keep: int) -> None:
+        """Drop all but the last `keep` minutes, `LOOKBACK` or more."""
+        drop = self.size - keep
+        for name in (*self._ARRAYS, "sums"):
+            values = getattr(self, name)
+            values[..., : values.shape[-1] - drop] = values[..., drop:]
+        self.knot -= drop
+        self.origin += drop
+        self.size -= drop
+
+    def _begin(self, value: float) -> None:
+        """Fill the time before the load is known."""
+        self.load[:LOOKBACK] = value
+        self.demand[:LOOKBACK] = rounded(np.log1p(np.full(1, value)))[0]
+        self.level[: LOOKBACK + 1] = self.demand[0]
+        np.cumsum(self.demand[:LOOKBACK], out=self.sums[TOTAL, 1 : LOOKBACK + 1])
+        self.interval[:LOOKBACK] = LONGEST_INTERVAL
+        self.size = LOOKBACK
+
+    def _add_sums(self, begin: int, end: int) -> None:
+        demand, horizon = self.demand, self.warmup + 1
+        now, before, earlier = (demand[begin - lag : end - lag] for lag in range(3))
+        step, moved = now - before, now - demand[begin - horizon : end - horizon]
+        new = np.empty((6, end - begin))
+        new[TOTAL] = now
+        np.abs(step, out=new[STEPS])
+        np.abs(step - (before - earlier), out=new[BENDS])
+        np.abs(moved, out=new[MOVES])
+        np.maximum(moved, 0.0, out=new[RISES])
+        new[KNOTS] = self._find_knots(begin, end)
+        if end - begin > 1:
+            new = np.cumsum(new, axis=1)
+        self.sums[:, begin + 1 : end + 1] = new + self.sums[:, begin : begin + 1]
+        total = self.sums[TOTAL]
+        self.level[begin + 1 : end + 1] = (
+            total[begin + 1 : end + 1] - total[begin - 2 : end - 2]
+        ) / 3.0
+        self.persistence[begin:end] = now - self.level[begin - horizon + 1 : end - horizon + 1]
+
+    def _find_knots(self, begin: int, end: int) -> FloatArray:
+        """Return 1 where the slope of the load changes after it did not, else 0."""
+        now, before, earlier = (self.load[begin - lag : end - lag] for lag in range(3))
+        self.bent[begin:end] = np.abs(now - 2 * before + earlier) > FLAT * (now + before + earlier)
+        found = self.bent[begin:end] * (1 - self.bent[begin - 1 : end - 1])
+        self.knot[begin:end] = np.where(found > 0, np.arange(begin, end), -np.inf)
+        carried = np.maximum.accumulate(self.knot[begin - 1 : end])
+        self.knot[begin:end] = carried[1:]
+        gaps = np.where(found > 0, carried[1:] - carried[:-1], self.interval[begin - 1])
+        if end - begin > 1:  # the newest gap holds until the next knot
+            newest = np.maximum.accumulate(np.where(found > 0, np.arange(end - begin), 0))
+            gaps = gaps[newest]
+        self.interval[begin:end] = np.minimum(gaps, LONGEST_INTERVAL)
+        return found
+
+    def _append_profile(self, begin: int, end: int) -> None:
+        """Say of the minutes `begin` to `end` what the past seven days said, smoothed."""
+        if begin == LOOKBACK + AHEAD:
+            begin = LOOKBACK - DAY  # the first time
+        sums, width = self.sums[TOTAL], 2 * PROFILE_SMOOTHING + 1
+        total, weight = np.zeros(end - begin), np.zeros(end - begin)
+        for day, share in enumerate(PROFILE_WEIGHTS, 1):
+            ago = day * DAY + PROFILE_SMOOTHING
+            first = max(begin, LOOKBACK + ago)
+            if first >= end:
+                break
+            mean = (sums[first - ago + width : end - ago + width] - sums[first - ago : end - ago]) / width
+            total[first - begin :] += share * mean
+            weight[first - begin :] += share
+        self.profile[begin:end] = rounded(total / np.maximum(weight, 1.0))
+        sums = np.cumsum(self.profile[begin:end])
+        self.profile_total[begin + 1 : end + 1] = sums + self.profile_total[begin]
+
+    def season_known(self, begin: int, end: int) -> NDArray[np.bool_]:
+        """Return whether yesterday's hour is known at each index."""
+        return np.arange(begin, end) >= LOOKBACK + DAY + PROFILE_SMOOTHING + 60
+
+    def _append_forecast(self, begin: int, end: int) -> None:
+        """Forecast, a warm-up ahead, for each decision; and note by how much forecasts missed."""
+        low, high, ahead = begin + 1, end + 1, self.warmup
+        total, said = self.sums[TOTAL], self.profile_total
+        hour = total[low:high] - total[low - 60 : high - 60]
+        shift = (hour - (said[low:high] - said[low - 60 : high - 60])) / 60.0
+        shift = np.clip(shift, -CORRECTION_LIMIT, CORRECTION_LIMIT)
+        known = self.season_known(low, high)
+        self.shift[low:high] = np.where(known, shift, 0.0)
+        target = self.profile[low + ahead : high + ahead] + shift
+        self.forecast[low:high] = np.where(known, target, self.level[low:high])
+        self.missed[begin:end] = self.demand[begin:end] - self.forecast[begin - ahead : end - ahead]
