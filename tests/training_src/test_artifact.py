@@ -107,7 +107,7 @@ def test_observations_of_the_default_profile_have_names(tmp_path):
     environment = {"id": "AutoScaling-v0", "profile": "default"}
     parts = {"environment": environment, "golden_observations": observations(inputs=SIZE)}
     manifest = write(tmp_path / "model", small_policy(inputs=SIZE), **parts)
-    assert manifest["observation"] == {"shape": [SIZE], "names": list(NAMES)}
+    assert manifest["observation"] == {"shape": [SIZE], "names": list(NAMES), "version": VERSION}
     assert manifest["environment"]["version"] == f"observation {VERSION}"
 
 

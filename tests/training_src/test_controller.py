@@ -211,7 +211,9 @@ def eager_policy():
 
 @given(st.lists(st.floats(0, 1e12), min_size=1, max_size=50), st.integers(-(2**62), 2**62))
 def test_memory_returns_what_was_remembered(load, minute):
-    got_minute, got = memory.recall(memory.remember(minute, np.array(load)), "memory")
+    found = memory.recall(memory.remember(minute, np.array(load), b"more"), "memory")
+    got_minute, got = found.after, found.load
+    assert found.extra == b"more"
     assert got_minute == minute
     np.testing.assert_array_equal(got, load)
 

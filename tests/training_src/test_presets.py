@@ -105,7 +105,7 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_name(write):
     ("text", "line", "words"),
     [
         ('tolkit = "sb3"\n', 1, ["'tolkit'", "'toolkit'"]),
-        ('toolkit = "sb4"\n', 1, ["preset.toolkit", "cem, sb3"]),
+        ('toolkit = "sb4"\n', 1, ["preset.toolkit", "cem, hindsight, sb3"]),
         ("\n\ntraining = 3\n", 3, ["training must be a table"]),
         (CARTPOLE + "[training]\nn_envs = true\n", 5, ["training.n_envs", "integer", "True"]),
         (CARTPOLE + "[training]\nn_envs = 8.0\n", 5, ["training.n_envs", "integer", "8.0"]),

@@ -382,7 +382,7 @@ def test_a_fault_of_an_environment_is_not_called_divergence(tmp_path, monkeypatc
 
 
 def test_an_unknown_toolkit_is_refused():
-    with pytest.raises(UserError, match="toolkit 'sb4' is unknown: use one of cem, sb3"):
+    with pytest.raises(UserError, match="toolkit 'sb4' is unknown: use one of cem, hindsight, sb3"):
         find_toolkit("sb4")
 
 

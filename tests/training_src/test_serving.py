@@ -313,7 +313,7 @@ def test_a_fault_in_the_artifact_is_a_reason_too(tmp_path, caplog):
     folder = autoscaling_artifact(tmp_path / "model")
     (folder / "code/controller/policy.py").write_text("class Policy: load = lambda *_: 5\n")
     relist(folder)
-    assert "cannot be verified: AttributeError" in unavailable(folder)
+    assert "the artifact's policy cannot be loaded: ImportError" in unavailable(folder)
     assert "Traceback" in caplog.text
 
 

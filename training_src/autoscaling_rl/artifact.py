@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from autoscaling_rl import archive
 from autoscaling_rl.artifact_code import copy_code, load_code
 from autoscaling_rl.checkpoints import write_atomically
-from autoscaling_rl.controller.observation import NAMES
+from autoscaling_rl.controller.inference import observed_names, observed_version
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.environment_factory import AUTOSCALING, environment_version
 from autoscaling_rl.errors import UserError
@@ -68,8 +68,8 @@ def write_artifact(
     states = environment["id"] == AUTOSCALING and settings.get("profile") == "default"
     version = environment_version(environment["id"])
     observation: dict[str, Any] = {"shape": [policy.inputs]}
-    if states and policy.inputs == len(NAMES):
-        observation["names"] = list(NAMES)
+    if states:
+        observation |= {"names": list(observed_names(policy)), "version": observed_version(policy)}
     return _write_manifest(
         folder,
         {

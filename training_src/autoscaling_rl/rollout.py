@@ -27,6 +27,7 @@ from autoscaling_rl.manifest import hashes
 
 FloatArray = NDArray[np.float32]
 LONGEST_LOAD = 14 * 1440
+MONDAY = 4 * 1440  # a minute that a week begins in: 1970-01-05 was a Monday
 FLEET_NUMBERS = slice(1, 6)  # numbers of an observation that depend on the fleet
 
 
@@ -56,7 +57,10 @@ class ArtifactPolicy:
             hashes(Path(str(controller.__file__)).parent),
             hashes(folder / "code/controller"),
         )
-        if manifest["input"] == "states" and ours["observation.py"] != its["observation.py"]:
+        # A bank runs the artifact's own code throughout; other policies share the observation's.
+        banked = bool(manifest["action"].get("fixed_point"))
+        same = banked or ours["observation.py"] == its["observation.py"]
+        if manifest["input"] == "states" and not same:
             raise UserError(
                 f"{folder}: the artifact observes in another way than this version of the code: "
                 "train it again, or run it with the version that it was trained with"
@@ -95,6 +99,8 @@ def rollout(model: ArtifactPolicy, stretches: Sequence[Stretch], warmup: int) ->
     Returns:
         What happened, one trajectory for each window.
     """
+    if model.manifest["action"].get("fixed_point"):
+        return [follow_bank(model, stretch, warmup) for stretch in stretches]
     observations = [_observations(stretch, warmup) for stretch in stretches]
     limits = [_highest(model, stretch.window) for stretch in stretches]
     if model.load_alone:
@@ -162,6 +168,47 @@ def _follow_band(
     record = np.empty((RECORDS, window.minutes))
     fleet, rules = window.fleet(), window.rules
     _run_band(wanted, keep, limits, window.requests, window.clock, fleet, rules, record)
+    return Trajectory(record)
+
+
+def follow_bank(model: ArtifactPolicy, stretch: Stretch, warmup: int) -> Trajectory:
+    """Run the artifact's bank over a window, a day of load at a time."""
+    window, rules = stretch.window, stretch.window.rules
+    modules = {
+        name: importlib.import_module(f"{model.code.__name__}.{name}")
+        for name in ("bank", "bank_controller", "members")
+    }
+    settings = modules["members"].ALONE
+    if model.policy.bank is not None:
+        settings = modules["members"].BankSettings.of(model.policy.bank)
+    fleet = modules["bank"].Fleet(
+        warmup,
+        max(rules.failure_price, 0.01),
+        rules.change_price,
+        rules.min_machines,
+        rules.max_machines,
+    )
+    first = window.first - window.metric_delay
+    begin = max(0, first - LONGEST_LOAD)
+    minute = MONDAY + stretch.minute_of_week - window.metric_delay
+    bank = modules["bank"].Bank(
+        model.policy, settings, fleet, minute - (first - begin), len(window.load) - begin
+    )
+    load = window.load[begin : len(window.load) - window.metric_delay] / rules.capacity
+    known = first - begin
+    headroom = modules["bank_controller"].FIRST_HEADROOM
+    since = bank.scored_since(minute)
+    parts = [bank.advance(load[:known], since)] + [
+        bank.advance(load[place : place + 1440]) for place in range(known, len(load), 1440)
+    ]
+    # The last minute's load comes too late for any decision.
+    wanted, keep = (np.concatenate(rows)[known - 1 : -1] for rows in zip(*parts, strict=True))
+    reactive = np.ceil(headroom * np.maximum.accumulate(load)[known - 1 : -1])
+    wanted = np.where(np.isnan(wanted), reactive, wanted).astype(np.int64)
+    keep = np.where(np.isnan(keep), reactive, keep).astype(np.int64)
+    record = np.empty((RECORDS, window.minutes))
+    limits = _highest(model, window)
+    _run_band(wanted, keep, limits, window.requests, window.clock, window.fleet(), rules, record)
     return Trajectory(record)
 
 

@@ -1,7 +1,7 @@
 """The controller: from states (or observations) to decisions, with the artifact's own policy."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,18 +89,26 @@ class Controller:
         )
         return Decision(desired - fleet, desired, remember(state.minute, load))
 
-    def answer(self, states: object) -> dict[str, Any]:
-        """Return the body of an answer to `{"states": states}`, without the model's version."""
-        if not isinstance(states, list) or not 0 < len(states) <= MOST_STATES:
-            raise InvalidRequest(f"must be a list of 1 to {MOST_STATES} states", "states")
-        fields = [f"states[{index}]" for index in range(len(states))]
-        parsed = [parse_state(raw, field) for raw, field in zip(states, fields, strict=True)]
-        decisions = [self.decide(state, field) for state, field in zip(parsed, fields, strict=True)]
-        return {
-            "actions": [decision.action for decision in decisions],
-            "desired": [decision.desired for decision in decisions],
-            "memory": [decision.memory for decision in decisions],
-        }
+
+class Decides(Protocol):
+    """A controller: decides for states, and keeps nothing that a decision depends on."""
+
+    def decide(self, state: State, field: str) -> Decision:
+        """Return the decision for `state`; `field` names it in errors."""
+
+
+def answer_states(controller: Decides, states: object) -> dict[str, Any]:
+    """Return the body of an answer to `{"states": states}`, without the model's version."""
+    if not isinstance(states, list) or not 0 < len(states) <= MOST_STATES:
+        raise InvalidRequest(f"must be a list of 1 to {MOST_STATES} states", "states")
+    fields = [f"states[{index}]" for index in range(len(states))]
+    parsed = [parse_state(raw, field) for raw, field in zip(states, fields, strict=True)]
+    decided = [controller.decide(state, field) for state, field in zip(parsed, fields, strict=True)]
+    return {
+        "actions": [decision.action for decision in decided],
+        "desired": [decision.desired for decision in decided],
+        "memory": [decision.memory for decision in decided],
+    }
 
 
 def answer_observations(policy: Policy, observations: object) -> dict[str, Any]:

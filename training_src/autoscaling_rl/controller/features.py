@@ -68,7 +68,7 @@ NAMES = (
     "last_week",
     "yesterday_peak",
     "last_week_peak",
-    "knots_60",  # changes of slope in the last hour: a sixth if every five minutes were interpolated
+    "knots_60",  # changes of slope per minute of the last hour: 0.2 if five were interpolated
     "interval",
     "remaining",  # minutes until the slope is due to change, 0 if it always does
     "line",  # the load that the present slope leads to by then
@@ -190,7 +190,9 @@ class _Writer:
         """How coarsely the load was recorded, and where its present slope leads."""
         series, newest = self.series, slice(self.begin - 1, self.end - 1)
         knots = (series.sums[KNOTS, self.index] - series.sums[KNOTS, self.index - 60]) / 60.0
-        age, interval = self.index - series.knot[newest], series.interval[newest]
+        age = self.index - series.knot[newest]
+        # Whatever lies longer back must not matter: a controller may know two weeks alone.
+        interval = np.where(age <= LONGEST_INTERVAL, series.interval[newest], LONGEST_INTERVAL)
         steady = (age <= LONGEST_INTERVAL) & (series.bent[newest] == 0)
         remaining = np.where(steady, np.maximum(interval - age, 0.0), 0.0)
         last, before = series.load[newest], series.load[self.begin - 2 : self.end - 2]
@@ -239,4 +241,3 @@ def sliding_peak(
         reach *= 2
     rest = width - reach
     return pick(peak[: len(peak) - rest], peak[rest:]) if rest else peak
-

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import observation
-from .controller import Controller, answer_observations
+from . import features, observation
+from .bank_controller import BankController
+from .controller import Controller, answer_observations, answer_states
 from .policy import Policy
 from .state import InvalidRequest
 
@@ -29,7 +30,7 @@ class Inference:
         """
         self.version = model_version(manifest)
         self._policy = policy
-        self._controller: Controller | None = None
+        self._controller: Controller | BankController | None = None
         if manifest["input"] == "states":
             version = manifest["environment"].get("version")
             if version != f"observation {observation.VERSION}":
@@ -37,7 +38,15 @@ class Inference:
                     f"the environment of the model has version {version!r}, its code computes"
                     f" observation {observation.VERSION}: train again"
                 )
-            self._controller = Controller(policy)
+            observed = manifest["observation"].get("version", observation.VERSION)
+            if observed != observed_version(policy):
+                raise ValueError(
+                    f"the model observes by version {observed!r}, its code by"
+                    f" {observed_version(policy)}: train again"
+                )
+            settings = manifest["environment"].get("settings", {})
+            change_price = float(settings.get("change_price", 0.0))
+            self._controller = make_controller(policy, change_price=change_price)
 
     @classmethod
     def load(cls, folder: Path) -> "Inference":
@@ -68,7 +77,7 @@ class Inference:
         if "observations" in body:
             answer = answer_observations(self._policy, body["observations"])
         elif self._controller is not None:
-            answer = self._controller.answer(body["states"])
+            answer = answer_states(self._controller, body["states"])
         else:
             raise InvalidRequest(
                 'this model decides on observations alone: send {"observations": [...]} with rows'
@@ -76,6 +85,28 @@ class Inference:
                 "states",
             )
         return {**answer, "model_version": self.version}
+
+
+def observed_names(policy: Policy) -> tuple[str, ...]:
+    """Return the names of the numbers that a policy of AutoScaling-v0 takes."""
+    return features.NAMES if policy.fixed_point else observation.NAMES
+
+
+def observed_version(policy: Policy) -> int:
+    """Return the version of the code that computes these numbers."""
+    return features.VERSION if policy.fixed_point else observation.VERSION
+
+
+def make_controller(policy: Policy, *, change_price: float = 0.0) -> Controller | BankController:
+    """Return the controller of a policy of AutoScaling-v0.
+
+    Args:
+        policy: one that takes the observation, or features (then it is in fixed point).
+        change_price: machine-minutes that adding or removing a machine costs.
+    """
+    if policy.fixed_point:
+        return BankController(policy, change_price=change_price)
+    return Controller(policy)
 
 
 def model_version(manifest: Mapping[str, Any]) -> str:

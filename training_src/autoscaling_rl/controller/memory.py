@@ -5,26 +5,43 @@ import binascii
 import hashlib
 import struct
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .state import LONGEST_LOAD, InvalidRequest, State, valid_load
 
-VERSION = 1
-_HEADER = struct.Struct("<BqI")  # version, minute after the last one, minutes
+VERSION = 2
+MOST_EXTRA = 4 * 1024 * 1024  # bytes
+_HEADER = struct.Struct("<BqII")  # version, minute after the last one, minutes, further bytes
 
 
-def remember(minute: int, load: NDArray[np.float64]) -> str:
-    """Return memory that holds `load`, whose last value is that of the minute before `minute`."""
+@dataclass(frozen=True)
+class Remembered:
+    """What a memory holds.
+
+    Attributes:
+        after: the minute after the last remembered one.
+        load: requests per minute up to the minute before.
+        extra: what else a controller keeps, opaque here.
+    """
+
+    after: int
+    load: NDArray[np.float64]
+    extra: bytes = b""
+
+
+def remember(minute: int, load: NDArray[np.float64], extra: bytes = b"") -> str:
+    """Return memory of `load`, whose last value is that of the minute before `minute`."""
     kept = np.ascontiguousarray(load[-LONGEST_LOAD:], "<f8")
-    body = _HEADER.pack(VERSION, minute, len(kept)) + kept.tobytes()
+    body = _HEADER.pack(VERSION, minute, len(kept), len(extra)) + kept.tobytes() + extra
     packed = zlib.compress(body, 1)
     return base64.b64encode(hashlib.sha256(packed).digest()[:8] + packed).decode("ascii")
 
 
-def recall(memory: str, field: str) -> tuple[int, NDArray[np.float64]]:
-    """Return the minute after the last remembered one, and the remembered load.
+def recall(memory: str, field: str) -> Remembered:
+    """Return what a memory holds.
 
     Raises:
         InvalidRequest: the text was not made by this version of `remember`, or was changed.
@@ -39,24 +56,31 @@ def recall(memory: str, field: str) -> tuple[int, NDArray[np.float64]]:
     packed = raw[8:]
     if len(raw) < 9 or hashlib.sha256(packed).digest()[:8] != raw[:8]:
         raise wrong
-    largest = _HEADER.size + 8 * LONGEST_LOAD
+    largest = _HEADER.size + 8 * LONGEST_LOAD + MOST_EXTRA
     inflater = zlib.decompressobj()
     try:
         body = inflater.decompress(packed, largest + 1)
-        version, minute, count = _HEADER.unpack_from(body)
+        version, minute, count, more = _HEADER.unpack_from(body)
     except (zlib.error, struct.error):
         raise wrong from None
-    if version != VERSION or len(body) != _HEADER.size + 8 * count:
+    if version != VERSION or len(body) != _HEADER.size + 8 * count + more:
         raise wrong
-    load = np.frombuffer(body, "<f8", offset=_HEADER.size).astype(np.float64)
+    if not 0 < count <= LONGEST_LOAD:
+        raise wrong
+    load = np.frombuffer(body, "<f8", count, _HEADER.size).astype(np.float64)
     # The checksum is no signature: whoever computes it can write anything.
-    if not 0 < count <= LONGEST_LOAD or not valid_load(load).all():
+    if not valid_load(load).all():
         raise wrong
-    return minute, load
+    return Remembered(minute, load, body[_HEADER.size + 8 * count :])
 
 
-def known_load(state: State, field: str) -> NDArray[np.float64]:
+def known_load(state: State, field: str, memory: Remembered | None = None) -> NDArray[np.float64]:
     """Return the load up to the minute before the state's, joined with what is remembered.
+
+    Args:
+        state: the state.
+        field: names the state in errors.
+        memory: the state's memory, if it was recalled already.
 
     Raises:
         InvalidRequest: minutes are missing between the memory and the state's load, or the memory
@@ -64,7 +88,8 @@ def known_load(state: State, field: str) -> NDArray[np.float64]:
     """
     if state.memory is None:
         return state.load
-    after, remembered = recall(state.memory, f"{field}.memory")
+    memory = memory or recall(state.memory, f"{field}.memory")
+    after, remembered = memory.after, memory.load
     begins = state.minute - len(state.load)
     if after > state.minute:
         raise InvalidRequest("is of a later minute than the timestamp", f"{field}.memory")

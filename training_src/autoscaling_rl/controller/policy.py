@@ -1,6 +1,8 @@
 """The policy network in NumPy: the same weights as `policy.onnx`, read from `policy.npz`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-ACTIVATIONS = ("tanh", "silu", "relu")
-HEADS = ("levels", "band", "discrete", "continuous")
+ACTIVATIONS = ("tanh", "silu", "relu", "hard_swish")
+HEADS = ("levels", "band", "band_nearest", "discrete", "continuous")
+GRID = 65536.0  # fixed point: whole multiples of 2**-16
 OBSERVATION_CLIP = 10.0
 MAX_MACHINES = 1_000_000
 
@@ -24,17 +27,24 @@ class Policy:
     """A feed-forward policy: observation -> raw outputs -> action.
 
     Attributes:
-        weights: one array of shape (inputs, outputs) per layer.
-        biases: one array of shape (outputs,) per layer.
+        weights: one array of shape (inputs, outputs) per layer; an ensemble of n networks, whose
+            outputs are averaged, has arrays of shape (n, inputs, outputs).
+        biases: one array of shape (outputs,) per layer; (n, 1, outputs) in an ensemble.
         head: how outputs become an action, one of `HEADS`:
             "levels": one score per entry of `levels`; the action is the entry with the best score,
             in machines added or removed. "band": log of machines wanted above the present level,
             and log of machines worth keeping above machines wanted; the action is machines added
-            or removed so that the fleet lies in the band. "discrete": index of the best score.
+            or removed so that the fleet lies in the band; "band_nearest" rounds to the nearest
+            machine instead of up. "discrete": index of the best score.
             "continuous": the outputs, clipped to [`low`, `high`].
         activation: applied between layers, one of `ACTIVATIONS`.
         mean: shape (observations,), subtracted from the observation.
-        scale: shape (observations,), divides it; the result is clipped to +-10.
+        scale: shape (observations,), divides it; the result is clipped to +-`clip`.
+        clip: bound of the normalised observation.
+        fixed_point: whether inputs, activations and outputs are rounded to whole multiples of
+            2**-16, as the weights then must be: sums are exact in any order, so that one row or
+            many, on any processor, give the same bits.
+        bank: settings of the bank that the policy belongs to; None: it decides alone.
         skip: shape (observations, outputs) or None: added to the outputs, times the observation.
         levels: for the head "levels".
         low: for the head "continuous", shape (outputs,).
@@ -51,6 +61,9 @@ class Policy:
     levels: tuple[int, ...] = ()
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    clip: float = OBSERVATION_CLIP
+    fixed_point: bool = False
+    bank: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Complete the normalisation and refuse parts that do not fit together."""
@@ -60,11 +73,12 @@ class Policy:
             raise ValueError(
                 f"activation {self.activation!r} is unknown: use one of {', '.join(ACTIVATIONS)}"
             )
-        inputs, outputs = self.inputs, self.biases[-1].shape[0]
+        inputs, outputs = self.inputs, self.biases[-1].shape[-1]
         if self.mean.size == 0:
             object.__setattr__(self, "mean", np.zeros(inputs, np.float32))
             object.__setattr__(self, "scale", np.ones(inputs, np.float32))
-        expected = {"levels": len(self.levels), "band": 2, "continuous": len(self.low)}
+        expected = {"levels": len(self.levels), "continuous": len(self.low)}
+        expected |= {"band": 2, "band_nearest": 2}
         if expected.get(self.head, outputs) != outputs:
             raise ValueError(
                 f"head {self.head!r} needs {expected[self.head]} outputs, not {outputs}"
@@ -73,24 +87,96 @@ class Policy:
             raise ValueError(f"mean and scale must have shape ({inputs},)")
         if not (self.scale > 0).all():
             raise ValueError("scale must be positive")
+        if self.fixed_point and not all(_on_grid(array) for array in self._parameters()):
+            raise ValueError("weights of a policy in fixed point must be multiples of 2**-16")
 
     @property
     def inputs(self) -> int:
         """Length of an observation."""
-        return int(self.weights[0].shape[0])
+        return int(self.weights[0].shape[-2])
+
+    @property
+    def members(self) -> int:
+        """Networks whose outputs are averaged."""
+        return self.weights[0].shape[0] if self.weights[0].ndim == 3 else 1
+
+    def _parameters(self) -> tuple[FloatArray, ...]:
+        return (*self.weights, *self.biases, *(() if self.skip is None else (self.skip,)))
 
     def outputs(self, observations: FloatArray) -> FloatArray:
         """Return raw outputs, shape (n, k), for observations of shape (n, inputs)."""
         rows = np.asarray(observations, np.float32)
-        with np.errstate(over="ignore"):  # of a number that is clipped anyway
-            normal = np.clip((rows - self.mean) / self.scale, -OBSERVATION_CLIP, OBSERVATION_CLIP)
+        if self.fixed_point:
+            return np.asarray(self._exact(self._normal(rows.astype(np.float64))), np.float32)
+        normal: FloatArray = self._normal(rows)
         hidden = normal
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = _activate(hidden @ weight + bias, self.activation)
         result: FloatArray = hidden @ self.weights[-1] + self.biases[-1]
         if self.skip is not None:
             result = result + normal @ self.skip
-        return result
+        return result.mean(axis=0) if result.ndim == 3 else result
+
+    def outputs_at(
+        self, observations: NDArray[np.float64], shifts: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return outputs with each of `shifts` added to the last number of every observation.
+
+        Only for a policy in fixed point. The result equals that of `outputs`.
+
+        Args:
+            observations: shape (n, inputs).
+            shifts: shape (m,).
+
+        Returns:
+            Shape (n, m, k).
+        """
+        rows = np.asarray(observations, np.float32).astype(np.float64)
+        last = (rows[:1, -1] + shifts).astype(np.float32).astype(np.float64)
+        if (rows[:, -1] != rows[0, -1]).any():
+            raise ValueError("the last number of every observation must be the same")
+        rows[:, -1] = self.mean[-1]
+        scaled = np.clip((last - self.mean[-1]) / self.scale[-1], -self.clip, self.clip)
+        return self._exact(self._normal(rows), _to_grid(scaled))
+
+    def _normal(self, rows: NDArray[Any]) -> NDArray[Any]:
+        with np.errstate(over="ignore"):  # of a number that is clipped anyway
+            normal: NDArray[Any] = np.clip((rows - self.mean) / self.scale, -self.clip, self.clip)
+        return normal
+
+    def _exact(
+        self, normal: NDArray[np.float64], last: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return outputs in fixed point, shape (n, k).
+
+        With `last`, shape (m,), outputs are of shape (n, m, k): each of its numbers is added to the
+        last of the normalised ones, which must be zero.
+        """
+        (skip, _), (weight, bias), *later = self._doubles
+        first = _to_grid(normal)
+        hidden, linear = first @ weight + bias, first @ skip
+        if last is not None:
+            shape = (*hidden.shape[:-2], -1)
+            hidden = hidden[..., None, :] + last[:, None] * weight[..., None, -1:, :]
+            linear = linear[..., None, :] + last[:, None] * skip[..., None, -1:, :]
+            hidden = hidden.reshape(*shape, hidden.shape[-1])
+            linear = linear.reshape(*shape, linear.shape[-1])
+        for weight, bias in later:
+            hidden = _to_grid(_hard_swish(hidden)) @ weight + bias
+        result = hidden + linear
+        result = _to_grid(result.mean(axis=0) if result.ndim == 3 else result)
+        return result if last is None else result.reshape(len(normal), len(last), -1)
+
+    @cached_property
+    def _doubles(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Skip connection, then weights and biases of each layer, in double precision."""
+        zero = np.zeros((self.inputs, self.biases[-1].shape[-1]))
+        skip = zero if self.skip is None else self.skip.astype(np.float64)
+        layers = zip(self.weights, self.biases, strict=True)
+        return [
+            (skip, zero),
+            *((weight.astype(np.float64), bias.astype(np.float64)) for weight, bias in layers),
+        ]
 
     def act(self, observations: FloatArray) -> NDArray[Any]:
         """Return actions for observations of shape (n, inputs): (n,) integers, or (n, k) floats."""
@@ -100,8 +186,8 @@ class Policy:
             return np.clip(
                 outputs, np.asarray(self.low, np.float32), np.asarray(self.high, np.float32)
             )
-        if self.head == "band":
-            return band_action(rows, outputs)
+        if self.head.startswith("band"):
+            return band_action(rows, outputs, nearest=self.head == "band_nearest")
         best: IntArray = outputs.argmax(axis=1)
         return np.asarray(self.levels, np.int64)[best] if self.head == "levels" else best
 
@@ -111,9 +197,15 @@ class Policy:
         if self.head == "levels":
             chosen["levels"] = list(self.levels)
         elif self.head == "discrete":
-            chosen["n"] = int(self.biases[-1].shape[0])
+            chosen["n"] = int(self.biases[-1].shape[-1])
         elif self.head == "continuous":
             chosen |= {"low": list(self.low), "high": list(self.high)}
+        if self.clip != OBSERVATION_CLIP:
+            chosen["clip"] = self.clip
+        if self.fixed_point:
+            chosen["fixed_point"] = True
+        if self.bank is not None:
+            chosen["bank"] = dict(self.bank)
         return chosen
 
     def arrays(self) -> dict[str, FloatArray]:
@@ -153,6 +245,9 @@ class Policy:
             levels=tuple(specification.get("levels", ())),
             low=tuple(specification.get("low", ())),
             high=tuple(specification.get("high", ())),
+            clip=float(specification.get("clip", OBSERVATION_CLIP)),
+            fixed_point=bool(specification.get("fixed_point", False)),
+            bank=specification.get("bank"),
         )
 
 
@@ -162,14 +257,36 @@ def _activate(values: FloatArray, name: str) -> FloatArray:
     if name == "silu":
         with np.errstate(over="ignore"):  # then it divides by infinity, which is right
             return np.asarray(values / (1.0 + np.exp(-values)), np.float32)
+    if name == "hard_swish":
+        return np.asarray(_hard_swish(values), np.float32)
     return np.maximum(values, 0.0)
 
 
-def band_action(observations: FloatArray, outputs: FloatArray) -> IntArray:
+def _hard_swish(values: NDArray[Any]) -> NDArray[Any]:
+    """Return x * min(max(x + 3, 0), 6) / 6."""
+    gate = np.clip(values + 3.0, 0.0, 6.0)
+    gate *= values
+    gate *= 1.0 / 6.0
+    return gate
+
+
+def _to_grid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.rint(values * GRID) / GRID, np.float64)
+
+
+def _on_grid(values: FloatArray) -> bool:
+    doubles = values.astype(np.float64)
+    return bool((_to_grid(doubles) == doubles).all() and (np.abs(doubles) < 128).all())
+
+
+def band_action(
+    observations: FloatArray, outputs: FloatArray, *, nearest: bool = False
+) -> IntArray:
     """Return machines to add (positive) or remove so that the fleet lies in the policy's band.
 
     The band is [wanted, worth keeping] = exp of the level plus the outputs, minus one: every
     machine count enters observations as log(1 + machines), which stays finite when load vanishes.
+    Machines are whole: rounded up, or to the nearest number.
     A fleet beyond 0 to `MAX_MACHINES`, which no environment has, counts as the nearest of the two.
     """
     limit = np.log1p(MAX_MACHINES)
@@ -177,7 +294,8 @@ def band_action(observations: FloatArray, outputs: FloatArray) -> IntArray:
     fleet = np.rint(np.expm1(np.clip(observations[:, FLEET].astype(np.float64), 0.0, limit)))
     wanted_log = level + outputs[:, 0]
     keep_log = wanted_log + np.maximum(outputs[:, 1], 0.0)
-    wanted = np.ceil(np.expm1(np.clip(wanted_log, 0.0, limit)))
-    keep = np.maximum(wanted, np.ceil(np.expm1(np.clip(keep_log, 0.0, limit))))
+    whole = np.rint if nearest else np.ceil
+    wanted = whole(np.expm1(np.clip(wanted_log, 0.0, limit)))
+    keep = np.maximum(wanted, whole(np.expm1(np.clip(keep_log, 0.0, limit))))
     band: IntArray = (np.clip(fleet, wanted, keep) - fleet).astype(np.int64)
     return band

@@ -22,6 +22,8 @@ FLAT = 1e-6  # relative; a smaller change of the slope is none
 # Weights of the same minute 1 to 7 days ago in the seasonal profile.
 PROFILE_WEIGHTS = (2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 4.0)
 PROFILE_SMOOTHING = 7  # minutes on either side
+_PROFILE_SHARES = np.array(PROFILE_WEIGHTS)
+_PROFILE_AGO = np.arange(1, 8) * DAY + PROFILE_SMOOTHING
 
 # Running sums: of demand, of its absolute change from minute to minute, its absolute second
 # difference, its absolute change and its rise within warm-up + 1 minutes, and of changes of slope.
@@ -56,7 +58,7 @@ class Series:
         profile: what the same minute of the past seven days says of demand, 0 if nothing is known,
             `AHEAD` minutes further than the load.
         profile_total: its running sum.
-        quantiles: the newest quantiles of residuals by array and width, with the minute they are of.
+        quantiles: the newest quantiles of residuals by array and width, and the minute they are of.
         shift: what must be added to the profile to fit the hour before each index.
     """
 
@@ -171,16 +173,11 @@ class Series:
         """Say of the minutes `begin` to `end` what the past seven days said, smoothed."""
         if begin == LOOKBACK + AHEAD:
             begin = LOOKBACK - DAY  # the first time
-        sums, width = self.sums[TOTAL], 2 * PROFILE_SMOOTHING + 1
-        total, weight = np.zeros(end - begin), np.zeros(end - begin)
-        for day, share in enumerate(PROFILE_WEIGHTS, 1):
-            ago = day * DAY + PROFILE_SMOOTHING
-            first = max(begin, LOOKBACK + ago)
-            if first >= end:
-                break
-            mean = (sums[first - ago + width : end - ago + width] - sums[first - ago : end - ago]) / width
-            total[first - begin :] += share * mean
-            weight[first - begin :] += share
+        ago = _PROFILE_AGO[:, None] - np.arange(begin, end)
+        known = (-ago >= LOOKBACK) * _PROFILE_SHARES[:, None]
+        then, width = np.maximum(-ago, 0), 2 * PROFILE_SMOOTHING + 1
+        means = (self.sums[TOTAL, then + width] - self.sums[TOTAL, then]) / width
+        total, weight = (known * means).sum(axis=0), known.sum(axis=0)
         self.profile[begin:end] = rounded(total / np.maximum(weight, 1.0))
         sums = np.cumsum(self.profile[begin:end])
         self.profile_total[begin + 1 : end + 1] = sums + self.profile_total[begin]

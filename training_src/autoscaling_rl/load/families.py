@@ -16,7 +16,7 @@ from autoscaling_rl.load.shapes import DAY, log_uniform
 
 FloatArray = NDArray[np.float64]
 Family = Callable[[np.random.Generator, int, int], FloatArray]
-"""Makes a relative rate from a generator, a length, and the minute of the week that it starts in."""
+"""Makes a relative rate from a generator, a length, and the minute of the week of its start."""
 
 INTERVALS = (1, 1, 5, 5, 5, 10, 30)  # minutes that a recording counts together
 WARM_UP_DAYS = 1  # of a series that are thrown away: sessions and bursts begin empty
@@ -110,7 +110,8 @@ def mixed(rng: np.random.Generator, minutes: int, start: int) -> FloatArray:
     chosen = rng.choice(np.array([0, 1, 2, 3, 4, 5]), 2, replace=False)
     share = rng.uniform(0.2, 0.8)
     first, second = (list(TRAINING.values())[place](rng, minutes, start) for place in chosen)
-    return share * first / first.mean() + (1 - share) * second / second.mean()
+    total: FloatArray = share * first / first.mean() + (1 - share) * second / second.mean()
+    return total
 
 
 def fractal(rng: np.random.Generator, minutes: int, start: int) -> FloatArray:
@@ -164,7 +165,7 @@ def generate(
         start: minute of the week at its start, a multiple of the interval.
     """
     lead = WARM_UP_DAYS * DAY
-    rate = family(rng, lead + minutes, (start - lead) % shapes.WEEK)[lead:]
+    rate: FloatArray = family(rng, lead + minutes, (start - lead) % shapes.WEEK)[lead:]
     rate = np.maximum(rate, 0.0) * (recording.requests_per_minute / max(rate.mean(), 1e-9))
     counted = rate.reshape(-1, recording.interval).sum(axis=1)
     if recording.scatter > 0:
@@ -176,7 +177,7 @@ def generate(
     if recording.hold or recording.interval == 1:
         return np.repeat(rates, recording.interval)
     middles = (np.arange(len(rates)) + 0.5) * recording.interval
-    return np.interp(np.arange(minutes) + 0.5, middles, rates)
+    return np.asarray(np.interp(np.arange(minutes) + 0.5, middles, rates), np.float64)
 
 
 def _damage(rng: np.random.Generator, counts: FloatArray) -> None:

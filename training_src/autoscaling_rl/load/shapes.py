@@ -68,7 +68,9 @@ def autoregression(walk: FloatArray, keep: float) -> None:
         walk[minute] = keep * walk[minute - 1] + step * walk[minute]
 
 
-def level_shifts(rng: np.random.Generator, minutes: int, per_day: float, spread: float) -> FloatArray:
+def level_shifts(
+    rng: np.random.Generator, minutes: int, per_day: float, spread: float
+) -> FloatArray:
     """Return levels that jump, or slide within hours, to new ones."""
     count = int(rng.poisson(per_day * minutes / DAY))
     log = np.zeros(minutes)
@@ -83,7 +85,9 @@ def level_shifts(rng: np.random.Generator, minutes: int, per_day: float, spread:
 
 def bursts(rng: np.random.Generator, minutes: int) -> FloatArray:
     """Return sudden rises of heavy-tailed height over zero, some in clusters; decays vary."""
-    starts = np.sort(rng.integers(0, minutes, rng.poisson(log_uniform(rng, 0.5, 50) * minutes / DAY)))
+    starts = np.sort(
+        rng.integers(0, minutes, rng.poisson(log_uniform(rng, 0.5, 50) * minutes / DAY))
+    )
     if rng.random() < 0.4 and len(starts):  # clusters: some bursts bring others soon after
         followers = np.repeat(starts, rng.poisson(rng.uniform(0.2, 1.5), len(starts)))
         late = followers + rng.exponential(log_uniform(rng, 10, 300), len(followers)).astype(int)

@@ -6,7 +6,11 @@ from typing import cast
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.toolkits.base import Toolkit, TrainedPolicy, TrainingJob, TrainingStopped
 
-_MODULES = {"cem": "autoscaling_rl.toolkits.cem", "sb3": "autoscaling_rl.toolkits.sb3"}
+_MODULES = {
+    "cem": "autoscaling_rl.toolkits.cem",
+    "hindsight": "autoscaling_rl.toolkits.hindsight",
+    "sb3": "autoscaling_rl.toolkits.sb3",
+}
 
 __all__ = [
     "Toolkit",

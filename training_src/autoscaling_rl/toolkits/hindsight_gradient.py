@@ -1,8 +1,8 @@
 """The exact gradient of J through the dynamics, for a policy that is a band of machines.
 
 The load is exogenous: it does not depend on actions, so J of a whole window is a known function of
-the machines wanted, U, and worth keeping, D (hindsight learning; Sinclair et al., Hindsight Learning
-for MDPs with Exogenous Inputs, ICML 2023). Machines billed are T(t) = clip(T(t-1), U(t), D(t)); as
+the machines wanted, U, and worth keeping, D (hindsight learning; Sinclair et al., Hindsight
+Learning for MDPs with Exogenous Inputs, ICML 2023). Machines billed are T(t) = clip(T(t-1), U(t), D(t)); as
 removal takes the newest first, those in service are the least of T(t-w) ... T(t), w being the
 warm-up. J = sum of T + price x failed load + change price x |change of T| is convex in T and is
 differentiated backwards through the recursion (analytic policy gradient).
@@ -17,6 +17,64 @@ from numpy.typing import NDArray
 from autoscaling_rl.kernel import jit_fast as jit
 
 FloatArray = NDArray[np.float32]
+Work = NDArray[np.float64]
+
+
+MACHINES, SLOPE, LOW, HIGH = range(4)  # rows of the work space
+
+
+@jit
+def _bill(wanted: FloatArray, spread: FloatArray, change_price: float, work: Work) -> float:
+    """Step the fleet; return what machines and changes cost, and begin the slope of J by T."""
+    machines, slope, low, high = work[MACHINES], work[SLOPE], work[LOW], work[HIGH]
+    total = 0.0
+    for minute in range(len(wanted)):
+        low[minute] = max(np.exp(wanted[minute]) - 1.0, 0.0)
+        high[minute] = max(np.exp(wanted[minute] + spread[minute]) - 1.0, low[minute])
+        before = machines[minute - 1] if minute > 0 else low[0]
+        machines[minute] = min(max(before, low[minute]), high[minute])
+        slope[minute] = 1.0
+        total += machines[minute]
+        change = machines[minute] - before
+        if change != 0.0:
+            sign = change_price if change > 0 else -change_price
+            slope[minute] += sign
+            slope[minute - 1] -= sign
+            total += sign * change
+    return total
+
+
+@jit
+def _serve(load: FloatArray, warmups: NDArray[np.int64], price: float, work: Work) -> float:
+    """Return what failed load costs; the machine that is missing least lowers the slope."""
+    machines, slope = work[MACHINES], work[SLOPE]
+    share, total = price / len(warmups), 0.0
+    for warmup in warmups:
+        for minute in range(len(load)):
+            least = minute
+            for earlier in range(max(0, minute - warmup), minute):
+                if machines[earlier] < machines[least]:
+                    least = earlier
+            if load[minute] > machines[least]:
+                slope[least] -= share
+                total += share * (load[minute] - machines[least])
+    return total
+
+
+@jit
+def _differentiate(work: Work, weight: float, wanted: FloatArray, spread: FloatArray) -> None:
+    """Carry the slope back through T(t) = clip(T(t-1), U(t), D(t))."""
+    machines, slope, low, high = work[MACHINES], work[SLOPE], work[LOW], work[HIGH]
+    carried = 0.0
+    for minute in range(len(wanted) - 1, -1, -1):
+        carried += slope[minute]
+        wanted[minute] = spread[minute] = 0.0
+        if minute == 0 or machines[minute - 1] < low[minute]:
+            wanted[minute] = carried * (low[minute] + 1.0) * weight
+            carried = 0.0
+        elif machines[minute - 1] > high[minute]:
+            wanted[minute] = spread[minute] = carried * (high[minute] + 1.0) * weight
+            carried = 0.0
 
 
 @jit
@@ -28,7 +86,7 @@ def hindsight_gradient(
     prices: FloatArray,
     change_prices: FloatArray,
     weights: FloatArray,
-    work: NDArray[np.float64],
+    work: Work,
     gradient: FloatArray,
     costs: NDArray[np.float64],
 ) -> None:
@@ -46,49 +104,10 @@ def hindsight_gradient(
         gradient: receives the gradient, shape (2, windows, minutes).
         costs: receives J of each window in machine-minutes, shape (windows,).
     """
-    minutes = wanted.shape[1]
-    machines, slope, low, high = work[0], work[1], work[2], work[3]
     for window in range(len(wanted)):
-        total = 0.0
-        for minute in range(minutes):
-            low[minute] = max(np.exp(wanted[window, minute]) - 1.0, 0.0)
-            high[minute] = max(
-                np.exp(wanted[window, minute] + spread[window, minute]) - 1.0, low[minute]
-            )
-            before = machines[minute - 1] if minute > 0 else low[0]
-            machines[minute] = min(max(before, low[minute]), high[minute])
-            slope[minute] = 1.0
-            total += machines[minute]
-        for minute in range(1, minutes):
-            change = machines[minute] - machines[minute - 1]
-            if change != 0.0:
-                sign = change_prices[window] * (1.0 if change > 0 else -1.0)
-                slope[minute] += sign
-                slope[minute - 1] -= sign
-                total += change_prices[window] * abs(change)
-        share = prices[window] / warmups.shape[1]
-        for place in range(warmups.shape[1]):
-            warmup = warmups[window, place]
-            for minute in range(minutes):
-                least = minute
-                for earlier in range(max(0, minute - warmup), minute):
-                    if machines[earlier] < machines[least]:
-                        least = earlier
-                if load[window, minute] > machines[least]:
-                    slope[least] -= share
-                    total += share * (load[window, minute] - machines[least])
+        rows = wanted[window], spread[window]
+        price, change_price = prices[window], change_prices[window]
+        total = _bill(*rows, change_price, work)
+        total += _serve(load[window], warmups[window], price, work)
+        _differentiate(work, weights[window], gradient[0, window], gradient[1, window])
         costs[window] = total
-        carried = 0.0
-        for minute in range(minutes - 1, -1, -1):
-            carried += slope[minute]
-            gradient[0, window, minute] = 0.0
-            gradient[1, window, minute] = 0.0
-            before = machines[minute - 1] if minute > 0 else low[0] - 1.0
-            if before < low[minute] or minute == 0:
-                gradient[0, window, minute] = carried * (low[minute] + 1.0) * weights[window]
-                carried = 0.0
-            elif before > high[minute]:
-                slanted = carried * (high[minute] + 1.0) * weights[window]
-                gradient[0, window, minute] = slanted
-                gradient[1, window, minute] = slanted
-                carried = 0.0

@@ -22,7 +22,8 @@ class Network:
         """Draw weights of the variance that keeps activations in scale (He et al., 2015)."""
 
         def normal(rows: int, columns: int, gain: float) -> FloatArray:
-            return (rng.standard_normal((rows, columns)) * gain / np.sqrt(rows)).astype(np.float32)
+            drawn = rng.standard_normal((rows, columns)) * gain / np.sqrt(rows)
+            return np.asarray(drawn, np.float32)
 
         self.parameters: dict[str, FloatArray] = {
             "weight_0": normal(inputs, hidden, 1.0),
@@ -63,7 +64,7 @@ class Network:
 
 def hard_swish(values: FloatArray) -> FloatArray:
     """Return x * min(max(x + 3, 0), 6) / 6."""
-    gate = np.clip(values + np.float32(3), 0, 6)
+    gate: FloatArray = np.clip(values + np.float32(3), 0, 6)
     gate *= values
     gate *= np.float32(1 / 6)
     return gate
@@ -71,7 +72,7 @@ def hard_swish(values: FloatArray) -> FloatArray:
 
 def hard_swish_slope(values: FloatArray) -> FloatArray:
     """Return the derivative of `hard_swish`."""
-    slope = np.clip(values * np.float32(1 / 3) + np.float32(0.5), 0, 1)
+    slope: FloatArray = np.clip(values * np.float32(1 / 3) + np.float32(0.5), 0, 1)
     slope[values >= 3] = 1
     slope[values <= -3] = 0
     return slope
@@ -100,7 +101,9 @@ class AdamW:
     ) -> None:
         """Change parameters in place; gradients are scaled down to the norm `largest`."""
         self.steps += 1
-        norm = float(np.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients.values())))
+        norm = float(
+            np.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients.values()))
+        )
         scale = np.float32(min(1.0, largest / max(norm, 1e-12)))
         for name, gradient in gradients.items():
             slope = gradient * scale

@@ -1,0 +1,248 @@
+"""The bank: many ways to scale, all scored on the observed load every minute, the leader followed.
+
+The load does not depend on what is decided, so what any member would have cost is known whether or
+not it was followed: prediction with expert advice under full information (Cesa-Bianchi and Lugosi,
+Prediction, Learning, and Games, 2006), by following the leader of the last days (Hannan, 1957).
+
+Every day at 0:00 UTC the members' simulated fleets begin anew, and only the costs of the last few
+days count. So the choice is a function of the last two weeks of load, and whoever rebuilds it from
+these decides as one that has run for years.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .features import features
+from .members import (
+    HOLDS,
+    PEAK_HEADROOMS,
+    PEAK_MINUTES,
+    QUANTILE_RULES,
+    BankSettings,
+    Trackers,
+    network_bands,
+    rule_bands,
+    sliding_most,
+    whole_machines,
+)
+from .policy import Policy
+from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
+
+LEAST_KNOWN = 60  # minutes of load before members are scored
+MOST = 1e18  # of any number of a state
+COST_GRID = 1024.0  # costs are whole multiples of 1/1024 machine-minute: their sums are exact
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What is fixed for a fleet.
+
+    Attributes:
+        warmup: nominal warm-up in minutes.
+        price: machine-minutes that a failed machine-minute costs.
+        change_price: machine-minutes that adding or removing a machine costs.
+        least: least number of machines.
+        most: largest number of machines; 0 means no limit.
+    """
+
+    warmup: int = 5
+    price: float = 20.0
+    change_price: float = 0.0
+    least: int = 1
+    most: int = 0
+
+
+class Bank:
+    """Members and their scores; `advance` takes the load of one minute, or of many.
+
+    Attributes:
+        series: the load.
+        machines: the members' fleets in the last minutes since midnight, newest last.
+        costs: of each day and member, today first.
+        leader: the member that is followed.
+    """
+
+    def __init__(
+        self, policy: Policy, settings: BankSettings, fleet: Fleet, minute: int, room: int = DAY
+    ) -> None:
+        """Begin with no load; the first value will be that of `minute`, in minutes since 1970."""
+        self.policy, self.settings, self.fleet = policy, settings, fleet
+        self.series = Series(minute, fleet.warmup, room)
+        self.network = len(settings.price_factors) * len(settings.offsets)
+        rules = len(QUANTILE_RULES) * len(HOLDS) + len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
+        self.bands = self.network + (rules if settings.rules else 0)
+        self.trackers = Trackers(settings.trackers)
+        self.size = self.bands + self.trackers.size
+        self.held = np.full((max(HOLDS) - 1, len(QUANTILE_RULES)), -np.inf)
+        self.machines = np.zeros((0, self.size))
+        self.costs = np.zeros((settings.days, self.size))
+        self.day = -1
+        middle = settings.price_factors.index(1.0) * len(settings.offsets)
+        self.first = self.leader = middle + settings.offsets.index(0.0)
+
+    def advance(self, load: FloatArray, since: int = 0) -> tuple[FloatArray, FloatArray]:
+        """Take the load of the next minutes, and return what the leader says after each.
+
+        Args:
+            load: in machines, finite and not negative, shape (minutes,).
+            since: index in the series before which nothing needs to be scored.
+
+        Returns:
+            Machines wanted and worth keeping for the minutes that follow each, shape (minutes,);
+            NaN as long as too little is known.
+        """
+        begin = self.series.size or LOOKBACK
+        self.series.append(load)
+        end = self.series.size
+        wanted, keep = np.full((2, end - begin), np.nan)
+        first = max(begin + 1, LOOKBACK + LEAST_KNOWN, since)
+        while first <= end:
+            # A stretch of decisions on one day.
+            left = DAY - (self.series.origin + first) % DAY
+            last = min(end + 1, first + left)
+            chosen = self._stretch(first, last)
+            (
+                wanted[first - begin - 1 : last - begin - 1],
+                keep[first - begin - 1 : last - begin - 1],
+            ) = chosen
+            first = last
+        return wanted, keep
+
+    def _stretch(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
+        """Decide the minutes of index `begin` to `end` - 1, all on one day."""
+        series, count = self.series, end - begin
+        if len(self.machines):  # what the minute before cost is known by now
+            self.costs[0] += self._cost(self.machines, series.load[begin - 1 : begin])[0]
+        fresh = (series.origin + begin) // DAY != self.day
+        if fresh:
+            self._turn_day((series.origin + begin) // DAY)
+        low, high = self._bands(begin, end)
+        before = self.machines
+        self._simulate(begin, low, high, fresh)
+        costs = self._cost(self.machines[:-1], series.load[begin : end - 1])
+        leaders = self._choose(begin, costs)
+        self.costs[0] += costs.sum(axis=0)
+        rows, made = np.arange(count), self.machines[len(before) :]
+        bands = leaders < self.bands
+        place = np.where(bands, leaders, 0)
+        wanted = np.where(bands, low[rows, place], made[rows, leaders])
+        keep = np.where(bands, high[rows, place], made[rows, leaders])
+        self.machines = self.machines[-(self.fleet.warmup + 1) :]
+        self.leader = int(leaders[-1])
+        return wanted, keep
+
+    def _turn_day(self, day: int) -> None:
+        """Begin a day: older ones move on, and simulated fleets begin anew."""
+        gone = min(day - self.day, len(self.costs)) if self.day >= 0 else 0
+        self.costs = np.concatenate((np.zeros((gone, self.size)), self.costs))[: len(self.costs)]
+        self.day = day
+        self.machines = np.zeros((0, self.size))
+        self.held[:] = -np.inf
+
+    def _bands(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
+        """Return machines wanted and worth keeping of network and rules, (minutes, bands)."""
+        fleet = self.fleet
+        rows = features(self.series, begin, end, price=fleet.price, change_price=fleet.change_price)
+        low, high = network_bands(self.policy, rows, self.settings)
+        if self.settings.rules:
+            wishes, self.held = rule_bands(rows, self.held)
+            low, high = (np.concatenate((logs, wishes), axis=1) for logs in (low, high))
+        low, high = (self._limited(whole_machines(logs)) for logs in (low, high))
+        return low, high
+
+    def _limited(self, machines: FloatArray) -> FloatArray:
+        machines = np.maximum(machines, self.fleet.least)
+        return np.minimum(machines, self.fleet.most) if self.fleet.most else machines
+
+    def _simulate(self, begin: int, low: FloatArray, high: FloatArray, fresh: bool) -> None:
+        """Step the members' fleets, which move into their bands, and append them."""
+        load, warmup, old = self.series.load, self.fleet.warmup, len(self.machines)
+        bands, made = self.bands, np.empty((old + len(low), self.size))
+        made[:old] = self.machines
+        for row in range(len(low)):
+            place = old + row
+            if place == 0:
+                made[0, :bands] = low[0]
+                if self.trackers.size:
+                    made[0, bands:] = self._limited(self.trackers.begin(load[begin - 1]))
+                continue
+            np.maximum(made[place - 1, :bands], low[row], out=made[place, :bands])
+            np.minimum(made[place, :bands], high[row], out=made[place, :bands])
+            if not self.trackers.size:
+                continue
+            fleets = made[:place, bands:]
+            serving = fleets[-warmup:].min(axis=0) if warmup else fleets[-1]
+            served = fleets[-warmup - 1 :].min(axis=0)
+            stepped = self.trackers.step(load[begin + row - 1], fleets[-1], served, serving)
+            made[place, bands:] = self._limited(stepped)
+        self.machines = made
+
+    def _cost(self, machines: FloatArray, load: FloatArray) -> FloatArray:
+        """Return the costs of the last `len(load)` rows of `machines`, whose loads these are."""
+        count, width = len(load), self.fleet.warmup + 1
+        if not count:
+            return np.zeros((0, machines.shape[1]))
+        first = max(0, len(machines) - count - self.fleet.warmup)
+        serving = -sliding_most(-machines[first:], width)[-count:]
+        billed = machines[-count:]
+        failed = np.maximum(load[:, None] - serving, 0.0)
+        costs = billed + self.fleet.price * failed
+        if self.fleet.change_price:
+            changed = np.abs(np.diff(machines[-count - 1 :], axis=0))
+            costs[-len(changed) :] += self.fleet.change_price * changed
+        return np.rint(costs * COST_GRID) / COST_GRID
+
+    def _choose(self, begin: int, costs: FloatArray) -> IntArray:
+        """Return the member to follow in each minute from `begin` on."""
+        every, settings = self.settings.choose_every, self.settings
+        leaders = np.full(len(costs) + 1, self.leader)
+        late = -(self.series.origin + begin) % every
+        today = self.costs[0]
+        running = np.cumsum(costs, axis=0) if late < len(leaders) - 1 else costs
+        earlier = np.zeros(self.size)
+        for past in self.costs[:0:-1]:
+            earlier = (earlier + past) * settings.decay
+        for place in range(late, len(leaders), every):
+            known = today + running[place - 1] if place else today
+            scores = earlier + known
+            chosen = int(scores.argmin()) if scores.any() else self.first
+            leaders[place : place + every] = chosen
+        return leaders
+
+    def scored_since(self, minute: int) -> int:
+        """Return the index from which costs count for a decision of `minute`."""
+        oldest = (minute // DAY - len(self.costs) + 1) * DAY
+        return oldest - self.series.origin
+
+    def dump(self) -> bytes:
+        """Return what is known beside the load, as bytes that `restore` reads."""
+        head = np.array([self.day, self.leader, len(self.machines)], "<i8")
+        arrays = (self.machines, *self._state())
+        return head.tobytes() + b"".join(np.asarray(each, "<f8").tobytes() for each in arrays)
+
+    def restore(self, content: bytes, load: FloatArray) -> None:
+        """Take over what `dump` returned after `load`, in machines, had been taken.
+
+        Raises:
+            ValueError: these bytes were not made by a bank of this form.
+        """
+        head = np.frombuffer(content[:24], "<i8")
+        values = np.frombuffer(content[24:], "<f8")
+        day, leader, rows = (int(each) for each in head) if len(head) == 3 else (0, -1, 0)
+        shapes = [(rows, self.size), *(each.shape for each in self._state())]
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        if not (0 <= rows <= self.fleet.warmup + 1 and 0 <= leader < self.size):
+            raise ValueError("no state of this bank")
+        if len(values) != sum(sizes) or not (values < MOST).all():
+            raise ValueError("no state of this bank")
+        parts = np.split(values, np.cumsum(sizes)[:-1])
+        self.series.append(load)
+        self.day, self.leader = day, leader
+        self.machines = parts[0].reshape(shapes[0]).astype(np.float64)
+        for target, part in zip(self._state(), parts[1:], strict=True):
+            target[:] = part.reshape(target.shape)
+
+    def _state(self) -> tuple[FloatArray, ...]:
+        trackers = self.trackers
+        return (self.costs, self.held, trackers.above, trackers.below, trackers.recommended)

@@ -1,0 +1,121 @@
+"""The controller of a policy in fixed point: a bank that follows the load of the last two weeks."""
+
+import hashlib
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bank import Bank, Fleet
+from .controller import Decision
+from .features import SIZE
+from .guard import limit
+from .members import ALONE, BankSettings
+from .memory import Remembered, known_load, recall, remember
+from .policy import Policy
+from .series import LOOKBACK
+from .state import State
+
+FIRST_HEADROOM = 1.3  # over the highest load known, while less than an hour is
+
+
+class BankController:
+    """Decides for a policy of AutoScaling-v0; a decision hangs on the state alone."""
+
+    def __init__(self, policy: Policy, *, change_price: float = 0.0) -> None:
+        """Keep the policy, which must take `features.SIZE` numbers.
+
+        Args:
+            policy: in fixed point.
+            change_price: machine-minutes that adding or removing a machine costs.
+        """
+        if policy.inputs != SIZE:
+            raise ValueError(
+                f"the policy takes {policy.inputs} numbers, this controller has {SIZE}"
+            )
+        self.policy, self.change_price = policy, change_price
+        self.settings = BankSettings.of(policy.bank) if policy.bank is not None else ALONE
+        digest = hashlib.sha256(repr(policy.specification()).encode())
+        for name, values in sorted(policy.arrays().items()):
+            digest.update(name.encode() + values.tobytes())
+        self._digest = digest.digest()
+
+    def decide(self, state: State, field: str = "states[0]") -> Decision:
+        """Return the decision for `state`; `field` names it in errors."""
+        memory = recall(state.memory, f"{field}.memory") if state.memory is not None else None
+        load = known_load(state, field, memory)
+        bank, wanted, keep = self._follow(state, load, memory)
+        fleet = state.active + sum(state.pending)
+        desired = limit(
+            int(min(max(fleet, wanted), keep)),
+            load=load,
+            capacity=state.capacity,
+            min_machines=state.min_machines,
+            max_machines=state.max_machines,
+        )
+        extra = self._mark(state) + bank.dump()
+        return Decision(desired - fleet, desired, remember(state.minute, load, extra))
+
+    def _follow(
+        self, state: State, load: NDArray[np.float64], memory: Remembered | None
+    ) -> tuple[Bank, float, float]:
+        """Return the bank after `load`, and what its leader wants and would keep."""
+        bank = self._restored(state, load, memory)
+        if bank is None:
+            bank = self._bank(state, state.minute - len(load))
+            new = load / state.capacity
+            wanted, keep = bank.advance(new, bank.scored_since(state.minute))
+        else:
+            new = load[len(load) - (state.minute - bank_minute(bank)) :] / state.capacity
+            wanted, keep = bank.advance(new)
+        if np.isnan(wanted[-1]):
+            highest = float(np.ceil(FIRST_HEADROOM * load.max() / state.capacity))
+            return bank, highest, highest
+        return bank, float(wanted[-1]), float(keep[-1])
+
+    def _bank(self, state: State, minute: int) -> Bank:
+        fleet = Fleet(
+            state.warmup_minutes,
+            state.failure_price,
+            self.change_price,
+            state.min_machines,
+            state.max_machines,
+        )
+        return Bank(self.policy, self.settings, fleet, minute, state.minute - minute)
+
+    def _restored(
+        self, state: State, load: NDArray[np.float64], memory: Remembered | None
+    ) -> Bank | None:
+        """Return the bank that the memory holds, if it is one of this policy, fleet and load."""
+        if memory is None or not 0 < state.minute - memory.after < len(load):
+            return None
+        mark = self._mark(state)
+        known = len(load) - (state.minute - memory.after)  # minutes of `load` before the memory
+        # Minutes that are sent again may differ from those remembered: then the bank is made anew.
+        if memory.extra[: len(mark)] != mark or not np.array_equal(
+            load[:known], memory.load[-known:]
+        ):
+            return None
+        bank = self._bank(state, memory.after - len(memory.load))
+        try:
+            bank.restore(memory.extra[len(mark) :], memory.load / state.capacity)
+        except ValueError:
+            return None
+        return bank
+
+    def _mark(self, state: State) -> bytes:
+        """Return bytes that tell apart what a bank's state depends on beside the load."""
+        numbers = struct.pack(
+            "<ddqqq",
+            state.capacity,
+            state.failure_price,
+            state.warmup_minutes,
+            state.min_machines,
+            state.max_machines,
+        )
+        return hashlib.sha256(self._digest + numbers).digest()[:12]
+
+
+def bank_minute(bank: Bank) -> int:
+    """Return the minute that the bank decides for."""
+    return bank.series.origin + (bank.series.size or LOOKBACK)

@@ -1,0 +1,198 @@
+"""Ways to scale that a bank chooses from: the network at several prices, and rules.
+
+Each says, for every minute, how many machines it wants and how many it would keep. The rules are
+those that people tune: quantiles of past forecast errors as headroom (the newsvendor's choice;
+Arrow, Harris and Marschak, Optimal Inventory Policy, 1951), the peak of the last minutes, target
+tracking and the Kubernetes autoscaler.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .features import NAMES
+from .policy import MAX_MACHINES, Policy
+from .series import FloatArray
+
+_LIMIT = float(np.log1p(MAX_MACHINES))
+_PLACES = {name: place for place, name in enumerate(NAMES)}
+HOLDS = (3, 10)  # minutes that a rule holds its highest wish for
+QUANTILE_RULES = tuple(
+    (base, multiplier, quantile)
+    for base in ("persistence_4h", "persistence_1d", "persistence_7d", "forecast_20h")
+    for multiplier in (0.5, 0.8, 1.1)
+    for quantile in (0.95, 0.99)
+)
+PEAK_MINUTES = (5, 10, 15, 30)
+PEAK_HEADROOMS = (-0.1, -0.05, 0.0, 0.03, 0.06, 0.1, 0.2, 0.4, 0.8)
+TRACKING_TARGETS = (0.3, 0.45, 0.6, 0.7, 0.78, 0.84, 0.88, 0.92, 0.96, 1.0, 1.05)
+HPA_TARGETS = (0.3, 0.45, 0.55, 0.65, 0.75, 0.82, 0.88, 0.94, 1.0)
+
+
+@dataclass(frozen=True)
+class BankSettings:
+    """What a bank holds, and how it chooses.
+
+    Attributes:
+        price_factors: the network is asked at the failure price times each of these.
+        offsets: added to the log of what the network wants, each to each price.
+        rules: whether quantile rules and peak holds belong to the bank.
+        trackers: whether target tracking and the Kubernetes autoscaler belong to it.
+        decay: weight of a day's costs relative to those of the day after.
+        days: days of costs that count, today included.
+        choose_every: minutes between two choices.
+    """
+
+    price_factors: tuple[float, ...] = (0.25, 0.4, 0.65, 1.0, 1.6, 2.5, 4.0)
+    offsets: tuple[float, ...] = (-0.05, -0.025, 0.0, 0.02, 0.04)
+    rules: bool = True
+    trackers: bool = True
+    decay: float = 0.8
+    days: int = 6
+    choose_every: int = 10
+
+    def specification(self) -> dict[str, Any]:
+        """Return JSON values for the manifest."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+    @classmethod
+    def of(cls, specification: Mapping[str, Any]) -> "BankSettings":
+        """Return what `specification` made."""
+        values: dict[str, Any] = dict(specification)
+        for name in ("price_factors", "offsets"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+ALONE = BankSettings(price_factors=(1.0,), offsets=(0.0,), rules=False, trackers=False, days=1)
+"""The network, and nothing to choose from."""
+
+
+def network_bands(
+    policy: Policy, rows: FloatArray, settings: BankSettings
+) -> tuple[FloatArray, FloatArray]:
+    """Return what the network wants and keeps, logs of shape (minutes, factors * offsets).
+
+    Args:
+        policy: the network.
+        rows: features, shape (SIZE, minutes).
+        settings: which prices and offsets.
+    """
+    outputs = policy.outputs_at(rows.T, np.log(np.array(settings.price_factors)))
+    wanted = rows[0][:, None, None] + outputs[:, :, :1] + np.array(settings.offsets)
+    keep = wanted + np.maximum(outputs[:, :, 1:], 0.0)
+    shape = (rows.shape[1], -1)
+    return wanted.reshape(shape), keep.reshape(shape)
+
+
+def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the logs that rules want, shape (minutes, rules), and those of the last minutes.
+
+    Args:
+        rows: features, shape (SIZE, minutes).
+        held: what the quantile rules wanted in the minutes before, shape (9, quantile rules).
+    """
+    level = rows[0]
+    forecast = level + rows[_PLACES["profile_0"]]
+    base = np.where(_FORECASTS, forecast[:, None], level[:, None])
+    wishes = base + _MULTIPLIERS * np.maximum(rows[_RESIDUALS].T, 0.0)
+    wishes = np.concatenate((held, wishes))
+    kept = [sliding_most(wishes, hold)[len(held) :] for hold in HOLDS]
+    peaks = (level + rows[_PEAKS]).T[:, :, None] + np.log1p(np.array(PEAK_HEADROOMS))
+    kept.append(peaks.reshape(len(level), -1))
+    return np.concatenate(kept, axis=1), wishes[-len(held) :]
+
+
+_FORECASTS = np.array([name.startswith("forecast") for name, _, _ in QUANTILE_RULES])
+_MULTIPLIERS = np.array([multiplier for _, multiplier, _ in QUANTILE_RULES])
+_RESIDUALS = np.array([_PLACES[f"{name}_{quantile}"] for name, _, quantile in QUANTILE_RULES])
+_PEAKS = np.array([_PLACES[f"peak_{minutes}"] for minutes in PEAK_MINUTES])
+
+
+def sliding_most(values: FloatArray, width: int) -> FloatArray:
+    """Return the most of each row and the up to `width` - 1 rows before it."""
+    most, reach = values, 1
+    while reach < width:
+        step = min(reach, width - reach)
+        shifted = np.maximum(most[step:], most[: len(most) - step])
+        most = np.concatenate((most[:step], shifted))
+        reach += step
+    return most
+
+
+def whole_machines(logs: FloatArray) -> FloatArray:
+    """Return the nearest whole numbers of machines to exp(logs) - 1.
+
+    The best whole number is the nearest to the best fractional one: the last machine must save, on
+    average over the load it serves, what it costs.
+    """
+    machines: FloatArray = np.rint(np.expm1(np.clip(logs, 0.0, _LIMIT)))
+    return machines
+
+
+class Trackers:
+    """Target tracking and the Kubernetes autoscaler at many targets, each with its own fleet.
+
+    See `baselines.target_tracking` and `baselines.hpa` for the rules; fleets are simulated without
+    failures of launches.
+
+    Attributes:
+        above, below: minutes in a row that target tracking has seen its alarms, shape (targets,).
+        recommended: what the Kubernetes autoscaler recommended in the last minutes, shape
+            (4, targets).
+    """
+
+    def __init__(self, wanted: bool = True) -> None:
+        """Begin without alarms; without fleets either, if they are not wanted."""
+        self._targets, self._hpa_targets = np.array(TRACKING_TARGETS), np.array(HPA_TARGETS)
+        self.size = len(TRACKING_TARGETS) + len(HPA_TARGETS) if wanted else 0
+        self.above = np.zeros(len(TRACKING_TARGETS))
+        self.below = np.zeros(len(TRACKING_TARGETS))
+        self.recommended = np.zeros((4, len(HPA_TARGETS)))
+
+    def begin(self, load: float) -> FloatArray:
+        """Forget alarms and return fleets that serve `load`, in machines, at their target."""
+        self.above[:] = self.below[:] = 0.0
+        self.recommended[:] = 0.0
+        targets = np.concatenate((self._targets, self._hpa_targets))
+        fleets: FloatArray = np.maximum(np.ceil(load / targets - 1e-9), 1.0)
+        return fleets
+
+    def step(
+        self, load: float, fleets: FloatArray, served: FloatArray, serving: FloatArray
+    ) -> FloatArray:
+        """Return the machines wanted.
+
+        Args:
+            load: of the last minute, in machines.
+            fleets: machines in service and on their way, shape (size,).
+            served: machines that were in service in the last minute.
+            serving: machines in service now.
+        """
+        split = len(self._targets)
+        tracked = self._track(load, fleets[:split], served[:split], serving[:split])
+        return np.concatenate((tracked, self._hpa(load, fleets[split:])))
+
+    def _track(
+        self, load: float, fleet: FloatArray, served: FloatArray, now: FloatArray
+    ) -> FloatArray:
+        need = load / self._targets
+        served = np.maximum(served, 1.0)
+        self.above = np.where(need > served, self.above + 1, 0.0)
+        self.below = np.where(need < 0.9 * served, self.below + 1, 0.0)
+        whole = np.ceil(need - 1e-9)
+        down = (self.below >= 15) & (now == fleet)
+        wanted = np.where(down, np.minimum(fleet, whole), fleet)
+        return np.where(self.above >= 3, np.maximum(fleet, whole), wanted)
+
+    def _hpa(self, load: float, fleet: FloatArray) -> FloatArray:
+        ratio = load / (self._hpa_targets * np.maximum(fleet, 1.0))
+        limit = np.where(fleet >= 4, 16 * fleet, 8 * (fleet + 4))
+        wanted = np.minimum(np.ceil(fleet * ratio - 1e-9), limit)
+        wanted = np.where(np.abs(ratio - 1.0) <= 0.1, fleet, wanted)
+        recent = np.maximum(self.recommended.max(axis=0), wanted)
+        self.recommended[:-1] = self.recommended[1:]
+        self.recommended[-1] = wanted
+        return np.where(wanted < fleet, np.minimum(recent, fleet), wanted)
