@@ -311,9 +311,10 @@ def test_code_that_cannot_answer_is_refused(tmp_path):
 
 def test_a_fault_in_the_artifact_is_a_reason_too(tmp_path, caplog):
     folder = autoscaling_artifact(tmp_path / "model")
-    (folder / "code/controller/policy.py").write_text("class Policy: load = lambda *_: 5\n")
+    with (folder / "code/controller/policy.py").open("a") as code:
+        code.write("\nPolicy.load = lambda *_: 5\n")
     relist(folder)
-    assert "the artifact's policy cannot be loaded: ImportError" in unavailable(folder)
+    assert "cannot be verified: AttributeError" in unavailable(folder)
     assert "Traceback" in caplog.text
 
 
