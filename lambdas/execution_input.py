@@ -125,7 +125,7 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """What the policy must beat; None leaves the baseline to the preset's kind of environment."""
+    """What the policy must beat; None: the best tuned baseline, or random where there is none."""
 
     baseline: str | None = checked(one_of(*BASELINES), None)
     confidence: float = checked(number(0.5, 0.999), 0.95)

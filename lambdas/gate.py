@@ -136,9 +136,10 @@ def judge(scorecard: Scorecard, *, baseline: str | None, confidence: float) -> J
     saving = sum(gains) / sum(scales)
     bound = lower_bound(gains, scales, confidence=confidence)
     words = ("lower", "higher") if scorecard.metric == "J" else ("higher", "lower")
+    which = ", the best tuned baseline," if name == scorecard.best_tuned() else ""
     reason = (
-        f"The policy's {scorecard.metric} is {_words(saving, words)} than that of {name} over "
-        f"{len(base)} windows"
+        f"The policy's {scorecard.metric} is {_words(saving, words)} than that of {name}{which} "
+        f"over {len(base)} windows"
     )
     if bound > 0:
         reason += f", and with {confidence * 100:g} % confidence at least {_words(bound, words)}."

@@ -35,22 +35,28 @@ class Scorecard:
         """Turn what the user asked for into a policy of this scorecard.
 
         Args:
-            baseline: A name, `best_tuned`, or None for the scorecard's own default.
+            baseline: A name, `best_tuned`, or None for the scorecard's own default: `best_tuned`
+                where baselines were tuned, `random` elsewhere.
 
         Raises:
             GateError: Names the baselines that there are.
         """
         name = self.default_baseline if baseline is None else baseline
         if name == BEST_TUNED:
-            tuned = [known for known in self.baselines() if known.endswith("_tuned")]
-            if tuned:
-                return (min if self.metric == "J" else max)(tuned, key=self.total)
+            if best := self.best_tuned():
+                return best
         elif name in self.baselines():
             return name
         raise GateError(
             f"gate.baseline: {shown(name)} is not in the scorecard of this environment; "
             f"use one of {', '.join(self.baselines())}"
         )
+
+    def best_tuned(self) -> str | None:
+        """Return the tuned baseline with the best total over these windows, None without any."""
+        tuned = [known for known in self.baselines() if known.endswith("_tuned")]
+        best = min if self.metric == "J" else max
+        return best(tuned, key=self.total) if tuned else None
 
     def total(self, name: str) -> float:
         """Add up a policy's values over the windows."""

@@ -108,7 +108,7 @@ def scorecard() -> dict[str, Any]:
         "schema_version": 1,
         "metric": "J",
         "unit": "machine-minutes",
-        "default_baseline": "target_tracking_tuned",
+        "default_baseline": "best_tuned",
         "windows": list(windows),
         "policies": {
             "policy": values(90),

@@ -91,11 +91,17 @@ def test_a_scorecard_of_the_bundle_is_judged() -> None:
 
     card = evaluation_scorecard(
         ["a", "b", "c", "d"],
-        {"policy": runs(90), "target_tracking_tuned": runs(100), "oracle": runs(80)},
+        {
+            "policy": runs(90),
+            "target_tracking_tuned": runs(100),
+            "seasonal_tuned": runs(95),
+            "static_best": runs(85),
+            "oracle": runs(80),
+        },
     )
     result = judge(parse_scorecard(json.dumps(card).encode()), baseline=None, confidence=0.95)
     assert result.passed
-    assert result.baseline == "target_tracking_tuned"
+    assert result.baseline == "seasonal_tuned"
 
 
 def test_the_states_of_the_smoke_test_are_understood() -> None:

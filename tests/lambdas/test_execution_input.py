@@ -31,7 +31,7 @@ CONTRACT = {
         "hyperparameters": {"seed": "1"},
     },
     "evaluation": {"run": True, "checkpoint_s3_uri": None, "episodes": 16},
-    "gate": {"baseline": "target_tracking_tuned", "confidence": 0.95},
+    "gate": {"baseline": "best_tuned", "confidence": 0.95},
     "registry": {"approval": "automatic"},
     "endpoint": {"run": True, "mode": "blue_green"},
     "edge": {"run": False, "thing_group": None},

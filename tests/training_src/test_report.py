@@ -152,6 +152,7 @@ def test_an_evaluation_shows_the_verdict_every_policy_and_where_it_comes_from(tm
     assert "Passes the gate" in page.text
     assert "less than tuned target tracking (90 % confidence interval" in page.text
     assert "No baseline was cheaper than the policy." in page.text
+    assert "tuned on the days before, tuned target tracking did best here." in page.text
     for name in NAMES:
         assert name in page.words
     for words in ("My title", "the note", "ran as a local process", "training.levels", "1, 2"):
@@ -205,6 +206,7 @@ def test_the_baseline_can_be_named_and_the_best_tuned_one_is_found(tmp_path):
     card["metric"] = "J"
     page = evaluate(tmp_path / "report.html", card, baseline="hpa_tuned", confidence=0.8)
     assert "than the tuned Kubernetes autoscaler (60 % confidence interval" in page.text
+    assert "did best here" not in page.text
 
 
 @pytest.mark.parametrize("values", [[], [0.0, 1.0], [math.nan, 1.0], [None, 1.0]])

@@ -146,7 +146,8 @@ def test_the_gate_reads_an_evaluation():
     read = parse_scorecard(json.dumps(card, allow_nan=False).encode())
     assert read.metric == "J"
     assert read.values["policy"] == (5.0, 5.0)
-    assert read.resolve(None) == "target_tracking_tuned"
+    assert card["default_baseline"] == "best_tuned"
+    assert read.resolve(None) == "target_tracking_tuned"  # the only tuned one
     assert card["unit"] == "machine-minutes"
     assert card["windows"] == ["a", "b"]
     assert card["policies"]["policy"]["J"] == 10

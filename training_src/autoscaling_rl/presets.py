@@ -50,7 +50,8 @@ class EvaluationSettings:
 
     Attributes:
         episodes: episodes (windows of load) that the policy and every baseline are run over.
-        baseline: what the report compares with, as the gate does; empty: the usual one.
+        baseline: what the report compares with, as the gate does; empty: the best of the tuned
+            ones, or a random policy where there are none.
         confidence: of the gate's lower bound, for the report.
     """
 

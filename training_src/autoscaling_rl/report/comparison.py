@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscaling_rl.baselines.registry import ORACLE
-from autoscaling_rl.scorecard import POLICY
+from autoscaling_rl.scorecard import BEST_TUNED, POLICY
 
 FloatArray = NDArray[np.float64]
 
 # The gate draws with the same generator and seed: page and gate never tell two different verdicts.
 RESAMPLES = 4000
 SEED = 20_230_517
-BEST_TUNED = "best_tuned"
 
 
 @dataclass(frozen=True, kw_only=True)

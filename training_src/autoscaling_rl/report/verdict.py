@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoscaling_rl.report.comparison import Comparison
+from autoscaling_rl.report.comparison import Comparison, resolve
 from autoscaling_rl.report.page import Tile, Verdict
 from autoscaling_rl.report.rows import finite
 from autoscaling_rl.report.words import (
@@ -15,7 +15,7 @@ from autoscaling_rl.report.words import (
     share,
     signed,
 )
-from autoscaling_rl.scorecard import POLICY
+from autoscaling_rl.scorecard import BEST_TUNED, POLICY
 
 Figures = Mapping[str, Any]
 
@@ -51,6 +51,9 @@ def gate_verdict(
         f"Measured over {windows} that both met. With {share(confidence)} confidence the "
         f"{'saving' if costs else 'gain'} {bound}; the gate asks for more than 0."
     )
+    if found.baseline == resolve(scorecard, BEST_TUNED):
+        name = describe(found.baseline).phrase
+        detail += f" Of the baselines that were tuned on the days before, {name} did best here."
     if costs:
         detail += f" Cost counts machine time and failed work. {_cheaper(everyone)}"
     if found.passed:
