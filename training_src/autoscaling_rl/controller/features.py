@@ -140,18 +140,17 @@ class _Writer:
 
     def _residuals(self, name: str, width: int, stride: int, every: int) -> None:
         """Quantiles of past residuals, renewed at fixed minutes of the clock."""
-        series = self.series
+        series, key = self.series, (name, width)
         late = (series.origin + self.begin) % every
+        newest, known = series.quantiles.get(key, (0, self.level))
+        if self.end - self.begin <= every - late and newest == series.origin + self.begin - late:
+            self.put(known)
+            return
         bounds = np.arange(self.begin - late, self.end, every)
-        key = (name, width)
-        newest = series.origin + int(bounds[-1])
-        if len(bounds) == 1 and key in series.quantiles and series.quantiles[key][0] == newest:
-            rows = series.quantiles[key][1]
-        else:
-            views = sliding_window_view(getattr(series, name), width)[bounds - width, ::stride]
-            places = [int(quantile * (views.shape[1] - 1)) for quantile in QUANTILES]
-            rows = np.partition(views, places, axis=1)[:, places]
-            series.quantiles[key] = (newest, rows[-1:])
+        views = sliding_window_view(getattr(series, name), width)[bounds - width, ::stride]
+        places = [int(quantile * (views.shape[1] - 1)) for quantile in QUANTILES]
+        rows = np.partition(views, places, axis=1)[:, places]
+        series.quantiles[key] = (series.origin + int(bounds[-1]), rows[-1][:, None])
         which = (np.arange(self.end - self.begin) + late) // every
         self.put(rows[which].T)
 
@@ -176,7 +175,7 @@ class _Writer:
         then = index - np.array([[DAY], [WEEK]])
         hour = total[index] - total[index - 60]
         shift = (hour - (total[then] - total[then - 60])) / 60.0
-        shift = np.clip(shift, -CORRECTION_LIMIT, CORRECTION_LIMIT) - self.level
+        shift = np.minimum(np.maximum(shift, -CORRECTION_LIMIT), CORRECTION_LIMIT) - self.level
         mean = (total[then + ahead + 3] - total[then + ahead - 2]) / 5.0
         self.put((mean + shift) * known)
         width = ahead + 1

@@ -21,14 +21,13 @@ _PLACES = {name: place for place, name in enumerate(NAMES)}
 HOLDS = (3, 10)  # minutes that a rule holds its highest wish for
 QUANTILE_RULES = tuple(
     (base, multiplier, quantile)
-    for base in ("persistence_4h", "persistence_1d", "persistence_7d", "forecast_20h")
-    for multiplier in (0.5, 0.8, 1.1)
-    for quantile in (0.95, 0.99)
+    for base in ("persistence_4h", "persistence_1d", "forecast_20h")
+    for multiplier, quantile in ((0.5, 0.95), (1.0, 0.95), (1.0, 0.99))
 )
-PEAK_MINUTES = (5, 10, 15, 30)
-PEAK_HEADROOMS = (-0.1, -0.05, 0.0, 0.03, 0.06, 0.1, 0.2, 0.4, 0.8)
-TRACKING_TARGETS = (0.3, 0.45, 0.6, 0.7, 0.78, 0.84, 0.88, 0.92, 0.96, 1.0, 1.05)
-HPA_TARGETS = (0.3, 0.45, 0.55, 0.65, 0.75, 0.82, 0.88, 0.94, 1.0)
+PEAK_MINUTES = (5, 10, 30)
+PEAK_HEADROOMS = (-0.05, 0.0, 0.03, 0.08, 0.2, 0.5)
+TRACKING_TARGETS = (0.45, 0.6, 0.7, 0.8, 0.86, 0.92, 0.97, 1.03)
+HPA_TARGETS = (0.45, 0.6, 0.7, 0.8, 0.88, 0.96)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class BankSettings:
     """
 
     price_factors: tuple[float, ...] = (0.25, 0.4, 0.65, 1.0, 1.6, 2.5, 4.0)
-    offsets: tuple[float, ...] = (-0.05, -0.025, 0.0, 0.02, 0.04)
+    offsets: tuple[float, ...] = (-0.025, 0.0, 0.02)
     rules: bool = True
     trackers: bool = True
     decay: float = 0.8

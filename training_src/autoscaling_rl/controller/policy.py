@@ -141,7 +141,8 @@ class Policy:
 
     def _normal(self, rows: NDArray[Any]) -> NDArray[Any]:
         with np.errstate(over="ignore"):  # of a number that is clipped anyway
-            normal: NDArray[Any] = np.clip((rows - self.mean) / self.scale, -self.clip, self.clip)
+            scaled = (rows - self.mean) / self.scale
+            normal: NDArray[Any] = np.minimum(np.maximum(scaled, -self.clip), self.clip)
         return normal
 
     def _exact(
@@ -264,14 +265,18 @@ def _activate(values: FloatArray, name: str) -> FloatArray:
 
 def _hard_swish(values: NDArray[Any]) -> NDArray[Any]:
     """Return x * min(max(x + 3, 0), 6) / 6."""
-    gate = np.clip(values + 3.0, 0.0, 6.0)
+    gate = np.maximum(values + 3.0, 0.0)
+    np.minimum(gate, 6.0, out=gate)
     gate *= values
     gate *= 1.0 / 6.0
     return gate
 
 
 def _to_grid(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.rint(values * GRID) / GRID, np.float64)
+    grid = values * GRID
+    np.rint(grid, out=grid)
+    grid *= 1.0 / GRID
+    return grid
 
 
 def _on_grid(values: FloatArray) -> bool:

@@ -192,7 +192,7 @@ class Series:
         total, said = self.sums[TOTAL], self.profile_total
         hour = total[low:high] - total[low - 60 : high - 60]
         shift = (hour - (said[low:high] - said[low - 60 : high - 60])) / 60.0
-        shift = np.clip(shift, -CORRECTION_LIMIT, CORRECTION_LIMIT)
+        shift = np.minimum(np.maximum(shift, -CORRECTION_LIMIT), CORRECTION_LIMIT)
         known = self.season_known(low, high)
         self.shift[low:high] = np.where(known, shift, 0.0)
         target = self.profile[low + ahead : high + ahead] + shift

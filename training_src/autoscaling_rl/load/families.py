@@ -29,6 +29,7 @@ class Recording:
     Attributes:
         requests_per_minute: mean; counts scatter about the rate.
         scatter: standard deviation of the log of a further factor, drawn anew each interval.
+        outliers: share of intervals that hold many times as much, by a heavy-tailed factor.
         interval: minutes counted together.
         hold: whether a coarse interval's rate is repeated, instead of interpolated.
         damage: whether outages, lost minutes and jumps of the level occur.
@@ -36,6 +37,7 @@ class Recording:
 
     requests_per_minute: float
     scatter: float = 0.0
+    outliers: float = 0.0
     interval: int = 1
     hold: bool = False
     damage: bool = False
@@ -45,7 +47,8 @@ class Recording:
         """Return one of the many ways to record."""
         return cls(
             log_uniform(rng, 4, 100_000),
-            log_uniform(rng, 0.003, 0.2) if rng.random() < 0.5 else 0.0,
+            log_uniform(rng, 0.003, 0.5) if rng.random() < 0.5 else 0.0,
+            log_uniform(rng, 3e-4, 0.03) if rng.random() < 0.25 else 0.0,
             int(rng.choice(INTERVALS)),
             bool(rng.random() < 0.15),
             bool(rng.random() < 0.15),
@@ -170,6 +173,10 @@ def generate(
     counted = rate.reshape(-1, recording.interval).sum(axis=1)
     if recording.scatter > 0:
         counted = counted * np.exp(recording.scatter * rng.standard_normal(len(counted)))
+    if recording.outliers > 0:
+        powers = -1 / rng.uniform(1.1, 3.0)
+        heights = np.minimum((1 - rng.random(len(counted))) ** powers, 60.0)
+        counted = np.where(rng.random(len(counted)) < recording.outliers, heights, 1.0) * counted
     counts = rng.poisson(np.minimum(counted, 1e12)).astype(np.float64)
     if recording.damage:
         _damage(rng, counts)

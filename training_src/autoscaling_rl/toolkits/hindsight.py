@@ -104,7 +104,7 @@ class _Training:
         if self.normalisation is None:
             self.normalisation = Normalisation.of(pool)
         if not len(self.golden):
-            self.golden = _golden(pool, rng)
+            self.golden = golden_features(pool, rng)
         return NetworkTraining(
             self.options, self.settings, pool, seed=seed, normalisation=self.normalisation
         )
@@ -183,8 +183,8 @@ class _Training:
         )
 
 
-def _golden(pool: list[TrainingSeries], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return features as met in training, each with some fleet."""
+def golden_features(pool: list[TrainingSeries], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return features as met in training, each with some fleet, shape (n, SIZE), n >= 256."""
     each = -(-GOLDEN // len(pool))
     rows = np.concatenate(
         [series.features[rng.integers(0, len(series.features), each)] for series in pool]

@@ -45,6 +45,49 @@ def _bill(wanted: FloatArray, spread: FloatArray, change_price: float, work: Wor
 
 
 @jit
+def _bill_longer(machines: Work, slope: Work, minimum: int) -> float:
+    """Bill machines for at least `minimum` minutes; return what is paid beyond their presence.
+
+    The k-th machine is there in intervals, and one of length n costs max(n, minimum). A stretch in
+    which T is level, raised a little, lengthens the interval before it, or the one after it, joins
+    both, or is one of its own: the slope of J is the difference of their costs, written to its
+    first minute (the others follow it).
+    """
+    owed, begin, minutes = 0.0, 0, len(machines)
+    while begin < minutes:
+        end, level = begin + 1, machines[begin]
+        while end < minutes and machines[end] == level:
+            end += 1
+        before = after = 0
+        while begin - before > 0 and before < minimum and machines[begin - before - 1] > level:
+            before += 1
+        while end + after < minutes and after < minimum and machines[end + after] > level:
+            after += 1
+        # At the ends of the window machines are taken to be there long enough already.
+        before = minimum if begin - before == 0 else before
+        after = minimum if end + after == minutes else after
+        length = before + (end - begin) + after
+        cost = max(length, minimum) - (max(before, minimum) if before else 0)
+        slope[begin] += cost - (max(after, minimum) if after else 0) - (end - begin)
+        owed += _owed(machines, begin, end, minimum)
+        begin = end
+    return owed
+
+
+@jit
+def _owed(machines: Work, begin: int, end: int, minimum: int) -> float:
+    """Return what is owed for the machines that are launched at `begin` and leave too early."""
+    before = machines[begin - 1] if begin > 0 else machines[0]
+    owed, least = 0.0, machines[begin]
+    for minute in range(end, min(len(machines), begin + minimum)):
+        if machines[minute] < least:
+            gone = least - max(machines[minute], before)
+            owed += max(gone, 0.0) * (minimum - (minute - begin))
+            least = machines[minute]
+    return owed
+
+
+@jit
 def _serve(load: FloatArray, warmups: NDArray[np.int64], price: float, work: Work) -> float:
     """Return what failed load costs; the machine that is missing least lowers the slope."""
     machines, slope = work[MACHINES], work[SLOPE]
@@ -85,6 +128,7 @@ def hindsight_gradient(
     warmups: NDArray[np.int64],
     prices: FloatArray,
     change_prices: FloatArray,
+    minimum: int,
     weights: FloatArray,
     work: Work,
     gradient: FloatArray,
@@ -99,15 +143,17 @@ def hindsight_gradient(
         warmups: equally likely warm-ups of each window, shape (windows, k).
         prices: machine-minutes that a failed machine-minute costs, shape (windows,).
         change_prices: machine-minutes that adding or removing a machine costs, shape (windows,).
+        minimum: minutes that a machine is billed for at least.
         weights: factor of each window's gradient, shape (windows,).
         work: work space, shape (4, minutes).
         gradient: receives the gradient, shape (2, windows, minutes).
         costs: receives J of each window in machine-minutes, shape (windows,).
     """
     for window in range(len(wanted)):
-        rows = wanted[window], spread[window]
         price, change_price = prices[window], change_prices[window]
-        total = _bill(*rows, change_price, work)
+        total = _bill(wanted[window], spread[window], change_price, work)
+        if minimum > 1:
+            total += _bill_longer(work[MACHINES], work[SLOPE], minimum)
         total += _serve(load[window], warmups[window], price, work)
         _differentiate(work, weights[window], gradient[0, window], gradient[1, window])
         costs[window] = total

@@ -63,6 +63,7 @@ def draw_series(
     settings: AutoScalingSettings,
     rng: np.random.Generator,
     load_path: Path | None,
+    part: tuple[float, float] = (0.0, 1.0),
 ) -> Iterator[TrainingSeries]:
     """Yield the loads of one network, from one generator of random numbers.
 
@@ -71,9 +72,11 @@ def draw_series(
         settings: the job's own warm-up, size and metric delay.
         rng: source of every random number.
         load_path: a recorded load, of which the part for training is used.
+        part: where that is cut from, begin and end as shares of it.
     """
     replay = Replay.of(str(load_path)) if load_path else None
     own = round(options.series * options.own_share) if replay else 0
+    begin, stop = (int(share * len(replay.rates)) for share in part) if replay else (0, 0)
     weights = np.array(list(WEIGHTS.values()))
     families = [TRAINING[name] for name in WEIGHTS]
     for place in range(options.series):
@@ -82,8 +85,8 @@ def draw_series(
         family = families[int(rng.choice(len(families), p=weights / weights.sum()))]
         recording = Recording.draw(rng)
         if replay is not None and place < own:
-            minutes = min(minutes, len(replay.rates))
-            first = int(rng.integers(0, len(replay.rates) - minutes + 1))
+            minutes = min(minutes, stop - begin)
+            first = int(rng.integers(begin, stop - minutes + 1))
             load = replay.rates[first : first + minutes]
             start = (replay.minute_of_week + first) % WEEK
         else:

@@ -144,7 +144,7 @@ class NetworkTraining:
         gradient, costs = np.empty((2, count, minutes), np.float32), np.empty(count)
         hindsight_gradient(
             wanted, spread, batch.load, batch.warmups, batch.prices, batch.change_prices,
-            batch.weights, np.empty((4, minutes)), gradient, costs,
+            self.settings.minimum_billed_minutes, batch.weights, np.empty((4, minutes)), gradient, costs,
         )  # fmt: skip
         slope = np.stack((gradient[0], np.where(outputs[:, :, 1] > 0, gradient[1], 0)), axis=2)
         gradients = self.network.backward(slope.reshape(-1, 2))
