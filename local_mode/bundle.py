@@ -12,7 +12,7 @@ from pathlib import Path
 from local_mode.errors import UserError
 
 BUNDLE = Path(__file__).resolve().parent.parent / "training_src"
-DEFAULT_PRESET = "cem-autoscaling"
+DEFAULT_PRESET = "hindsight-autoscaling"
 
 # What a toolkit needs beyond the default installation, and the command that installs it.
 _EXTRAS = {"sb3": ("torch", "make setup-sb3")}

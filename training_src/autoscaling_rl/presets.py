@@ -24,7 +24,7 @@ from autoscaling_rl.toml_file import Key, read_toml
 from autoscaling_rl.toolkits import find_toolkit, toolkit_names
 
 PRESETS = Path(__file__).parents[1] / "presets"
-DEFAULT_PRESET = "cem-autoscaling"
+DEFAULT_PRESET = "hindsight-autoscaling"
 
 _TABLES = ("environment", "training", "evaluation")
 

@@ -26,7 +26,7 @@ from .members import (
     sliding_most,
     whole_machines,
 )
-from .policy import Policy
+from .policy import MAX_MACHINES, Policy
 from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
 LEAST_KNOWN = 60  # minutes of load before members are scored
@@ -85,7 +85,8 @@ class Bank:
         """Take the load of the next minutes, and return what the leader says after each.
 
         Args:
-            load: in machines, finite and not negative, shape (minutes,).
+            load: in machines, shape (minutes,). A value that is no number holds the one before;
+                the rest is taken within 0 to a million machines.
             since: index in the series before which nothing needs to be scored.
 
         Returns:
@@ -93,7 +94,7 @@ class Bank:
             NaN as long as too little is known.
         """
         begin = self.series.size or LOOKBACK
-        self.series.append(load)
+        self.series.append(self._sound(load))
         end = self.series.size
         wanted, keep = np.full((2, end - begin), np.nan)
         first = max(begin + 1, LOOKBACK + LEAST_KNOWN, since)
@@ -108,6 +109,17 @@ class Bank:
             ) = chosen
             first = last
         return wanted, keep
+
+    def _sound(self, load: FloatArray) -> FloatArray:
+        """Return the load without what is no number, negative, or beyond any fleet."""
+        good = np.isfinite(load)
+        if not good.all():
+            before = self.series.load[self.series.size - 1] if self.series.size else 0.0
+            filled = np.concatenate(([before], load))
+            known = np.concatenate(([True], good))
+            newest = np.maximum.accumulate(np.where(known, np.arange(len(filled)), 0))
+            load = filled[newest][1:]
+        return np.minimum(np.maximum(load, 0.0), MAX_MACHINES)
 
     def _stretch(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""

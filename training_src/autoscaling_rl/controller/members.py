@@ -24,7 +24,7 @@ QUANTILE_RULES = tuple(
     for base in ("persistence_4h", "persistence_1d", "forecast_20h")
     for multiplier, quantile in ((0.5, 0.95), (1.0, 0.95), (1.0, 0.99))
 )
-PEAK_MINUTES = (5, 10, 30)
+PEAK_MINUTES = (2, 5, 10, 30)
 PEAK_HEADROOMS = (-0.05, 0.0, 0.03, 0.08, 0.2, 0.5)
 TRACKING_TARGETS = (0.45, 0.6, 0.7, 0.8, 0.86, 0.92, 0.97, 1.03)
 HPA_TARGETS = (0.45, 0.6, 0.7, 0.8, 0.88, 0.96)

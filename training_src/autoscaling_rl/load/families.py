@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 Family = Callable[[np.random.Generator, int, int], FloatArray]
 """Makes a relative rate from a generator, a length, and the minute of the week of its start."""
 
-INTERVALS = (1, 1, 5, 5, 5, 10, 30)  # minutes that a recording counts together
+INTERVALS = (1, 1, 1, 5, 5, 5, 5, 10, 15, 30)  # minutes that a recording counts together
 WARM_UP_DAYS = 1  # of a series that are thrown away: sessions and bursts begin empty
 
 
@@ -48,9 +48,9 @@ class Recording:
         return cls(
             log_uniform(rng, 4, 100_000),
             log_uniform(rng, 0.003, 0.5) if rng.random() < 0.5 else 0.0,
-            log_uniform(rng, 3e-4, 0.03) if rng.random() < 0.25 else 0.0,
+            log_uniform(rng, 3e-4, 0.03) if rng.random() < 0.2 else 0.0,
             int(rng.choice(INTERVALS)),
-            bool(rng.random() < 0.15),
+            bool(rng.random() < 0.25),
             bool(rng.random() < 0.15),
         )
 
