@@ -13,7 +13,6 @@ from .policy import Policy
 from .state import InvalidRequest, State, numbers_alone, parse_state
 
 LARGEST_BATCH = 10_000
-MOST_STATES = 1000  # a decision with its memory takes milliseconds, an answer must take seconds
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,13 @@ class Decision:
 
 
 class Controller:
-    """Decides for a policy of AutoScaling-v0, profile `default`; keeps nothing between calls."""
+    """Decides for a policy of AutoScaling-v0, profile `default`; keeps nothing between calls.
+
+    Attributes:
+        most_states: of a request. A decision takes milliseconds, an answer must take seconds.
+    """
+
+    most_states = 1000
 
     def __init__(self, policy: Policy) -> None:
         """Keep the policy, which must take observations of `observation.SIZE` numbers."""
@@ -93,14 +98,17 @@ class Controller:
 class Decides(Protocol):
     """A controller: decides for states, and keeps nothing that a decision depends on."""
 
+    most_states: int
+
     def decide(self, state: State, field: str) -> Decision:
         """Return the decision for `state`; `field` names it in errors."""
 
 
 def answer_states(controller: Decides, states: object) -> dict[str, Any]:
     """Return the body of an answer to `{"states": states}`, without the model's version."""
-    if not isinstance(states, list) or not 0 < len(states) <= MOST_STATES:
-        raise InvalidRequest(f"must be a list of 1 to {MOST_STATES} states", "states")
+    most = controller.most_states
+    if not isinstance(states, list) or not 0 < len(states) <= most:
+        raise InvalidRequest(f"must be a list of 1 to {most} states", "states")
     fields = [f"states[{index}]" for index in range(len(states))]
     parsed = [parse_state(raw, field) for raw, field in zip(states, fields, strict=True)]
     decided = [controller.decide(state, field) for state, field in zip(parsed, fields, strict=True)]
