@@ -2,9 +2,9 @@
 
 The load is exogenous: it does not depend on actions, so J of a whole window is a known function of
 the machines wanted, U, and worth keeping, D (hindsight learning; Sinclair et al., Hindsight
-Learning for MDPs with Exogenous Inputs, ICML 2023). Machines billed are T(t) = clip(T(t-1), U(t), D(t));
-as removal takes the newest first, those in service are the least of T(t-w) ... T(t), w being the
-warm-up. J = sum of T + price x failed load + change price x |change of T| is convex in T and is
+Learning for MDPs with Exogenous Inputs, ICML 2023). Machines billed are T(t) = clip(T(t-1), U(t),
+D(t)); as removal takes the newest first, those in service are the least of T(t-w) ... T(t), w being
+the warm-up. J = sum of T + price x failed load + change price x |change of T| is convex in T and is
 differentiated backwards through the recursion (analytic policy gradient).
 
 Warm-ups that scatter enter as equally likely ones, and launches that fail as warm-ups of twice the

@@ -36,6 +36,6 @@ class HindsightOptions:
     hidden: int = setting(64, minimum=1, maximum=1024)
     learning_rate: float = setting(3e-3, above=0.0, maximum=1.0)
     weight_decay: float = setting(1e-3, minimum=0.0, maximum=10.0)
-    averaging: float = setting(0.0, minimum=0.0, maximum=0.99999)
+    averaging: float = setting(0.998, minimum=0.0, maximum=0.99999)
     segment_steps: int = setting(500, minimum=1, maximum=1_000_000)
     bank: bool = True

@@ -144,7 +144,8 @@ class NetworkTraining:
         gradient, costs = np.empty((2, count, minutes), np.float32), np.empty(count)
         hindsight_gradient(
             wanted, spread, batch.load, batch.warmups, batch.prices, batch.change_prices,
-            self.settings.minimum_billed_minutes, batch.weights, np.empty((4, minutes)), gradient, costs,
+            self.settings.minimum_billed_minutes, batch.weights, np.empty((4, minutes)), gradient,
+            costs,
         )  # fmt: skip
         slope = np.stack((gradient[0], np.where(outputs[:, :, 1] > 0, gradient[1], 0)), axis=2)
         gradients = self.network.backward(slope.reshape(-1, 2))
@@ -153,7 +154,8 @@ class NetworkTraining:
         keep = min(self.options.averaging, self.steps / (self.steps + 10.0))
         for name, values in self.network.parameters.items():
             self.average[name] += np.float32(1 - keep) * (values - self.average[name])
-        self.losses.append(float(((costs - batch.load.sum(axis=1)) * batch.weights).sum()))
+        beyond = costs - batch.load.sum(axis=1)
+        self.losses.append(float((beyond * batch.weights).sum()))
 
     def _rate(self) -> float:
         done = self.steps / self.options.steps
