@@ -96,7 +96,8 @@ def bursts(rng: np.random.Generator, minutes: int) -> FloatArray:
     heights = np.minimum(least * (1 - rng.random(len(starts))) ** (-1 / shape), 40.0)
     typical = log_uniform(rng, 2, 120)
     decays = typical * np.exp(rng.normal(0, 0.7, len(starts)))
-    rises = np.where(rng.random(len(starts)) < rng.random(), 1.0, rng.uniform(1, 15, len(starts)))
+    slow_rises = log_uniform(rng, 3, 60) * np.exp(rng.normal(0, 0.5, len(starts)))
+    rises = np.where(rng.random(len(starts)) < rng.random(), 1.0, np.minimum(slow_rises, 120.0))
     total = np.zeros(minutes)
     add_bursts(total, starts.astype(np.int64), heights, rises, decays, rng.random() < 0.3)
     return total

@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float32]
 # How often each family is drawn.
 WEIGHTS = {
     "seasonal": 1.8, "noisy": 1.0, "bursty": 1.8, "clients": 1.0,
-    "jobs": 0.8, "steps": 0.8, "environment": 1.0, "mixed": 1.2,
+    "jobs": 0.8, "steps": 0.8, "environment": 1.5, "mixed": 1.2,
 }  # fmt: skip
 # Warm-ups and sizes of the job's own settings take these shares, others the rest.
 OWN_WARMUPS, OWN_SIZES = 0.35, 0.3

@@ -50,9 +50,11 @@ class Normalisation:
         scale[[FLEET, CHANGE_PRICE, PRICE]] = 1.0, 1.0, PRICE_SCALE
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 
-    def apply(self, rows: FloatArray) -> FloatArray:
-        """Return normalised features; the network does not see the fleet."""
-        normal: FloatArray = np.clip((rows - self.mean) / self.scale, -CLIP, CLIP)
+    def apply(self, rows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Return normalised features, in `out` if given; the network does not see the fleet."""
+        normal: FloatArray = np.subtract(rows, self.mean, out=out)
+        normal /= self.scale
+        np.clip(normal, -CLIP, CLIP, out=normal)
         normal[:, FLEET] = 0.0
         return normal
 
@@ -87,10 +89,11 @@ class NetworkTraining:
         seed: int,
         normalisation: Normalisation,
     ) -> None:
-        """Begin with weights drawn from `seed`."""
+        """Begin with weights drawn from `seed`; the features of `pool` are normalised in place."""
         self.options, self.settings, self.pool, self.seed = options, settings, pool, seed
         self.normalisation = normalisation
-        self.inputs = [normalisation.apply(each.features) for each in pool]
+        self.levels = [each.features[:, LEVEL].copy() for each in pool]
+        self.inputs = [normalisation.apply(each.features, out=each.features) for each in pool]
         rng = np.random.default_rng(seeds(seed, 0)[0])
         self.network = Network(rng, SIZE, options.hidden, 2)
         self.network.parameters["bias_2"][:] = FIRST_WISH, FIRST_SPREAD
@@ -123,7 +126,7 @@ class NetworkTraining:
             first = int(rng.integers(0, max(1, len(series.load) - minutes + 1)))
             cut = slice(first, first + minutes)
             length = len(series.load[cut])  # of a short recording, whose end is repeated
-            for out, values in ((inputs, self.inputs[place]), (level, series.features[:, LEVEL])):
+            for out, values in ((inputs, self.inputs[place]), (level, self.levels[place])):
                 out[row, :length] = values[cut]
                 out[row, length:] = values[first + length - 1]
             load[row, :length], load[row, length:] = (
