@@ -78,8 +78,7 @@ class Bank:
         self.machines = np.zeros((0, self.size))
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
-        middle = settings.price_factors.index(1.0) * len(settings.offsets)
-        self.first = self.leader = middle + settings.offsets.index(0.0)
+        self.first = self.leader = settings.first
 
     def advance(self, load: FloatArray, since: int = 0) -> tuple[FloatArray, FloatArray]:
         """Take the load of the next minutes, and return what the leader says after each.

@@ -52,6 +52,13 @@ class BankSettings:
     days: int = 6
     choose_every: int = 10
 
+    @property
+    def first(self) -> int:
+        """The member that is followed while no costs are known: the network as it was trained."""
+        if 1.0 not in self.price_factors or 0.0 not in self.offsets:
+            return 0
+        return self.price_factors.index(1.0) * len(self.offsets) + self.offsets.index(0.0)
+
     def specification(self) -> dict[str, Any]:
         """Return JSON values for the manifest."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
@@ -79,6 +86,9 @@ def network_bands(
         rows: features, shape (SIZE, minutes).
         settings: which prices and offsets.
     """
+    if not settings.price_factors:
+        nothing = np.zeros((rows.shape[1], 0))
+        return nothing, nothing
     outputs = policy.outputs_at(rows.T, np.log(np.array(settings.price_factors)))
     wanted = rows[0][:, None, None] + outputs[:, :, :1] + np.array(settings.offsets)
     keep = wanted + np.maximum(outputs[:, :, 1:], 0.0)
