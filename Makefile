@@ -8,11 +8,12 @@ PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-sb3 setup-dev run workflow test check verify format lock clean
+.PHONY: help setup setup-sb3 setup-dev run workflow results test check verify format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo "make run reads LOAD (a CSV file), PRESET (a name) and OUTPUT (a folder): make run PRESET=smoke OUTPUT=output/smoke"
+	@echo "make results reads TRACES (a folder of load files; without it only generated load is judged)"
 
 setup: $(VENV)/.run ## install what the main job needs
 	@:
@@ -53,6 +54,9 @@ $(if $(1),$(shell $(CC) -shared -fPIC -o $(VENV)/make_exit.so tools/make_exit.c 
 $(if $(filter load,$(.FEATURES)),$(eval -load $(VENV)/make_exit.so(exit_with_$(1)))))
 @test -z "$(1)" || { echo "make turns the exit status $(1) into 2: passing it on takes GNU make 4 and a C compiler" >&2; exit 2; }
 endef
+
+results: setup ## make docs/results.md and its picture again: hours; goes on where it was interrupted
+	@$(PY) benchmarks/results.py
 
 test: setup-dev ## run the tests (coverage included)
 	@$(PY) -m coverage erase

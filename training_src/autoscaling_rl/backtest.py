@@ -84,6 +84,18 @@ def backtest(load: Load, settings: BacktestSettings, policy: RunPolicy) -> Resul
     Raises:
         UserError: the options do not fit the load.
     """
+    window, history, start = cut(load, settings)
+    runs = {scorecard.POLICY: BaselineRun(policy(window, start), {})}
+    runs |= run_baselines(window, history=history)
+    return Result(load, settings, start, window, runs)
+
+
+def cut(load: Load, settings: BacktestSettings) -> tuple[Window, Window, datetime]:
+    """Return the window to judge, the history to tune on, and the time at which the window starts.
+
+    Raises:
+        UserError: the options do not fit the load.
+    """
     first, last = _bounds(load, settings)
     days = settings.history_days
     # Forecasts need past days of their own while knobs are tuned on the first days of the history.
@@ -95,11 +107,7 @@ def backtest(load: Load, settings: BacktestSettings, policy: RunPolicy) -> Resul
         settings.metric_delay_minutes,
         (load.start.minute + begin) % 60,
     )
-    window = whole.recent(days)
-    start = load.start + timedelta(minutes=first)
-    runs = {scorecard.POLICY: BaselineRun(policy(window, start), {})}
-    runs |= run_baselines(window, history=whole.tuning(days))
-    return Result(load, settings, start, window, runs)
+    return whole.recent(days), whole.tuning(days), load.start + timedelta(minutes=first)
 
 
 def _bounds(load: Load, settings: BacktestSettings) -> tuple[int, int]:

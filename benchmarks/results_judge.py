@@ -1,0 +1,166 @@
+"""Stage 2 of the results: every method over every place, each run kept in a file of its own."""
+
+import dataclasses
+import hashlib
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import datetime
+from functools import cache, cached_property, partial
+from multiprocessing import active_children
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoscaling_rl.backtest import cut
+from autoscaling_rl.baselines.registry import run_baselines
+from autoscaling_rl.baselines.window import DAY, Trajectory, Window
+from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
+from autoscaling_rl.scorecard import totals
+from benchmarks.results_cache import Json, cached, judging_key
+from benchmarks.results_places import DEFAULT, Place
+from benchmarks.results_train import Model
+
+BASELINES = "baselines"
+# What of the bank is left; the names are those of the page.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "no_choice": {
+        "price_factors": [1.0],
+        "offsets": [0.0],
+        "rules": False,
+        "trackers": False,
+        "days": 1,
+    },
+    "network_only": {"rules": False, "trackers": False},
+    "rules_only": {"price_factors": []},
+}
+
+
+def judge_all(
+    places: Sequence[Place],
+    models: Sequence[Model],
+    *,
+    folder: Path,
+    jobs: int,
+    ablated: str = "",
+) -> None:
+    """Run baselines, oracle and models over all places; what is known already is not run again.
+
+    Args:
+        places: where.
+        models: trained ones.
+        folder: where results are kept.
+        jobs: processes.
+        ablated: preset whose models are also run with parts of their bank, on traces.
+    """
+    if jobs == 1:
+        for number, place in enumerate(places, 1):
+            _report(number, places, judge(place, models, folder, ablated), place.name)
+        return
+    ends = (signal.SIGTERM, signal.SIG_DFL)
+    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ends) as pool:
+        tasks = {pool.submit(judge, each, models, folder, ablated): each for each in places}
+        try:
+            for number, task in enumerate(as_completed(tasks), 1):
+                _report(number, places, task.result(), tasks[task].name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()
+            raise
+
+
+def _report(number: int, places: Sequence[Place], seconds: float, name: str) -> None:
+    print(f"{number} of {len(places)}: {name}, {seconds:.0f} CPU-seconds", flush=True)
+
+
+def judge(place: Place, models: Sequence[Model], folder: Path, ablated: str = "") -> float:
+    """Run everything over one place and return the CPU-seconds that it took now."""
+    began = time.process_time()
+    ground = _Ground(place)
+    key = {**judging_key(), "load": place.source.identity(), "rules": vars(place.settings)}
+    cached(folder / place.name / f"{BASELINES}.json", key, ground.baselines)
+    varied = (place.kind, place.setting) == ("trace", DEFAULT)
+    for model in models:
+        its_key = {**key, "model": _digest(model.folder)}
+        path = folder / place.name / f"{model.name}.json"
+        cached(path, its_key, partial(ground.follow, model))
+        for variant, changes in VARIANTS.items() if varied and model.preset == ablated else ():
+            path = folder / place.name / f"{model.name}.{variant}.json"
+            cached(path, {**its_key, "bank": changes}, partial(ground.follow, model, changes))
+    return time.process_time() - began
+
+
+class _Ground:
+    """A place whose load is read only if something must be run."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    @cached_property
+    def _cut(self) -> tuple[Window, Window, datetime]:
+        return cut(self.place.source.load(), self.place.settings)
+
+    def baselines(self) -> Json:
+        window, history, _ = self._cut
+        return _measured(
+            lambda: {
+                name: {**_figures(run.trajectory, window), "knobs": run.knobs}
+                for name, run in run_baselines(window, history=history).items()
+            }
+        )
+
+    def follow(self, model: Model, changes: Mapping[str, Any] | None = None) -> Json:
+        """Run the model, or one with other settings of its bank."""
+        window, _, start = self._cut
+        policy = load_model(model.folder)
+        if changes is not None:
+            varied = with_bank(policy, changes)
+            if varied is None:
+                return {"runs": {}, "cpu_seconds": 0.0}
+            policy = varied
+        minute_of_week = start.weekday() * DAY + start.hour * 60 + start.minute
+        warmups = window.rules.warmups
+        nominal = int(warmups[len(warmups) // 2])
+
+        def run() -> Json:
+            trajectory = rollout(policy, [Stretch(window, minute_of_week)], nominal)[0]
+            return {"policy": _figures(trajectory, window)}
+
+        return _measured(run)
+
+
+def _measured(run: Callable[[], Json]) -> Json:
+    began = time.process_time()
+    runs = run()
+    return {"runs": runs, "cpu_seconds": time.process_time() - began}
+
+
+def _figures(trajectory: Trajectory, window: Window) -> Json:
+    costs = trajectory.costs(window.rules)
+    daily = np.add.reduceat(costs, np.arange(0, len(costs), DAY))
+    figures = dataclasses.asdict(totals(trajectory, window))
+    figures["capacity"] = window.rules.capacity
+    return {"totals": figures, "daily": [float(cost) for cost in daily]}
+
+
+@cache
+def load_model(folder: Path) -> ArtifactPolicy:
+    """Return the verified artifact in a folder."""
+    return ArtifactPolicy.load(folder)
+
+
+@cache
+def _digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+
+def with_bank(model: ArtifactPolicy, changes: Mapping[str, Any]) -> ArtifactPolicy | None:
+    """Return the same policy with other settings of its bank; None if it has no bank."""
+    policy = model.policy
+    if policy.bank is None:
+        return None
+    varied = dataclasses.replace(policy, bank={**policy.bank, **changes})
+    return dataclasses.replace(model, policy=varied)
