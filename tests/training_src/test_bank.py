@@ -69,15 +69,15 @@ def test_a_month_in_parts_gives_what_it_gives_at_once(month):
 
 @settings(max_examples=25)
 @given(
-    st.lists(st.sampled_from((1, 1, 11, 60, 130)), min_size=1, max_size=60),
-    st.sampled_from((0, 1, 5)),
+    st.lists(st.sampled_from(CHUNKS), min_size=1, max_size=60),
+    st.sampled_from((0, 1, 5, 7, 30, 60)),
+    st.sampled_from((0.0, 4.0)),
     st.integers(0, DAY - 1),
 )
-def test_a_young_bank_says_the_same_however_its_load_comes(lengths, warmup, late):
+def test_a_young_bank_says_the_same_however_its_load_comes(lengths, warmup, change_price, late):
     # While little is scored the leader often changes; midnight may fall anywhere.
-    lengths = [LEAST_KNOWN, *lengths, 130]
-    load = busy_load(sum(lengths), seed=sum(lengths))
-    fleet = {"warmup": warmup, "start": MIDNIGHT + late}
+    load = busy_load(250, seed=sum(lengths))
+    fleet = {"warmup": warmup, "change_price": change_price, "start": MIDNIGHT + late}
     whole, parts = new(**fleet), new(**fleet)
     cuts = np.cumsum(lengths)
     pieces = [part for part in np.split(load, cuts[cuts < len(load)]) if len(part)]
@@ -105,7 +105,7 @@ def test_a_bank_rebuilt_from_a_fortnight_says_what_the_one_that_ran_for_a_month_
 
 @pytest.mark.parametrize("warmup", [0, 1, 30, 60])
 def test_a_fortnight_is_enough_for_any_warm_up(warmup):
-    parts = {"warmup": warmup, "chosen": QUICK}
+    parts = {"warmup": warmup, "chosen": QUICK, "change_price": float(warmup % 2)}
     load = busy_load(16 * DAY, seed=warmup)
     midnight = 15 * DAY + (-START) % DAY
     live = new(**parts)
@@ -128,7 +128,7 @@ def test_a_bank_rebuilt_from_a_short_history_is_the_one_that_ran(known):
 
 
 @pytest.mark.parametrize("known", [30, 60, 63, 739, 740, 741, 5 * DAY])
-@pytest.mark.parametrize("warmup", [0, 5])
+@pytest.mark.parametrize("warmup", [0, 5, 30])
 def test_a_bank_goes_on_from_its_dump(known, warmup):
     load = busy_load(known + 30, seed=known)
     live = new(warmup=warmup, chosen=QUICK if known > DAY else ALL)
@@ -210,7 +210,9 @@ def plain_cost(wanted, keep, load, fleet):
 
 FLEETS = [
     {"warmup": 0, "price": 20.0, "change_price": 0.0},
+    {"warmup": 0, "price": 20.0, "change_price": 3.0},
     {"warmup": 5, "price": 7.0, "change_price": 2.0},
+    {"warmup": 30, "price": 50.0, "change_price": 0.0},
 ]
 
 
@@ -253,11 +255,13 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
 
 
 def test_costs_of_a_tracker_are_those_of_the_baseline():
-    load, fleet = busy_load(2 * DAY), {"warmup": 5, "price": 20.0}
+    load, fleet = busy_load(2 * DAY), {"warmup": 5, "price": 20.0, "change_price": 2.0}
     bank = new(**fleet)
     advance(bank, cut(load, 3))
     today, _ = days(len(load))
-    rules = make_rules(capacity=1.0, warmups=5, failure_price=fleet["price"])
+    rules = make_rules(
+        capacity=1.0, warmups=5, failure_price=fleet["price"], change_price=fleet["change_price"]
+    )
     for place, target in enumerate(TRACKING_TARGETS):
         record, minutes = np.empty((RECORDS, today.stop - today.start)), load[today]
         machines = new_fleet(int(np.ceil(load[today.start - 1] / target - 1e-9)), rules)

@@ -43,7 +43,7 @@ def test_a_policy_for_other_observations_is_refused():
         BankController(small_policy(inputs=OBSERVED))
 
 
-@pytest.mark.parametrize("warmup", [1, 5])
+@pytest.mark.parametrize("warmup", [1, 5, 30])
 def test_answers_with_memory_are_those_from_the_load_alone(warmup):
     rng, memory, now = np.random.default_rng(warmup), None, 40
     while now < 420:
@@ -84,6 +84,7 @@ def other_controllers():
     yield BankController(fixed_policy(seed=1)), {}
     yield BankController(replace(POLICY, bank=None)), {}
     yield BankController(replace(POLICY, bank={**POLICY.bank, "decay": 0.5})), {}
+    yield BankController(POLICY, change_price=5.0), {}
     for change in (
         {"failure_price": 80.0},
         {"capacity": 2 * CAPACITY},
@@ -94,7 +95,7 @@ def other_controllers():
         yield CONTROLLER, change
 
 
-@pytest.mark.parametrize("place", range(8))
+@pytest.mark.parametrize("place", range(9))
 def test_a_memory_of_another_model_or_fleet_changes_nothing(place):
     other, changes = list(other_controllers())[place]
     memory = other.decide(state(LOAD[:300], **changes)).memory
@@ -221,7 +222,6 @@ def test_no_made_up_memory_is_a_fault(changes, length):
     body = bytearray(BODY)
     for place, content in changes:
         body[place : place + len(content)] = content
-    body[STATE : STATE + 8] = BODY[STATE : STATE + 8]  # the day
     answer_or_refusal(bytes(body[:length] if length < 0 else body + bytes(length)))
 
 
@@ -234,6 +234,14 @@ def test_no_made_up_number_is_a_fault(number, first):
     answer_or_refusal(bytes(body))
 
 
+@pytest.mark.parametrize("day", [-(2**63), -1, 0, MIDNIGHT // DAY + 1, 2**63 - 1])
+def test_no_made_up_day_is_a_fault(day):
+    body = bytearray(BODY)
+    body[STATE : STATE + 8] = struct.pack("<q", day)
+    decision = CONTROLLER.decide(newest(201, 1, sealed(bytes(body))))
+    assert decision == CONTROLLER.decide(state(LOAD[:201]))
+
+
 weird = st.one_of(st.just(0.0), st.just(1e12), st.just(1e-300), st.just(250.0), st.floats(0, 1e12))
 
 
@@ -241,7 +249,7 @@ weird = st.one_of(st.just(0.0), st.just(1e12), st.just(1e-300), st.just(250.0), 
 @given(
     st.lists(st.tuples(weird, st.integers(1, 200)), min_size=1, max_size=6),
     st.sampled_from((1e-6, 250.0, 1e12)),
-    st.sampled_from((0, 5)),
+    st.sampled_from((0, 5, 60)),
     st.sampled_from((0.01, 20.0, 1e6)),
     st.integers(0, 1_000_000),
 )
@@ -260,7 +268,7 @@ def test_no_load_is_a_fault(parts, capacity, warmup, price, active):
 
 
 def test_alternating_loads_of_days_are_no_fault():
-    load = np.tile([0.0, 1e8], DAY)
+    load = np.tile([0.0, 1e9], DAY)
     decision = CONTROLLER.decide(state(load))
     assert decision == CONTROLLER.decide(
         newest(len(load), 1, CONTROLLER.decide(state(load[:-1])).memory, load=load)

@@ -94,7 +94,7 @@ def assert_same(loaded, place, warmup, asked=None):
     np.testing.assert_array_equal(found.record, expected.record)
 
 
-@pytest.mark.parametrize("warmup", [0, 5])
+@pytest.mark.parametrize("warmup", [0, 5, 30])
 def test_a_rollout_decides_as_the_controller_does(banked, warmup):
     assert_same(banked, stretch(400, 150, minute_of_week=DAY - 70), warmup)
 

@@ -127,6 +127,12 @@ def test_the_profile_of_a_load_that_repeats_itself_is_its_moving_mean():
     assert profile == pytest.approx(moving[2 * DAY - 7 : 2 * DAY + 93], abs=2 / GRID)
 
 
+@pytest.mark.parametrize("warmup", [0, 5, 60])
+def test_nothing_is_missed_before_anything_was_forecast(warmup):
+    series = follow(np.full(200, 7.0), warmup=warmup)
+    assert not series.missed[: series.size].any()
+
+
 @pytest.mark.parametrize(
     "load", [np.zeros(300), np.full(300, 4.0), np.tile([0.0, 1e18], 150), np.full(300, 1e-300)]
 )

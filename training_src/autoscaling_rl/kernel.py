@@ -17,7 +17,7 @@ import numba
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
-_KERNEL_FOLDERS = ("baselines", "controller", "environments", "load")
+_KERNEL_FOLDERS = ("baselines", "controller", "environments", "load", "toolkits")
 
 
 def _source_hash() -> str:

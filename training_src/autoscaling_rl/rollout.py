@@ -189,6 +189,10 @@ def follow_bank(model: ArtifactPolicy, stretch: Stretch, warmup: int) -> Traject
         rules.max_machines,
     )
     first = window.first - window.metric_delay
+    if first < 1:
+        raise UserError(
+            "no load is known before the window: begin it later, or lower the metric delay"
+        )
     begin = max(0, first - LONGEST_LOAD)
     minute = MONDAY + stretch.minute_of_week - window.metric_delay
     bank = modules["bank"].Bank(

@@ -139,7 +139,7 @@ class Bank:
         place = np.where(bands, leaders, 0)
         wanted = np.where(bands, low[rows, place], made[rows, leaders])
         keep = np.where(bands, high[rows, place], made[rows, leaders])
-        self.machines = self.machines[-(self.fleet.warmup + 1) :]
+        self.machines = self.machines[-max(2, self.fleet.warmup + 1) :]
         self.leader = int(leaders[-1])
         return wanted, keep
 
@@ -201,7 +201,7 @@ class Bank:
         costs = billed + self.fleet.price * failed
         if self.fleet.change_price:
             changed = np.abs(np.diff(machines[-count - 1 :], axis=0))
-            costs[-len(changed) :] += self.fleet.change_price * changed
+            costs[count - len(changed) :] += self.fleet.change_price * changed
         return np.rint(costs * COST_GRID) / COST_GRID
 
     def _choose(self, begin: int, costs: FloatArray) -> IntArray:
@@ -210,7 +210,7 @@ class Bank:
         leaders = np.full(len(costs) + 1, self.leader)
         late = -(self.series.origin + begin) % every
         today = self.costs[0]
-        running = np.cumsum(costs, axis=0) if late < len(leaders) - 1 else costs
+        running = np.cumsum(costs, axis=0) if late < len(leaders) else costs
         earlier = np.zeros(self.size)
         for past in self.costs[:0:-1]:
             earlier = (earlier + past) * settings.decay
@@ -243,12 +243,15 @@ class Bank:
         day, leader, rows = (int(each) for each in head) if len(head) == 3 else (0, -1, 0)
         shapes = [(rows, self.size), *(each.shape for each in self._state())]
         sizes = [int(np.prod(shape)) for shape in shapes]
-        if not (0 <= rows <= self.fleet.warmup + 1 and 0 <= leader < self.size):
+        if not (0 <= rows <= max(2, self.fleet.warmup + 1) and 0 <= leader < self.size):
             raise ValueError("no state of this bank")
         if len(values) != sum(sizes) or not (values < MOST).all():
             raise ValueError("no state of this bank")
         parts = np.split(values, np.cumsum(sizes)[:-1])
-        self.series.append(load)
+        self.series.append(self._sound(load))
+        known = self.series.known >= LEAST_KNOWN
+        if day != ((self.series.origin + self.series.size) // DAY if known else -1):
+            raise ValueError("no state of this bank")
         self.day, self.leader = day, leader
         self.machines = parts[0].reshape(shapes[0]).astype(np.float64)
         for target, part in zip(self._state(), parts[1:], strict=True):

@@ -112,9 +112,10 @@ class BankController:
     def _mark(self, state: State) -> bytes:
         """Return bytes that tell apart what a bank's state depends on beside the load."""
         numbers = struct.pack(
-            "<ddqqq",
+            "<dddqqq",
             state.capacity,
             state.failure_price,
+            self.change_price,
             state.warmup_minutes,
             state.min_machines,
             state.max_machines,

@@ -123,6 +123,7 @@ _PEAKS = np.array([_PLACES[f"peak_{minutes}"] for minutes in PEAK_MINUTES])
 def sliding_most(values: FloatArray, width: int) -> FloatArray:
     """Return the most of each row and the up to `width` - 1 rows before it."""
     most, reach = values, 1
+    width = min(width, len(values))
     while reach < width:
         step = min(reach, width - reach)
         shifted = np.maximum(most[step:], most[: len(most) - step])
@@ -167,6 +168,7 @@ class Trackers:
         self.recommended[:] = 0.0
         targets = np.concatenate((self._targets, self._hpa_targets))
         fleets: FloatArray = np.maximum(np.ceil(load / targets - 1e-9), 1.0)
+        self.recommended[-1] = fleets[len(self._targets) :]
         return fleets
 
     def step(

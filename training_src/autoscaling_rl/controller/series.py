@@ -129,7 +129,7 @@ class Series:
         """Fill the time before the load is known."""
         self.load[:LOOKBACK] = value
         self.demand[:LOOKBACK] = rounded(np.log1p(np.full(1, value)))[0]
-        self.level[: LOOKBACK + 1] = self.demand[0]
+        self.level[: LOOKBACK + 1] = self.forecast[: LOOKBACK + 1] = self.demand[0]
         np.cumsum(self.demand[:LOOKBACK], out=self.sums[TOTAL, 1 : LOOKBACK + 1])
         self.interval[:LOOKBACK] = LONGEST_INTERVAL
         self.size = LOOKBACK

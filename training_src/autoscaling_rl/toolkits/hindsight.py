@@ -30,6 +30,7 @@ from autoscaling_rl.toolkits.hindsight_training import CLIP, FLEET, NetworkTrain
 from autoscaling_rl.toolkits.network import NAMES
 
 GOLDEN = 256
+PIECE = 50  # updates between two looks at whether the job must stop, about two seconds
 _WEIGHTS, _BIASES = ("weight_0", "weight_1", "weight_2"), ("bias_0", "bias_1", "bias_2")
 
 
@@ -76,25 +77,32 @@ class _Training:
         if checkpoint:
             self._restore(checkpoint.arrays, checkpoint.meta)
         self.job.reporter.start(total, done=done, unit="update")
-        while done < total or not self.finished:
+        while done < total:
             index, begun = divmod(done, options.steps)
-            if done == total:
-                break
             network = self._network(index)
             if checkpoint and begun:
                 network.restore(checkpoint.arrays, begun)
             checkpoint = None
             while network.steps < options.steps:
-                if self.job.stop():
-                    return self._stopped(network)
                 before = len(network.losses)
-                network.run(min(options.segment_steps, options.steps - network.steps))
+                if not self._segment(network):
+                    return self._stopped(network)
                 done = index * options.steps + network.steps
                 self._report(network.losses[before:], done)
                 if network.steps == options.steps:
                     self.finished.append(network.parameters())
                 self._save(network, done)
         return self._result(stopped=False)
+
+    def _segment(self, network: NetworkTraining) -> bool:
+        """Train until the next checkpoint is due; False if the job must stop before."""
+        options = self.options
+        end = min(network.steps + options.segment_steps, options.steps)
+        while network.steps < end:
+            if self.job.stop():
+                return False
+            network.run(min(PIECE, end - network.steps))
+        return True
 
     def _network(self, index: int) -> NetworkTraining:
         """Return a network that has not learnt yet, with loads of its own."""

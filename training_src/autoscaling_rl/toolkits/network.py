@@ -72,7 +72,7 @@ def hard_swish(values: FloatArray) -> FloatArray:
 
 def hard_swish_slope(values: FloatArray) -> FloatArray:
     """Return the derivative of `hard_swish`."""
-    slope: FloatArray = np.clip(values * np.float32(1 / 3) + np.float32(0.5), 0, 1)
+    slope: FloatArray = values * np.float32(1 / 3) + np.float32(0.5)
     slope[values >= 3] = 1
     slope[values <= -3] = 0
     return slope
