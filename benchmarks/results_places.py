@@ -44,7 +44,7 @@ CONDITIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "outages, lost minutes, jumps": ({}, {"interval": 1, "damage": True}),
 }
 FAMILIES = {**TEST, **VALIDATION}
-SERIES = 2  # of each family under each condition
+SERIES = 1  # of each family under each condition
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK, SERIES_MINUTES, COARSEST = 10_080, 28 * 1440, 30
 _SEED = 60_221
