@@ -29,7 +29,7 @@ if [ -n "$(git -C "$top" status --porcelain)" ]; then
     echo "Not everything is committed: what is cloned is the last commit." >&2
 fi
 git clone --quiet "$top" "$clone"
-expect 0 300 run
+expect 0 480 run
 # A policy that is hardly trained: the gate rejects it.
 expect 3 60 run PRESET=smoke OUTPUT="$folder/smoke output"
 expect 2 10 run PRESET=no-such-preset
