@@ -114,7 +114,7 @@ def judge_places(
             raise UserError(f"{model.name} is not trained from these sources: run the stage train")
     key, first = judging_key(), [next(m for m in models if m.preset == p) for p in options.presets]
     folder = options.output / "judged"
-    judge_all(places, models, folder=folder, jobs=options.jobs, ablated=options.presets[0])
+    judge_all(places, models, folder=folder, key=key, jobs=options.jobs, ablated=options.presets[0])
     times = {
         model.preset: cached(
             options.output / f"times-{model.preset}.json",

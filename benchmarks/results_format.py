@@ -48,7 +48,7 @@ def short(group: str) -> str:
 def method(name: str) -> str:
     """Return what a baseline is called, in a table."""
     label = describe(name).label
-    return label[0].lower() + label[1:] if label[1:2].islower() else label
+    return label if label.startswith("Kubernetes") else label[0].lower() + label[1:]
 
 
 def bare(name: str) -> str:

@@ -19,7 +19,7 @@ from autoscaling_rl.baselines.registry import run_baselines
 from autoscaling_rl.baselines.window import DAY, Trajectory, Window
 from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
 from autoscaling_rl.scorecard import totals
-from benchmarks.results_cache import Json, cached, judging_key
+from benchmarks.results_cache import Json, cached
 from benchmarks.results_places import DEFAULT, Place
 from benchmarks.results_train import Model
 
@@ -43,8 +43,9 @@ def judge_all(
     models: Sequence[Model],
     *,
     folder: Path,
+    key: Mapping[str, Any],
     jobs: int,
-    ablated: str = "",
+    ablated: str,
 ) -> None:
     """Run baselines, oracle and models over all places; what is known already is not run again.
 
@@ -52,16 +53,17 @@ def judge_all(
         places: where.
         models: trained ones.
         folder: where results are kept.
+        key: what tells sources apart, from before anything was run.
         jobs: processes.
         ablated: preset whose models are also run with parts of their bank, on traces.
     """
     if jobs == 1:
         for number, place in enumerate(places, 1):
-            _report(number, places, judge(place, models, folder, ablated), place.name)
+            _report(number, places, judge(place, models, folder, key, ablated), place.name)
         return
     ends = (signal.SIGTERM, signal.SIG_DFL)
     with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ends) as pool:
-        tasks = {pool.submit(judge, each, models, folder, ablated): each for each in places}
+        tasks = {pool.submit(judge, each, models, folder, key, ablated): each for each in places}
         try:
             for number, task in enumerate(as_completed(tasks), 1):
                 _report(number, places, task.result(), tasks[task].name)
@@ -76,11 +78,13 @@ def _report(number: int, places: Sequence[Place], seconds: float, name: str) -> 
     print(f"{number} of {len(places)}: {name}, {seconds:.0f} CPU-seconds", flush=True)
 
 
-def judge(place: Place, models: Sequence[Model], folder: Path, ablated: str = "") -> float:
+def judge(
+    place: Place, models: Sequence[Model], folder: Path, key: Mapping[str, Any], ablated: str
+) -> float:
     """Run everything over one place and return the CPU-seconds that it took now."""
     began = time.process_time()
     ground = _Ground(place)
-    key = {**judging_key(), "load": place.source.identity(), "rules": vars(place.settings)}
+    key = {**key, "load": place.source.identity(), "rules": vars(place.settings)}
     cached(folder / place.name / f"{BASELINES}.json", key, ground.baselines)
     varied = (place.kind, place.setting) == ("trace", DEFAULT)
     for model in models:

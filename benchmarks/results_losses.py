@@ -20,6 +20,9 @@ HEAD = (
 )
 
 
+LITTLE = 5e-4  # of J: rounds to 0.0 %
+
+
 class Loss(NamedTuple):
     """A run that cost more than a baseline did."""
 
@@ -128,12 +131,16 @@ def why(machines: float, failed: float, interval: Interval | None) -> str:
         failed: more failed work (and changes), likewise.
         interval: of the saving.
     """
-    if machines > 0 and failed > 0:
+    if min(machines, failed) > LITTLE:
         words = "more machines and more failures: it foresees this load less well"
+    elif abs(failed) <= LITTLE:
+        words = "more machines, and no fewer failures for them"
+    elif abs(machines) <= LITTLE:
+        words = "more failures with as many machines: it sees rises later"
     elif machines > 0:
         words = "too cautious: the failures it avoids are worth less than the machines"
     else:
         words = "too daring: the machines it saves are worth less than the failures"
     if interval is not None and interval.upper is not None and interval.upper > 0:
-        words += "; days alone could explain it"
+        words += "; the choice of days could explain it"
     return words

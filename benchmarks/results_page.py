@@ -51,8 +51,8 @@ def _head(results: Results) -> tuple[str, ...]:
         f"{presets}, {count(len(summary['seeds']), 'training')} each by seeds of its own, against "
         "eight autoscalers and the optimum in hindsight. J is machine-minutes plus the failure "
         "price times the machine-minutes of work that failed ([the problem](problem.md)). Tuned "
-        "baselines choose their knobs on the 14 days before a window; a policy is not tuned on a "
-        "load at all, it chooses online. How choices were made before: [validation](validation.md)."
+        "baselines choose their knobs on at most 14 days before a window; a policy is not tuned on "
+        "a load at all, it chooses online. How choices were made: [validation](validation.md)."
     )
     return ("# Results", made, warning, what, traces.left_out(results))
 
@@ -92,7 +92,8 @@ def _how(results: Results) -> tuple[str, ...]:
         f"- Everything ran on one machine, on CPU ({cores}, no accelerator): trainings as "
         "processes of `train.py`, judging by the code of the back-test. Nothing ran on AWS.",
         "- Training used generated load alone. No recorded load, and none of the families judged "
-        "here, trained any policy on this page.",
+        "here, trained any policy on this page. Choices of design were made on what lies before "
+        "the windows of five of the traces ([validation](validation.md)).",
         "- **Interpolation of coarse traces flatters every method**: a recording of 5, 10 or 30 "
         "minutes hides what happened within, and a straight line between its middles can be "
         "followed. The table of held bins shows the other extreme, a jump at the start of each "

@@ -1,6 +1,7 @@
 """Tables about recorded traces: every method, every seed, savings, other rules."""
 
 from collections.abc import Iterator
+from statistics import median
 
 from autoscaling_rl.baselines.registry import ORACLE
 from autoscaling_rl.scorecard import paired_interval
@@ -9,7 +10,6 @@ from benchmarks.results_format import (
     bare,
     bold_least,
     figure,
-    listed,
     method,
     percent,
     saving,
@@ -38,13 +38,16 @@ def overview(results: Results) -> str:
     """Return J over the oracle's of every method on every trace, and how often presets win."""
     spots = results.spots("trace", DEFAULT)
     columns: list[list[str]] = []
+    numbers: list[list[float]] = []
     for spot in spots:
         every = list(methods(results, spot))
-        ratios = [results.figures(spot, run)["J_over_oracle"] for _, run, _ in every]
+        ratios = [run.cost / results.oracle(spot).cost for _, run, _ in every]
+        numbers.append(ratios)
         columns.append(bold_least(ratios, 3, [contender for _, _, contender in every]))
     labels = [label for label, _, _ in methods(results, spots[0])]
-    rows = [list(row) for row in zip(labels, *columns, strict=True)]
-    head = ["J over the oracle's", *(short(spot.group) for spot in spots)]
+    medians = [figure(median(each), 3) for each in zip(*numbers, strict=True)]
+    rows = [list(row) for row in zip(labels, *columns, medians, strict=True)]
+    head = ["J over the oracle's", *(short(spot.group) for spot in spots), "median"]
     words = [_wins(results, preset, spots) for preset in results.presets]
     return "\n".join([table(head, rows), "", *words])
 
@@ -165,4 +168,4 @@ def left_out(results: Results) -> str:
     absent = results.summary["absent"]
     if not absent:
         return ""
-    return f"Not at hand, and left out: {listed([title(name) for name in absent])}."
+    return f"Not at hand, and left out: {'; '.join(title(name) for name in absent)}."
