@@ -106,7 +106,7 @@ def stop_after(asks):
     ids=["cartpole", "cartpole-rewards", "pendulum", "autoscaling"],
 )
 def test_a_resumed_job_gives_the_same_policy_bit_for_bit(tmp_path, changes, monkeypatch):
-    monkeypatch.setattr("autoscaling_rl.toolkits.sb3_training.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("autoscaling_rl.toolkits.sb3_segments.GRACE_SECONDS", 0.0)
     preset = sb3_preset(tmp_path, **changes)
     whole = train(sb3_job(tmp_path, preset=preset, checkpoints="whole"))
     # Asked before each segment and before each of its rollouts: the sixth time is in segment 2.
@@ -146,7 +146,7 @@ def test_a_stop_within_the_grace_time_finishes_the_segment(tmp_path):
 
 
 def test_a_stop_before_the_first_checkpoint_leaves_no_policy(tmp_path, monkeypatch):
-    monkeypatch.setattr("autoscaling_rl.toolkits.sb3_training.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("autoscaling_rl.toolkits.sb3_segments.GRACE_SECONDS", 0.0)
     job = sb3_job(tmp_path, stop=stop_after(1))
     with pytest.raises(TrainingStopped, match="before the first checkpoint"):
         train(job)
@@ -298,7 +298,8 @@ def test_several_instances_are_refused_with_the_reason(tmp_path):
 
 
 def test_a_missing_torch_names_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "autoscaling_rl.toolkits.sb3_training", raising=False)
+    for name in ("sb3_training", "sb3_segments"):
+        monkeypatch.delitem(sys.modules, f"autoscaling_rl.toolkits.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UserError, match=r"needs torch, .* run `make setup-sb3`"):
         train(sb3_job(tmp_path))

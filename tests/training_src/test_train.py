@@ -204,7 +204,7 @@ def test_sigterm_saves_a_checkpoint_and_the_resumed_job_ends_as_if_never_stopped
 def test_sigterm_before_the_first_checkpoint_leaves_nothing_and_fails_nothing(
     base, preset, monkeypatch, capsys
 ):
-    monkeypatch.setattr("autoscaling_rl.toolkits.sb3_training.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("autoscaling_rl.toolkits.sb3_segments.GRACE_SECONDS", 0.0)
     restore = train.find_toolkit
 
     def stopped_at_once(name):

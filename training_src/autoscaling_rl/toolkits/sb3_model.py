@@ -9,6 +9,7 @@ import torch
 from gymnasium import Space, spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import VecEnv
 
 from autoscaling_rl.errors import UserError
@@ -45,13 +46,26 @@ def _fits(action: Space[Any]) -> bool:
     return bool(action.is_bounded() and np.issubdtype(action.dtype, np.floating))
 
 
-def make_model(env: VecEnv, options: Sb3Options, seed: int) -> PPO:
-    """Return the untrained model; the same seed gives the same weights."""
+def make_model(
+    env: VecEnv,
+    options: Sb3Options,
+    seed: int,
+    *,
+    policy: str | type[ActorCriticPolicy] = "MlpPolicy",
+    **changes: Any,  # noqa: ANN401
+) -> PPO:
+    """Return the untrained model; the same seed gives the same weights.
+
+    Args:
+        env: what it acts in.
+        options: of the preset.
+        seed: of the first weights.
+        policy: the network's class.
+        changes: keyword arguments of `PPO` that replace those of the options.
+    """
     torch.manual_seed(seed)
     hidden = list(options.hidden)
-    model = PPO(
-        "MlpPolicy",
-        env,
+    keywords: dict[str, Any] = dict(
         learning_rate=schedule(options.learning_rate, options.learning_rate_schedule),
         n_steps=options.n_steps,
         batch_size=options.batch_size,
@@ -69,6 +83,7 @@ def make_model(env: VecEnv, options: Sb3Options, seed: int) -> PPO:
         },
         device="cpu",
     )
+    model = PPO(policy, env, **(keywords | changes))
     # What `PPO.learn` would set up before its first rollout.
     model.set_logger(Logger(folder=None, output_formats=[]))
     model.ep_info_buffer, model.ep_success_buffer = deque(maxlen=1), deque(maxlen=1)

@@ -1,6 +1,6 @@
 """Options of the toolkit `sb3`: what a preset may say in its table [training]."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoscaling_rl.controller.policy import ACTIVATIONS
 from autoscaling_rl.settings import setting
@@ -14,6 +14,13 @@ class Sb3Options:
 
     Few epochs over large minibatches train small networks fastest: on one core the optimiser, not
     the environment, is the limit.
+
+    With an artifact of toolkit hindsight in the channel `checkpoint`, training goes on from its
+    policy, which keeps its layers, its normalisation and its bank. The best policy met on load held
+    out is kept, the start included. `shared_loads` and the options after it are read then, instead
+    of `n_steps`, `learning_rate`, `gamma`, `gae_lambda`, `value_weight`, `hidden`, `activation`,
+    `normalise_observations`, `normalise_rewards`, `reward_scale`, `episode_steps` and
+    `test_episodes`.
 
     Attributes:
         steps: environment steps in all, over every environment; rounded up to whole rollouts.
@@ -43,6 +50,17 @@ class Sb3Options:
             a segment's start all environments begin new episodes. 0: a tenth of `steps`.
         test_episodes: episodes of each test. They are the same ones in every test; the policy with
             the best mean return is the one that is kept.
+        shared_loads: environments that meet the same load, prices and boot times; the others of a
+            group are the baseline of each (Mao et al., 2019). Must divide n_envs. Only read with an
+            artifact of toolkit hindsight in the channel `checkpoint`, as all that follow.
+        exploration: standard deviation of actions at the start, in logs of machines. Much more than
+            0.01 trains for another fleet than the one that acts without exploring.
+        warm_minutes: length of an episode, which is a rollout. The last hour of it is not learnt
+            from, since what it launches may never serve in it.
+        warm_learning_rate: step size of Adam, at the start.
+        warm_gamma: discount per minute. Machines cost at once and serve after their warm-up.
+        warm_series: loads of two weeks that episodes are cut from.
+        warm_tests: loads held out for the tests; two stretches of two days of each.
     """
 
     steps: int = setting(1_000_000, minimum=1, maximum=10**10)
@@ -68,6 +86,13 @@ class Sb3Options:
     episode_steps: int = setting(0, minimum=0, maximum=10**9)
     segment_steps: int = setting(0, minimum=0, maximum=10**10)
     test_episodes: int = setting(8, minimum=1, maximum=4096)
+    shared_loads: int = setting(8, minimum=2, maximum=4096)
+    exploration: float = setting(0.01, above=0.0, maximum=1.0)
+    warm_minutes: int = setting(480, minimum=120, maximum=10_080)
+    warm_learning_rate: float = setting(5e-5, above=0.0, maximum=1.0)
+    warm_gamma: float = setting(0.99, minimum=0.0, maximum=1.0)
+    warm_series: int = setting(64, minimum=1, maximum=10_000)
+    warm_tests: int = setting(48, minimum=1, maximum=10_000)
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot work, with the remedy."""
@@ -78,6 +103,22 @@ class Sb3Options:
             )
         if not self.hidden or len(self.hidden) > 8:
             raise ValueError("training.hidden must name 1 to 8 layers, e.g. [64, 64]")
+
+    def after_hindsight(self) -> "Sb3Options":
+        """Return the options as they apply where training starts from toolkit hindsight.
+
+        An episode is a rollout, so that no group goes on into the next one with other weights. The
+        baseline is the group's: there is no value function to learn or to bootstrap from.
+        """
+        return replace(
+            self,
+            n_steps=self.warm_minutes,
+            batch_size=min(self.batch_size, self.n_envs * self.warm_minutes),
+            learning_rate=self.warm_learning_rate,
+            gamma=self.warm_gamma,
+            gae_lambda=1.0,
+            value_weight=0.0,
+        )
 
     @property
     def rollout(self) -> int:

@@ -1,4 +1,7 @@
-"""Weights of Stable-Baselines3 as NumPy arrays and back: checkpoints, warm start, the policy."""
+"""Weights of Stable-Baselines3 as NumPy arrays and back: checkpoints, warm start, the policy.
+
+And what it logs of its losses.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +24,14 @@ Arrays = dict[str, NDArray[Any]]
 
 # A warm start brings no count of observations; its statistics weigh like this many.
 _WARM_COUNT = 10_000.0
+_LOSSES = {
+    "loss": "train/loss",
+    "policy_loss": "train/policy_gradient_loss",
+    "value_loss": "train/value_loss",
+    "approximate_kl": "train/approx_kl",
+    "explained_variance": "train/explained_variance",
+    "learning_rate": "train/learning_rate",
+}
 
 
 def model_arrays(model: PPO) -> Arrays:
@@ -45,6 +56,13 @@ def restore_model(model: PPO, arrays: Mapping[str, NDArray[Any]]) -> None:
             _, index, key = name.split("/")
             state.setdefault(int(index), {})[key] = torch.from_numpy(value.copy())
     model.policy.optimizer.load_state_dict({**model.policy.optimizer.state_dict(), "state": state})
+
+
+def logged_metrics(model: PPO) -> dict[str, float]:
+    """Return what the last round of optimisation logged, by the names of our own metrics."""
+    logged: dict[str, Any] = model.logger.name_to_value
+    values = {name: float(logged[key]) for name, key in _LOSSES.items() if key in logged}
+    return values | {"entropy": -float(logged.get("train/entropy_loss", 0.0))}
 
 
 def is_finite(model: PPO) -> bool:

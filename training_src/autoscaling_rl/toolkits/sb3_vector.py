@@ -4,6 +4,7 @@ Arrays go through as arrays: no Python object per environment and step. An info 
 an episode ends.
 """
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,39 @@ from autoscaling_rl.errors import UserError
 from autoscaling_rl.toolkits.statistics import ObservationScaler, RewardScaler
 
 
-class VectorAdapter(VecEnv):
+class TrainingEnv(VecEnv):
+    """Environments that are stepped as one, which a training begins and asks for returns."""
+
+    render_mode: str | None = None
+
+    @abstractmethod
+    def begin(self, seed: int) -> NDArray[np.float32]:
+        """Begin new episodes in all environments, drawn from `seed`; return the observations."""
+
+    @abstractmethod
+    def take_returns(self) -> NDArray[np.float64]:
+        """Return the returns of episodes that ended since the last call, not scaled."""
+
+    def get_attr(self, attr_name: str, indices: object = None) -> list[Any]:
+        """Return the attribute of the environments, once per environment."""
+        return [getattr(self, attr_name)] * self.num_envs
+
+    def set_attr(self, attr_name: str, value: object, indices: object = None) -> None:
+        """Refuse: environments are set up by their settings."""
+        raise NotImplementedError("environments are set up by their settings")
+
+    def env_method(
+        self, method_name: str, *method_args: object, indices: object = None, **kwargs: object
+    ) -> list[Any]:
+        """Refuse: there are no single environments."""
+        raise NotImplementedError("there are no single environments behind this interface")
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: object = None) -> list[bool]:
+        """Return False for each environment: episodes are counted here, without a wrapper."""
+        return [False] * self.num_envs
+
+
+class VectorAdapter(TrainingEnv):
     """Steps environments, scales observations and rewards, and keeps account of episodes.
 
     Args:
@@ -42,7 +75,6 @@ class VectorAdapter(VecEnv):
         self._returns = np.zeros(env.num_envs)
         self._no_info: dict[str, Any] = {}
         self._finished: list[NDArray[np.float64]] = []
-        self.render_mode = None
         space = env.single_observation_space
         # What the network sees is scaled and clipped, whatever the bounds of the environment.
         scaled = spaces.Box(-np.inf, np.inf, space.shape, np.float32)
@@ -109,17 +141,3 @@ class VectorAdapter(VecEnv):
     def get_attr(self, attr_name: str, indices: object = None) -> list[Any]:
         """Return the attribute of the environments, once per environment."""
         return [getattr(self._env, attr_name)] * self.num_envs
-
-    def set_attr(self, attr_name: str, value: object, indices: object = None) -> None:
-        """Refuse: environments are set up by their settings."""
-        raise NotImplementedError("environments are set up by their settings")
-
-    def env_method(
-        self, method_name: str, *method_args: object, indices: object = None, **kwargs: object
-    ) -> list[Any]:
-        """Refuse: there are no single environments."""
-        raise NotImplementedError("there are no single environments behind this interface")
-
-    def env_is_wrapped(self, wrapper_class: type[Any], indices: object = None) -> list[bool]:
-        """Return False for each environment: episodes are counted here, without a wrapper."""
-        return [False] * self.num_envs

@@ -1,0 +1,242 @@
+"""One training job of Stable-Baselines3's PPO, segment by segment, to be resumed exactly.
+
+`PPO.learn` is not used: it knows neither segments nor a stop between two rollouts. Its two halves
+are, unchanged: `collect_rollouts` and `train`.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+
+from autoscaling_rl.controller.policy import Policy
+from autoscaling_rl.errors import UserError
+from autoscaling_rl.toolkits import sb3_state
+from autoscaling_rl.toolkits.base import TrainedPolicy, TrainingJob, TrainingStopped, seeds
+from autoscaling_rl.toolkits.best import Best
+from autoscaling_rl.toolkits.sb3_options import Sb3Options
+from autoscaling_rl.toolkits.sb3_vector import TrainingEnv
+
+# After SIGTERM a segment may still end within this time, so that nothing of it is lost; SageMaker
+# kills the job after 120 s.
+GRACE_SECONDS = 30.0
+_REPORTS = 50  # rounds of metric lines in a whole training
+INITIAL, SEGMENT, TEST, POOL = range(4)  # what seeds are for
+
+
+class _Silent(BaseCallback):
+    """The callback that `collect_rollouts` insists on; progress is reported per rollout instead."""
+
+    def _on_step(self) -> bool:
+        return True
+
+
+class SegmentedTraining(ABC):
+    """The state of a job; a context manager that closes its environments.
+
+    A subclass says what is trained on, and what from.
+
+    Args:
+        job: what to train.
+        options: of the training.
+
+    Attributes:
+        env: environments to train in.
+        model: network and optimiser.
+        best: the best policy that was tested.
+        segment: segments that have ended.
+
+    Raises:
+        UserError: if the environment cannot be made, or PPO's network does not fit it.
+    """
+
+    remedy = "training.learning_rate or training.reward_scale"  # to lower if training diverges
+
+    def __init__(self, job: TrainingJob, options: Sb3Options) -> None:
+        self.job, self.options = job, options
+        torch.set_num_threads(1)  # small matrices: handing work to threads costs more than it saves
+        self.env, self.model = self._build()
+        self.callback = _Silent()
+        self.callback.init_callback(self.model)
+        self.best = Best()
+        self.segment = 0
+        self.episodes = 0
+        self._stop_at = float("inf")
+
+    @abstractmethod
+    def _build(self) -> tuple[TrainingEnv, PPO]:
+        """Return the environments to train in and the untrained model."""
+
+    @abstractmethod
+    def _begin_from(self, folder: Path) -> None:
+        """Take over the policy of the artifact in the channel `checkpoint`."""
+
+    @abstractmethod
+    def _policy(self) -> Policy:
+        """Return the present policy, without exploration."""
+
+    @abstractmethod
+    def _returns(self, policy: Policy) -> NDArray[np.float64]:
+        """Return the returns of the test episodes, the same ones in every test."""
+
+    @abstractmethod
+    def _golden(self, policy: Policy) -> NDArray[np.float32]:
+        """Return observations for the artifact, shape (n, observations)."""
+
+    def _statistics(self) -> dict[str, NDArray[Any]]:
+        """Return what a checkpoint keeps beside the model."""
+        return {}
+
+    def _restore_statistics(self, arrays: dict[str, NDArray[Any]]) -> None:  # noqa: B027
+        """Take over what `_statistics` returned."""
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.env.close()
+
+    def __enter__(self) -> Self:
+        """Return the training."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the environments."""
+        self.close()
+
+    def run(self) -> TrainedPolicy:
+        """Train to the end, or until the job is asked to stop, and return the best policy.
+
+        Raises:
+            UserError: if training diverged.
+            TrainingStopped: if there is no policy yet.
+        """
+        self._restore()
+        segments = self.options.segments
+        total = sum(segments) * self.options.rollout
+        self.job.reporter.start(total, done=self.model.num_timesteps)
+        started, first = time.monotonic(), self.model.num_timesteps
+        while self.segment < len(segments) and not self.job.stop():
+            if not self._run_segment(segments[self.segment], total):
+                break
+            self.segment += 1
+            self._test()
+            self._save()
+        if self.best.policy is None:
+            raise TrainingStopped("stopped before the first checkpoint: there is no policy to keep")
+        seconds = time.monotonic() - started
+        return TrainedPolicy(
+            policy=self.best.policy,
+            golden_observations=self._golden(self.best.policy),
+            figures={
+                **self.best.figures(),
+                "steps": self.model.num_timesteps,
+                "episodes": self.episodes,
+                "stopped": self.segment < len(segments),
+                "seconds": round(seconds, 3),
+                "steps_per_second": round((self.model.num_timesteps - first) / max(seconds, 1e-9)),
+            },
+        )
+
+    def _run_segment(self, rollouts: int, total: int) -> bool:
+        """Train for one segment; False if the job was asked to stop and the segment is given up."""
+        first, second, third = seeds(self.job.seed, SEGMENT, self.segment, count=3)
+        torch.manual_seed(first)
+        np.random.seed(second)  # Stable-Baselines3 shuffles minibatches by the global generator
+        model = self.model
+        model._last_obs = self.env.begin(third)
+        model._last_episode_starts = np.ones(self.options.n_envs, bool)
+        every = max(1, sum(self.options.segments) // _REPORTS)
+        for rollout in range(1, rollouts + 1):
+            if self._must_stop():
+                return False
+            began = time.monotonic()
+            self._learn(total)
+            self.job.reporter.advance(model.num_timesteps)
+            if model.num_timesteps // self.options.rollout % every == 0 or rollout == rollouts:
+                self._report(self.options.rollout / max(time.monotonic() - began, 1e-9))
+        return True
+
+    def _learn(self, total: int) -> None:
+        """Collect one rollout and learn from it."""
+        model = self.model
+        try:
+            model.collect_rollouts(
+                self.env, self.callback, model.rollout_buffer, self.options.n_steps
+            )
+            # As in `PPO.learn`: schedules see the share that remains after this rollout.
+            model._update_current_progress_remaining(model.num_timesteps, total)
+            model.train()
+        except ValueError as error:  # distributions refuse weights that are not finite
+            if sb3_state.is_finite(model):
+                raise
+            raise self._diverged() from error
+        if not sb3_state.is_finite(model):
+            raise self._diverged()
+
+    def _diverged(self) -> UserError:
+        return UserError(
+            f"training diverged at step {self.model.num_timesteps}: weights are no finite numbers;"
+            f" lower {self.remedy}; the last checkpoint is kept"
+        )
+
+    def _must_stop(self) -> bool:
+        if self._stop_at == float("inf") and self.job.stop():
+            self._stop_at = time.monotonic() + GRACE_SECONDS
+        return time.monotonic() > self._stop_at
+
+    def _report(self, speed: float) -> None:
+        step, reporter = self.model.num_timesteps, self.job.reporter
+        returns = self.env.take_returns()
+        values: dict[str, float] = {}
+        if len(returns):
+            self.episodes += len(returns)
+            mean = float(returns.mean())
+            self.best.training_return = mean
+            reporter.training(episode=self.episodes, total_reward=mean, step=step)
+            values = {"episode_reward_mean": mean, "episode_reward_max": float(returns.max())}
+        values |= sb3_state.logged_metrics(self.model)
+        values |= {"environment_steps": float(step), "steps_per_second": speed}
+        reporter.metrics(values, step=step)
+
+    def _test(self) -> None:
+        """Run the test episodes with the present policy and keep it if it is the best so far."""
+        policy = self._policy()
+        returns = self._returns(policy)
+        mean, step = float(returns.mean()), self.model.num_timesteps
+        self.job.reporter.testing(episode=self.segment * len(returns), total_reward=mean, step=step)
+        self.best.offer(policy, score=mean, step=step)
+
+    def _save(self) -> None:
+        arrays = sb3_state.model_arrays(self.model)
+        arrays |= self._statistics()
+        arrays |= self.best.arrays()
+        meta = {
+            "steps": self.model.num_timesteps,
+            "updates": self.model._n_updates,
+            "episodes": self.episodes,
+            "best": self.best.meta(),
+        }
+        self.job.checkpoints.save(self.segment, arrays, meta)
+
+    def _restore(self) -> None:
+        """Go on from the latest checkpoint, or else from the artifact in the channel."""
+        checkpoint = self.job.checkpoints.latest()
+        if checkpoint is None:
+            if self.job.warm_start is not None:
+                self._begin_from(self.job.warm_start)
+            return
+        sb3_state.restore_model(self.model, checkpoint.arrays)
+        self._restore_statistics(checkpoint.arrays)
+        self.best.restore(checkpoint.arrays, checkpoint.meta["best"])
+        self.segment = checkpoint.step
+        self.model.num_timesteps = checkpoint.meta["steps"]
+        self.model._n_updates = checkpoint.meta["updates"]
+        self.episodes = checkpoint.meta["episodes"]
+        self.job.reporter.message(
+            f"resumed from checkpoint {self.segment} of {len(self.options.segments)}"
+        )
