@@ -29,6 +29,7 @@ from .members import (
 from .policy import MAX_MACHINES, Policy
 from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
+MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
 MOST = 1e18  # of any number of a state
 COST_GRID = 1024.0  # costs are whole multiples of 1/1024 machine-minute: their sums are exact
@@ -92,6 +93,9 @@ class Bank:
             Machines wanted and worth keeping for the minutes that follow each, shape (minutes,);
             NaN as long as too little is known.
         """
+        if self.series.size > MOST_KEPT:
+            since -= self.series.size - KEPT
+            self.series.forget(KEPT)
         begin = self.series.size or LOOKBACK
         self.series.append(self._sound(load))
         end = self.series.size

@@ -116,7 +116,7 @@ class Series:
         self._append_forecast(begin, end)
 
     def forget(self, keep: int) -> None:
-        """Drop all but the last `keep` minutes, `LOOKBACK` or more."""
+        """Drop all but the last `keep` minutes; seasons stay known if that is 16 days or more."""
         drop = self.size - keep
         for name in (*self._ARRAYS, "sums"):
             values = getattr(self, name)
