@@ -14,6 +14,7 @@ from .series import (
     BENDS,
     CORRECTION_LIMIT,
     DAY,
+    FLAT,
     KNOTS,
     LONGEST_INTERVAL,
     LOOKBACK,
@@ -27,7 +28,7 @@ from .series import (
     Series,
 )
 
-VERSION = 1
+VERSION = 2
 
 LAGS = (1, 2, 3, 4, 5, 6, 8, 11, 16, 21, 31, 46, 61, 91, 121, 181, 241)
 MEANS = (5, 10, 15, 30, 60, 120, 240, 480, DAY, WEEK)
@@ -35,6 +36,8 @@ PEAKS = (2, 5, 10, 15, 30, 60, 120, 240, DAY, WEEK)
 LOWS = (15, 60, DAY)
 MOTION = (15, 60, 240, DAY)
 QUANTILES = (0.5, 0.8, 0.95, 0.99, 0.998)
+# Quantiles of demand itself: over so many minutes, renewed every so many.
+DEMANDS = ((240, 10), (DAY, 60))
 # Residuals looked back on: name, array, minutes, every how many-th, renewed every so many minutes.
 RESIDUALS = (
     ("persistence_4h", "persistence", 240, 1, 10),
@@ -52,6 +55,7 @@ NAMES = (
     *(f"mean_{width}" for width in MEANS),
     *(f"peak_{width}" for width in PEAKS),
     *(f"low_{width}" for width in LOWS),
+    *(f"demand_{width}_{quantile}" for width, _ in DEMANDS for quantile in QUANTILES),
     *(f"steps_{width}" for width in MOTION),  # mean absolute change from minute to minute
     *(f"bends_{width}" for width in MOTION[:3]),  # mean absolute second difference
     *(f"moves_{width}" for width in MOTION[2:]),  # mean absolute change within warm-up + 1 minutes
@@ -70,7 +74,7 @@ NAMES = (
     "last_week_peak",
     "knots_60",  # changes of slope per minute of the last hour: 0.2 if five were interpolated
     "interval",
-    "remaining",  # minutes until the slope is due to change, 0 if it always does
+    "remaining",  # minutes until the slope is due to change, 0 if it does so at no fixed times
     "line",  # the load that the present slope leads to by then
     "sin_hour", "cos_hour", "sin_day", "cos_day", "sin_week", "cos_week",
     "warmup",
@@ -130,6 +134,10 @@ class _Writer:
             for width in widths:
                 peak = sliding_peak(series.demand, self.begin, self.end, width, low=low)
                 self.put(peak - self.level)
+        for width, every in DEMANDS:
+            first = self.row
+            self._residuals("demand", width, 1, every)
+            self.out[first : self.row] -= self.level
         self.put((series.sums[_MOTION, index] - series.sums[_MOTION, index - _SPANS]) / _SPANS)
         for name, width, stride, every in (each[1:] for each in RESIDUALS):
             self._residuals(name, width, stride, every)
@@ -188,17 +196,27 @@ class _Writer:
     def _recording(self) -> None:
         """How coarsely the load was recorded, and where its present slope leads."""
         series, newest = self.series, slice(self.begin - 1, self.end - 1)
-        knots = (series.sums[KNOTS, self.index] - series.sums[KNOTS, self.index - 60]) / 60.0
+        hour = series.sums[KNOTS:, self.index] - series.sums[KNOTS:, self.index - 60]
+        knots, bent = hour[0], hour[1]
         age = self.index - series.knot[newest]
+        near = age <= LONGEST_INTERVAL
         # Whatever lies longer back must not matter: a controller may know two weeks alone.
-        interval = np.where(age <= LONGEST_INTERVAL, series.interval[newest], LONGEST_INTERVAL)
-        steady = (age <= LONGEST_INTERVAL) & (series.bent[newest] == 0)
-        remaining = np.where(steady, np.maximum(interval - age, 0.0), 0.0)
+        interval = np.where(near, series.interval[newest], LONGEST_INTERVAL)
+        # Where bins were interpolated or held, the slope changes once an interval, or twice running
+        # if their ends fall between minutes. In the first minute of the two the new slope is not
+        # known yet, unless the load was level before: then it was held.
         last, before = series.load[newest], series.load[self.begin - 2 : self.end - 2]
+        earlier = series.load[self.begin - 3 : self.end - 3]
+        once = near & (bent <= 1.3 * knots)
+        twice = near & (bent > 1.6 * knots) & (bent < 2.4 * knots)
+        settled = once | (twice & (age > 1))
+        level = twice & (np.abs(before - earlier) <= FLAT * (before + earlier))
+        remaining = np.where(settled | level, np.maximum(interval - age, 0.0), 0.0)
+        slope = np.where(settled, last - before, 0.0)
         ahead = np.minimum(remaining, series.warmup + 1)
-        line = np.log1p(np.maximum(last + (last - before) * ahead, 0.0))
+        line = np.log1p(np.maximum(last + slope * ahead, 0.0))
         share = np.minimum(age, interval) / LONGEST_INTERVAL
-        self.put(np.stack((knots, share, remaining / 10.0, line - self.level)))
+        self.put(np.stack((knots / 60.0, share, remaining / 10.0, line - self.level)))
 
 
 _LAGS, _MEANS = np.array(LAGS)[:, None], np.array(MEANS)[:, None]

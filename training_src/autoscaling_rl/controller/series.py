@@ -26,8 +26,10 @@ _PROFILE_SHARES = np.array(PROFILE_WEIGHTS)
 _PROFILE_AGO = np.arange(1, 8) * DAY + PROFILE_SMOOTHING
 
 # Running sums: of demand, of its absolute change from minute to minute, its absolute second
-# difference, its absolute change and its rise within warm-up + 1 minutes, and of changes of slope.
-TOTAL, STEPS, BENDS, MOVES, RISES, KNOTS = range(6)
+# difference, its absolute change and its rise within warm-up + 1 minutes, of knots, and of minutes
+# in which the slope changes.
+TOTAL, STEPS, BENDS, MOVES, RISES, KNOTS, BENT = range(7)
+ROWS = 7
 
 
 def rounded(values: FloatArray) -> FloatArray:
@@ -48,7 +50,7 @@ class Series:
         size: index after the last known minute: the minute to decide for.
         load: load in machines.
         demand: log(1 + load), on the grid.
-        sums: running sums, shape (6, ...), rows in the order of the constants above.
+        sums: running sums, shape (7, ...), rows in the order of the constants above.
         level: mean demand of the three minutes before each index.
         persistence: demand less the level known warm-up + 1 minutes before.
         missed: demand less what was forecast for it warm-up + 1 minutes before.
@@ -77,7 +79,7 @@ class Series:
     def _make_room(self, minutes: int) -> None:
         length, old = minutes + AHEAD + 1, self.size + AHEAD + 1
         for name in (*self._ARRAYS, "sums"):
-            grown = np.zeros((6, length) if name == "sums" else length)
+            grown = np.zeros((ROWS, length) if name == "sums" else length)
             if self.size:
                 grown[..., :old] = getattr(self, name)[..., :old]
             setattr(self, name, grown)
@@ -138,13 +140,14 @@ class Series:
         demand, horizon = self.demand, self.warmup + 1
         now, before, earlier = (demand[begin - lag : end - lag] for lag in range(3))
         step, moved = now - before, now - demand[begin - horizon : end - horizon]
-        new = np.empty((6, end - begin))
+        new = np.empty((ROWS, end - begin))
         new[TOTAL] = now
         np.abs(step, out=new[STEPS])
         np.abs(step - (before - earlier), out=new[BENDS])
         np.abs(moved, out=new[MOVES])
         np.maximum(moved, 0.0, out=new[RISES])
         new[KNOTS] = self._find_knots(begin, end)
+        new[BENT] = self.bent[begin:end]
         if end - begin > 1:
             new = np.cumsum(new, axis=1)
         self.sums[:, begin + 1 : end + 1] = new + self.sums[:, begin : begin + 1]
