@@ -5,7 +5,7 @@ The fleets of a group meet the same load, prices, boot times and failed launches
 alone, and so do their costs: what the load did to all of them can be subtracted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -60,6 +60,14 @@ class Stretches:
     def minutes(self) -> int:
         """Length of each stretch."""
         return int(self.load.shape[1])
+
+
+def join_stretches(parts: list[Stretches]) -> Stretches:
+    """Return the stretches of all parts, which must be equally long."""
+    names = [each.name for each in fields(Stretches)]
+    return Stretches(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    )
 
 
 class SharedLoadFleets:

@@ -60,7 +60,7 @@ class Sb3Options:
         warm_learning_rate: step size of Adam, at the start.
         warm_gamma: discount per minute. Machines cost at once and serve after their warm-up.
         warm_series: loads of two weeks that episodes are cut from.
-        warm_tests: loads held out for the tests; two stretches of two days of each.
+        warm_tests: loads held out for the tests; two days of each.
     """
 
     steps: int = setting(1_000_000, minimum=1, maximum=10**10)
@@ -92,7 +92,7 @@ class Sb3Options:
     warm_learning_rate: float = setting(5e-5, above=0.0, maximum=1.0)
     warm_gamma: float = setting(0.99, minimum=0.0, maximum=1.0)
     warm_series: int = setting(64, minimum=1, maximum=10_000)
-    warm_tests: int = setting(48, minimum=1, maximum=10_000)
+    warm_tests: int = setting(128, minimum=1, maximum=10_000)
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot work, with the remedy."""
