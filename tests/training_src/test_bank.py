@@ -72,12 +72,16 @@ def test_a_month_in_parts_gives_what_it_gives_at_once(month):
     st.lists(st.sampled_from(CHUNKS), min_size=1, max_size=60),
     st.sampled_from((0, 1, 5, 7, 30, 60)),
     st.sampled_from((0.0, 4.0)),
+    st.sampled_from((0, 3, 60)),
     st.integers(0, DAY - 1),
 )
-def test_a_young_bank_says_the_same_however_its_load_comes(lengths, warmup, change_price, late):
+def test_a_young_bank_says_the_same_however_its_load_comes(
+    lengths, warmup, change_price, billed, late
+):
     # While little is scored the leader often changes; midnight may fall anywhere.
     load = busy_load(250, seed=sum(lengths))
     fleet = {"warmup": warmup, "change_price": change_price, "start": MIDNIGHT + late}
+    fleet["minimum_billed_minutes"] = billed
     whole, parts = new(**fleet), new(**fleet)
     cuts = np.cumsum(lengths)
     pieces = [part for part in np.split(load, cuts[cuts < len(load)]) if len(part)]
@@ -106,6 +110,7 @@ def test_a_bank_rebuilt_from_a_fortnight_says_what_the_one_that_ran_for_a_month_
 @pytest.mark.parametrize("warmup", [0, 1, 30, 60])
 def test_a_fortnight_is_enough_for_any_warm_up(warmup):
     parts = {"warmup": warmup, "chosen": QUICK, "change_price": float(warmup % 2)}
+    parts["minimum_billed_minutes"] = 3 * warmup
     load = busy_load(16 * DAY, seed=warmup)
     midnight = 15 * DAY + (-START) % DAY
     live = new(**parts)
@@ -197,13 +202,20 @@ def test_the_network_at_its_own_price_leads_before_anything_is_scored():
 def plain_cost(wanted, keep, load, fleet):
     """Return J of a member's fleet over a day's minutes, machine by machine."""
     machines = PlainFleet.of(
-        int(wanted[0]), make_rules(capacity=1.0, min_machines=0, warmups=fleet["warmup"])
+        int(wanted[0]),
+        make_rules(
+            capacity=1.0,
+            min_machines=0,
+            warmups=fleet["warmup"],
+            minimum_billed_minutes=fleet.get("minimum_billed_minutes", 0),
+        ),
     )
     total = 0.0
     for minute, (low, high, served) in enumerate(zip(wanted, keep, load, strict=True)):
         desired = int(min(max(len(machines.machines), low), high))
         happened = machines.step(minute, desired, served)
-        total += happened.active + happened.pending + fleet["price"] * happened.failed
+        total += happened.active + happened.pending + happened.owed
+        total += fleet["price"] * happened.failed
         total += fleet["change_price"] * happened.changed
     return total
 
@@ -213,6 +225,8 @@ FLEETS = [
     {"warmup": 0, "price": 20.0, "change_price": 3.0},
     {"warmup": 5, "price": 7.0, "change_price": 2.0},
     {"warmup": 30, "price": 50.0, "change_price": 0.0},
+    {"warmup": 0, "price": 20.0, "change_price": 0.0, "minimum_billed_minutes": 2},
+    {"warmup": 5, "price": 9.0, "change_price": 1.0, "minimum_billed_minutes": 60},
 ]
 
 
@@ -256,11 +270,16 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
 
 def test_costs_of_a_tracker_are_those_of_the_baseline():
     load, fleet = busy_load(2 * DAY), {"warmup": 5, "price": 20.0, "change_price": 2.0}
+    fleet["minimum_billed_minutes"] = 90
     bank = new(**fleet)
     advance(bank, cut(load, 3))
     today, _ = days(len(load))
     rules = make_rules(
-        capacity=1.0, warmups=5, failure_price=fleet["price"], change_price=fleet["change_price"]
+        capacity=1.0,
+        warmups=5,
+        failure_price=fleet["price"],
+        change_price=fleet["change_price"],
+        minimum_billed_minutes=fleet["minimum_billed_minutes"],
     )
     for place, target in enumerate(TRACKING_TARGETS):
         record, minutes = np.empty((RECORDS, today.stop - today.start)), load[today]

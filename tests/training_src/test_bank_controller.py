@@ -85,6 +85,7 @@ def other_controllers():
     yield BankController(replace(POLICY, bank=None)), {}
     yield BankController(replace(POLICY, bank={**POLICY.bank, "decay": 0.5})), {}
     yield BankController(POLICY, change_price=5.0), {}
+    yield BankController(POLICY, minimum_billed_minutes=60), {}
     for change in (
         {"failure_price": 80.0},
         {"capacity": 2 * CAPACITY},
@@ -95,7 +96,7 @@ def other_controllers():
         yield CONTROLLER, change
 
 
-@pytest.mark.parametrize("place", range(9))
+@pytest.mark.parametrize("place", range(10))
 def test_a_memory_of_another_model_or_fleet_changes_nothing(place):
     other, changes = list(other_controllers())[place]
     memory = other.decide(state(LOAD[:300], **changes)).memory

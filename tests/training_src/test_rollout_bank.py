@@ -60,7 +60,11 @@ def by_controller(loaded, place, warmup, asked=None):
     bank_controller = importlib.import_module(f"{loaded.code.__name__}.bank_controller")
     states = importlib.import_module(f"{loaded.code.__name__}.state")
     window, rules = place.window, place.window.rules
-    controller = bank_controller.BankController(loaded.policy, change_price=rules.change_price)
+    controller = bank_controller.BankController(
+        loaded.policy,
+        change_price=rules.change_price,
+        minimum_billed_minutes=rules.minimum_billed_minutes,
+    )
     memory, answered = None, 0
 
     def decide(minute, fleet):
@@ -132,8 +136,9 @@ def test_a_rollout_sees_load_as_late_as_the_controller(banked, delay):
         {"min_machines": 25, "max_machines": 31},
         {"min_machines": 0, "failure_price": 3.0},
         {"change_price": 6.0},
+        {"minimum_billed_minutes": 240},
     ],
-    ids=["limits", "price", "price of change"],
+    ids=["limits", "price", "price of change", "minimum billing time"],
 )
 def test_limits_and_prices_are_the_controllers(banked, limits):
     place = stretch(500, 100, **limits)

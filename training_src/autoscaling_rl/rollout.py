@@ -187,6 +187,7 @@ def follow_bank(model: ArtifactPolicy, stretch: Stretch, warmup: int) -> Traject
         rules.change_price,
         rules.min_machines,
         rules.max_machines,
+        rules.minimum_billed_minutes,
     )
     first = window.first - window.metric_delay
     if first < 1:

@@ -22,6 +22,7 @@ from .members import (
     BankSettings,
     Trackers,
     network_bands,
+    owed,
     rule_bands,
     sliding_most,
     whole_machines,
@@ -45,6 +46,7 @@ class Fleet:
         change_price: machine-minutes that adding or removing a machine costs.
         least: least number of machines.
         most: largest number of machines; 0 means no limit.
+        minimum_billed_minutes: minutes that a machine is billed for at least.
     """
 
     warmup: int = 5
@@ -52,6 +54,12 @@ class Fleet:
     change_price: float = 0.0
     least: int = 1
     most: int = 0
+    minimum_billed_minutes: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Minutes of a simulated fleet that the costs of its last minute hang on."""
+        return max(2, self.warmup + 1, self.minimum_billed_minutes + 1)
 
 
 class Bank:
@@ -143,7 +151,7 @@ class Bank:
         place = np.where(bands, leaders, 0)
         wanted = np.where(bands, low[rows, place], made[rows, leaders])
         keep = np.where(bands, high[rows, place], made[rows, leaders])
-        self.machines = self.machines[-max(2, self.fleet.warmup + 1) :]
+        self.machines = self.machines[-self.fleet.rows :]
         self.leader = int(leaders[-1])
         return wanted, keep
 
@@ -206,6 +214,8 @@ class Bank:
         if self.fleet.change_price:
             changed = np.abs(np.diff(machines[-count - 1 :], axis=0))
             costs[count - len(changed) :] += self.fleet.change_price * changed
+        if self.fleet.minimum_billed_minutes > 1:
+            costs += owed(machines, count, self.fleet.minimum_billed_minutes)
         return np.rint(costs * COST_GRID) / COST_GRID
 
     def _choose(self, begin: int, costs: FloatArray) -> IntArray:
@@ -247,7 +257,7 @@ class Bank:
         day, leader, rows = (int(each) for each in head) if len(head) == 3 else (0, -1, 0)
         shapes = [(rows, self.size), *(each.shape for each in self._state())]
         sizes = [int(np.prod(shape)) for shape in shapes]
-        if not (0 <= rows <= max(2, self.fleet.warmup + 1) and 0 <= leader < self.size):
+        if not (0 <= rows <= self.fleet.rows and 0 <= leader < self.size):
             raise ValueError("no state of this bank")
         if len(values) != sum(sizes) or not (values < MOST).all():
             raise ValueError("no state of this bank")

@@ -28,18 +28,22 @@ class BankController:
 
     most_states = 50
 
-    def __init__(self, policy: Policy, *, change_price: float = 0.0) -> None:
+    def __init__(
+        self, policy: Policy, *, change_price: float = 0.0, minimum_billed_minutes: int = 0
+    ) -> None:
         """Keep the policy, which must take `features.SIZE` numbers.
 
         Args:
             policy: in fixed point.
             change_price: machine-minutes that adding or removing a machine costs.
+            minimum_billed_minutes: minutes that a machine is billed for at least.
         """
         if policy.inputs != SIZE:
             raise ValueError(
                 f"the policy takes {policy.inputs} numbers, this controller has {SIZE}"
             )
         self.policy, self.change_price = policy, change_price
+        self.minimum_billed_minutes = minimum_billed_minutes
         self.settings = BankSettings.of(policy.bank) if policy.bank is not None else ALONE
         digest = hashlib.sha256(repr(policy.specification()).encode())
         for name, values in sorted(policy.arrays().items()):
@@ -86,6 +90,7 @@ class BankController:
             self.change_price,
             state.min_machines,
             state.max_machines,
+            self.minimum_billed_minutes,
         )
         return Bank(self.policy, self.settings, fleet, minute, state.minute - minute)
 
@@ -112,13 +117,14 @@ class BankController:
     def _mark(self, state: State) -> bytes:
         """Return bytes that tell apart what a bank's state depends on beside the load."""
         numbers = struct.pack(
-            "<dddqqq",
+            "<dddqqqq",
             state.capacity,
             state.failure_price,
             self.change_price,
             state.warmup_minutes,
             state.min_machines,
             state.max_machines,
+            self.minimum_billed_minutes,
         )
         return hashlib.sha256(self._digest + numbers).digest()[:12]
 

@@ -45,8 +45,11 @@ class Inference:
                     f" {observed_version(policy)}: train again"
                 )
             settings = manifest["environment"].get("settings", {})
-            change_price = float(settings.get("change_price", 0.0))
-            self._controller = make_controller(policy, change_price=change_price)
+            self._controller = make_controller(
+                policy,
+                change_price=float(settings.get("change_price", 0.0)),
+                minimum_billed_minutes=int(settings.get("minimum_billed_minutes", 0)),
+            )
 
     @classmethod
     def load(cls, folder: Path) -> "Inference":
@@ -97,15 +100,20 @@ def observed_version(policy: Policy) -> int:
     return features.VERSION if policy.fixed_point else observation.VERSION
 
 
-def make_controller(policy: Policy, *, change_price: float = 0.0) -> Controller | BankController:
+def make_controller(
+    policy: Policy, *, change_price: float = 0.0, minimum_billed_minutes: int = 0
+) -> Controller | BankController:
     """Return the controller of a policy of AutoScaling-v0.
 
     Args:
         policy: one that takes the observation, or features (then it is in fixed point).
         change_price: machine-minutes that adding or removing a machine costs.
+        minimum_billed_minutes: minutes that a machine is billed for at least.
     """
     if policy.fixed_point:
-        return BankController(policy, change_price=change_price)
+        return BankController(
+            policy, change_price=change_price, minimum_billed_minutes=minimum_billed_minutes
+        )
     return Controller(policy)
 
 
