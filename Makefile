@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-sb3 setup-dev run workflow results test check verify format lock clean
+.PHONY: help setup setup-sb3 setup-cdk setup-dev run workflow results test check verify format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,11 +21,14 @@ setup: $(VENV)/.run ## install what the main job needs
 setup-sb3: setup $(VENV)/.torch ## add the toolkit sb3 (Stable-Baselines3 and PyTorch)
 	@:
 
-setup-dev: setup-sb3 $(VENV)/.dev ## add what checks and tests need
+setup-cdk: setup $(VENV)/.cdk ## add what `cdk synth` needs (Node included; the CLI comes by npm)
+	@:
+
+setup-dev: setup-sb3 $(VENV)/.cdk $(VENV)/.dev ## add what checks and tests need
 	@:
 
 # One stamp per lock: nothing is installed again until its lock changes.
-$(VENV)/.run $(VENV)/.sb3 $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.uv
+$(VENV)/.run $(VENV)/.sb3 $(VENV)/.cdk $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.uv
 	@tools/install.sh $<
 	@touch $@
 

@@ -20,4 +20,6 @@ sed -n "s/^torch==.*/&+cpu ; sys_platform == 'linux'/p" requirements/torch.txt >
 lock uv "$@"
 lock run "$@"
 lock sb3 "$@" --no-emit-package torch --constraint requirements/run.txt --constraint "$cpu_build"
+lock image "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
 lock dev "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
+lock cdk "$@" --constraint requirements/run.txt --constraint requirements/dev.txt

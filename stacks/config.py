@@ -1,0 +1,279 @@
+"""What differs between the stages of a deployment, typed, checked before anything is synthesised.
+
+`STAGES` below is the one place to change. The context keys `project` and `stage` choose from it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+
+from stacks.errors import ConfigError
+
+_GPU = re.compile(r"ml\.(g|p)\d")
+_INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
+_PROJECT = re.compile(r"[a-z](-?[a-z0-9])+")
+LONGEST_PREFIX = 32
+"""Characters of `<project>-<stage>`: with the longest ending a role's name has 64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Subnets and security groups that exist already, for jobs, endpoint and functions."""
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What the deployment decides about training jobs; an execution chooses type and count.
+
+    Attributes:
+        instance_types: Types that executions may ask for; the first is what scheduled ones take.
+        gpus: Whether the image is built for GPUs.
+        instance_count: Of scheduled executions.
+        use_spot: Of scheduled executions; checkpoints are always written.
+        warm_pool_seconds: How long instances are kept for the next job; 0: they are not.
+        volume_gigabytes: Size of an instance's volume.
+        network_isolation: Jobs reach nothing but their channels.
+        encrypt_traffic: Between the instances of a job.
+    """
+
+    instance_types: tuple[str, ...] = ("ml.c7i.2xlarge",)
+    gpus: bool = False
+    instance_count: int = 1
+    use_spot: bool = True
+    warm_pool_seconds: int = 0
+    volume_gigabytes: int = 30
+    network_isolation: bool = False
+    encrypt_traffic: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """The endpoint.
+
+    Attributes:
+        instance_type: Of a real-time endpoint.
+        instance_count: Least number of instances.
+        most_instances: Largest number, for automatic scaling; equal to the least: none.
+        serverless_memory_mb: Above 0: a serverless endpoint with this memory instead.
+        serverless_concurrency: Requests at a time of a serverless endpoint.
+        capture_percent: Share of requests and answers that are kept in the bucket.
+        canary_percent: Share of the new fleet that answers first in a blue/green deployment.
+        bake_minutes: How long alarms are watched before the old fleet goes.
+        model_package: ARN of the model package that this stage serves, pinned in git; None: the
+            endpoint is the workflow's, which deploys what passes its gate.
+        shadow_model_package: ARN of a package that gets a copy of the requests.
+    """
+
+    instance_type: str = "ml.c7i.large"
+    instance_count: int = 1
+    most_instances: int = 1
+    serverless_memory_mb: int = 0
+    serverless_concurrency: int = 5
+    capture_percent: int = 0
+    canary_percent: int = 50
+    bake_minutes: int = 10
+    model_package: str | None = None
+    shadow_model_package: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageConfig:
+    """One stage.
+
+    Attributes:
+        project: First part of every name.
+        stage: Second part.
+        retain_data: Bucket, key, images and models outlive the stacks; if not, `cdk destroy`
+            leaves nothing.
+        image_uri: The project's image; None: the newest that `tools/build_image.sh --push` put
+            into the stage's own repository under the tag `image_tag`.
+        image_tag: Tag in the stage's own repository.
+        network: None: jobs and functions run outside any VPC.
+        access_logs_bucket: Name of an existing bucket for access logs; None: the stage has its own.
+        replica_bucket: Name of an existing bucket in another region that objects are copied to.
+        alarm_email: Who hears of alarms.
+        retrain_every_days: 0: executions are started by hand.
+        permissions_boundary: Name of a managed policy that bounds every role.
+        reserved_concurrency: Invocations at a time that are set aside for each function; 0: none.
+            A new account allows too few to set any aside.
+        log_days: How long logs are kept.
+    """
+
+    project: str
+    stage: str
+    retain_data: bool
+    image_uri: str | None = None
+    image_tag: str = "latest"
+    network: Network | None = None
+    training: Training = field(default_factory=Training)
+    serving: Serving = field(default_factory=Serving)
+    access_logs_bucket: str | None = None
+    replica_bucket: str | None = None
+    alarm_email: str | None = None
+    retrain_every_days: int = 0
+    permissions_boundary: str | None = None
+    reserved_concurrency: int = 0
+    log_days: int = 90
+
+    @property
+    def prefix(self) -> str:
+        """`<project>-<stage>`, the start of every name."""
+        return f"{self.project}-{self.stage}"
+
+
+STAGES: Mapping[str, StageConfig] = {
+    "dev": StageConfig(project="", stage="dev", retain_data=False, log_days=30),
+    "staging": StageConfig(project="", stage="staging", retain_data=False),
+    "prod": StageConfig(
+        project="",
+        stage="prod",
+        retain_data=True,
+        serving=Serving(instance_count=2, most_instances=6, capture_percent=10),
+        log_days=365,
+    ),
+}
+
+
+def stage_config(project: object, stage: object) -> StageConfig:
+    """Return the checked configuration of a stage.
+
+    Args:
+        project: The context key `project`.
+        stage: The context key `stage`.
+
+    Raises:
+        ConfigError: Every mistake, a line each.
+    """
+    if not isinstance(stage, str) or stage not in STAGES:
+        raise ConfigError(
+            f"stage: {stage!r} does not exist; choose one of {', '.join(STAGES)} (-c stage=dev), "
+            "or add it in stacks/config.py"
+        )
+    if not isinstance(project, str) or not _PROJECT.fullmatch(project):
+        raise ConfigError(
+            f"project: {project!r} is no name; use lower-case letters, digits and single hyphens "
+            "(-c project=rl-autoscaling)"
+        )
+    config = replace(STAGES[stage], project=project)
+    check(config)
+    return config
+
+
+def check(config: StageConfig) -> None:
+    """Refuse what could only fail later.
+
+    Raises:
+        ConfigError: Every mistake, a line each.
+    """
+    problems = [line for rule in _RULES for line in rule(config)]
+    if problems:
+        raise ConfigError("\n".join(f"stacks/config.py, {config.stage}: {it}" for it in problems))
+
+
+def _names(config: StageConfig) -> list[str]:
+    if len(config.prefix) <= LONGEST_PREFIX:
+        return []
+    return [f"project: {config.prefix} is longer than {LONGEST_PREFIX} characters; shorten it"]
+
+
+def _training(config: StageConfig) -> list[str]:
+    training, problems = config.training, []
+    if not training.instance_types:
+        problems.append("training.instance_types: is empty; name one, such as ml.c7i.2xlarge")
+    for name in training.instance_types:
+        if not _INSTANCE.fullmatch(name):
+            problems.append(f"training.instance_types: {name!r} is none; use e.g. ml.c7i.2xlarge")
+        elif training.gpus and not _GPU.match(name):
+            problems.append(
+                f"training.gpus: {name} has no GPU; choose ml.g5.xlarge or the like, or gpus=False"
+            )
+    if training.use_spot and training.warm_pool_seconds:
+        problems.append(
+            "training.warm_pool_seconds: spot instances cannot be kept warm; set it to 0, or "
+            "use_spot=False"
+        )
+    limits = {
+        "instance_count": (1, 100),
+        "warm_pool_seconds": (0, 3600),
+        "volume_gigabytes": (1, 16_384),
+    }
+    return problems + _out_of_range("training", training, limits)
+
+
+def _serving(config: StageConfig) -> list[str]:
+    serving, problems = config.serving, []
+    if not _INSTANCE.fullmatch(serving.instance_type):
+        problems.append(f"serving.instance_type: {serving.instance_type!r}; use e.g. ml.c7i.large")
+    if serving.most_instances < serving.instance_count:
+        problems.append(
+            f"serving.most_instances: {serving.most_instances} is below instance_count "
+            f"({serving.instance_count}); raise it"
+        )
+    if serving.shadow_model_package and not serving.model_package:
+        problems.append(
+            "serving.shadow_model_package: needs an endpoint to copy requests from; set "
+            "serving.model_package too"
+        )
+    serverless = serving.serverless_memory_mb
+    if serverless not in (0, 1024, 2048, 3072, 4096, 5120, 6144):
+        problems.append(
+            f"serving.serverless_memory_mb: {serverless}; SageMaker offers 1024 to 6144 in steps "
+            "of 1024, 0 means real-time"
+        )
+    for name in ("capture_percent", "shadow_model_package"):
+        if serverless and getattr(serving, name):
+            problems.append(
+                f"serving.{name}: a serverless endpoint has none; leave it out, or set "
+                "serverless_memory_mb=0"
+            )
+    limits = {
+        "instance_count": (1, 100),
+        "serverless_concurrency": (1, 200),
+        "capture_percent": (0, 100),
+        "canary_percent": (1, 50),
+        "bake_minutes": (0, 60),
+    }
+    return problems + _out_of_range("serving", serving, limits)
+
+
+def _others(config: StageConfig) -> list[str]:
+    problems = []
+    if config.network and not (config.network.subnet_ids and config.network.security_group_ids):
+        problems.append("network: give at least one subnet and one security group, or None")
+    if config.alarm_email is not None and "@" not in config.alarm_email:
+        problems.append(f"alarm_email: {config.alarm_email!r} is no address")
+    if config.replica_bucket and not config.retain_data:
+        problems.append("replica_bucket: copies of data that is thrown away; set retain_data=True")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", config.image_tag):
+        problems.append(f"image_tag: {config.image_tag!r} is no tag")
+    if config.log_days not in LOG_DAYS:
+        problems.append(f"log_days: CloudWatch keeps {', '.join(map(str, LOG_DAYS))} days")
+    return problems + _out_of_range(
+        "", config, {"retrain_every_days": (0, 365), "reserved_concurrency": (0, 100)}
+    )
+
+
+def _out_of_range(
+    section: str, settings: object, limits: Mapping[str, tuple[int, int]]
+) -> list[str]:
+    prefix = f"{section}." if section else ""
+    return [
+        f"{prefix}{name}: {getattr(settings, name)} must be within {low} and {high}"
+        for name, (low, high) in limits.items()
+        if not low <= getattr(settings, name) <= high
+    ]
+
+
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
+
+_RULES: tuple[Callable[[StageConfig], list[str]], ...] = (_names, _training, _serving, _others)
+
+KNOWN_CONTEXT = ("project", "stage")
+
+
+def known_fields() -> tuple[str, ...]:
+    """Return the names of a stage's settings."""
+    return tuple(item.name for item in fields(StageConfig))

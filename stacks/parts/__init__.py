@@ -1,0 +1,1 @@
+"""Constructs: one logical unit of the workflow per file."""

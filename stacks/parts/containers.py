@@ -1,0 +1,68 @@
+"""What the containers of jobs and endpoints may do beside their part of the bucket."""
+
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks.parts.acknowledge import acknowledge, wildcard_arn
+from stacks.parts.encryption import lend_key, use_key
+from stacks.parts.roles import Roles, allow, log_group_arn
+from stacks.parts.training_bundle import TrainingBundle
+
+
+class Containers(Construct):
+    """Policies of the roles that SageMaker runs the project's image with."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        roles: Roles,
+        bundle: TrainingBundle,
+        repository: ecr.IRepository,
+        key: kms.IKey,
+        endpoint: str,
+    ) -> None:
+        super().__init__(scope, id_)
+        groups = {
+            "training": "/aws/sagemaker/TrainingJobs",
+            "serving": f"/aws/sagemaker/Endpoints/{endpoint}",
+        }
+        for step, group in groups.items():
+            acknowledge(
+                self,
+                wildcard_arn("logs", f"log-group:{group}:*"),
+                "SageMaker names the streams in it.",
+            )
+            allow(
+                roles[step],
+                step.title(),
+                scope=self,
+                description=f"What the containers of {step} may do",
+                statements=[
+                    *self._statements(group, bundle, repository),
+                    use_key(key, write=True),
+                    lend_key(key),
+                ],
+            )
+
+    def _statements(
+        self, group: str, bundle: TrainingBundle, repository: ecr.IRepository
+    ) -> list[iam.PolicyStatement]:
+        return [
+            iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn]),
+            iam.PolicyStatement(
+                actions=[
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:GetDownloadUrlForLayer",
+                    "ecr:BatchGetImage",
+                ],
+                resources=[repository.repository_arn],
+            ),
+            iam.PolicyStatement(
+                actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[log_group_arn(self, group)],
+            ),
+        ]

@@ -1,0 +1,49 @@
+"""`stacks/workflow.asl.json` with the names of a deployment in it."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from stacks.config import Network
+from stacks.errors import ConfigError
+
+FILE = Path(__file__).resolve().parents[1] / "workflow.asl.json"
+_JOB = "arn:aws:states:::sagemaker:createTrainingJob.sync"
+_NAME = re.compile(r"\$\{(\w+)\}")
+
+
+def definition(names: Mapping[str, str], network: Network | None, text: str | None = None) -> str:
+    """Return the definition of the state machine.
+
+    Args:
+        names: What stands for each `${Name}`; tokens are fine.
+        network: Where jobs run; None leaves the VPC out.
+        text: The file's content; None reads it.
+
+    Raises:
+        ConfigError: The file names something that nothing stands for.
+    """
+    machine = json.loads(FILE.read_text() if text is None else text)
+    if network:
+        _into_network(machine, network)
+    result = json.dumps(machine, indent=1)
+    unknown = sorted(set(_NAME.findall(result)) - set(names))
+    if unknown:
+        raise ConfigError(
+            f"stacks/workflow.asl.json: nothing stands for ${{{unknown[0]}}}; "
+            f"known are {', '.join(sorted(names))}"
+        )
+    return _NAME.sub(lambda match: names[match[1]], result)
+
+
+def _into_network(machine: dict[str, object], network: Network) -> None:
+    # SageMaker takes no empty VpcConfig, and the language has no way to leave a field out.
+    states = machine["States"]
+    assert isinstance(states, dict)
+    for state in states.values():
+        if state.get("Resource") == _JOB:
+            state["Parameters"]["VpcConfig"] = {
+                "Subnets": list(network.subnet_ids),
+                "SecurityGroupIds": list(network.security_group_ids),
+            }

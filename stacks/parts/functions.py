@@ -1,0 +1,153 @@
+"""The Lambda functions: one for each state that calls one, all from one archive of `lambdas/`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import Duration, IgnoreMode
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.config import Network
+from stacks.parts.acknowledge import acknowledge, wildcard_arn
+from stacks.parts.encryption import lend_key, use_key
+from stacks.parts.logging import log_group
+from stacks.parts.permissions import (
+    FUNCTIONS,
+    SAGEMAKER,
+    Names,
+    pass_role,
+    statements,
+)
+from stacks.parts.roles import Roles, allow
+from stacks.parts.training_bundle import TrainingBundle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_WILDCARDS = {
+    "model-package/{group}/*": "The registry numbers the versions; the group is named.",
+    "model/rl-serving-*": "Executions name what they deploy; nothing else is called rl-serving-.",
+    "endpoint-config/rl-serving-*": "Likewise: one configuration for each execution.",
+}
+
+
+class Functions(Construct):
+    """The handlers of `lambdas/` as functions.
+
+    Attributes:
+        by_step: The functions; keys are the steps of `stacks.parts.roles.FUNCTION_STEPS`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        roles: Roles,
+        names: Names,
+        variables: Mapping[str, str],
+        bundle: TrainingBundle,
+        key: kms.IKey,
+        dead_letters: sns.ITopic,
+        network: Network | None,
+        reserved_concurrency: int,
+        log_days: int,
+    ) -> None:
+        super().__init__(scope, id_)
+        code = lambda_.Code.from_asset(
+            str(ROOT),
+            exclude=["*", "!lambdas", "!lambdas/**", "**/__pycache__", "**/.*"],
+            ignore_mode=IgnoreMode.GIT,
+        )
+        self._key, self._dead_letters, self._network = key, dead_letters, network
+        self.by_step = {
+            step: self._function(step, code, roles, names, dict(variables), bundle, log_days)
+            for step in FUNCTIONS
+        }
+        for kind, why in _WILDCARDS.items():
+            acknowledge(
+                self, wildcard_arn("sagemaker", kind.format(group=names.model_package_group)), why
+            )
+        if reserved_concurrency:
+            for function in self.by_step.values():
+                _resource(function).reserved_concurrent_executions = reserved_concurrency
+
+    def __getitem__(self, step: str) -> lambda_.Function:
+        """Return the function of a step."""
+        return self.by_step[step]
+
+    def _function(
+        self,
+        step: str,
+        code: lambda_.Code,
+        roles: Roles,
+        names: Names,
+        variables: dict[str, str],
+        bundle: TrainingBundle,
+        log_days: int,
+    ) -> lambda_.Function:
+        title = step.title().replace("_", "")
+        group = log_group(self, f"{title}Logs", key=self._key, days=log_days)
+        policy = allow(
+            roles[step],
+            f"{title}Policy",
+            scope=self,
+            description=f"What {step} may do",
+            statements=[
+                *statements(self, FUNCTIONS[step], names),
+                *self._own_statements(group),
+                *self._further_statements(step, roles, bundle),
+            ],
+        )
+        function = lambda_.Function(
+            self,
+            title,
+            description=f"The state {title} of the workflow",
+            code=code,
+            handler=f"lambdas.{step}.handler",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            role=roles[step].without_policy_updates(),
+            environment=variables,
+            environment_encryption=self._key,
+            timeout=Duration.minutes(15),
+            memory_size=1024,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=group,
+            dead_letter_topic=self._dead_letters,
+        )
+        function.node.add_dependency(policy)
+        if self._network:
+            _resource(function).vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+                subnet_ids=list(self._network.subnet_ids),
+                security_group_ids=list(self._network.security_group_ids),
+            )
+        return function
+
+    def _further_statements(
+        self, step: str, roles: Roles, bundle: TrainingBundle
+    ) -> list[iam.PolicyStatement]:
+        if step == "prepare":  # looks whether the bundle is there
+            return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn])]
+        if step == "deploy":
+            return [pass_role(roles["serving"], SAGEMAKER), lend_key(self._key)]
+        return [lend_key(self._key)] if step == "smoke_test" else []
+
+    def _own_statements(self, group: logs.ILogGroup) -> list[iam.PolicyStatement]:
+        return [
+            iam.PolicyStatement(
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[group.log_group_arn],
+            ),
+            iam.PolicyStatement(actions=["sns:Publish"], resources=[self._dead_letters.topic_arn]),
+            use_key(self._key, write=True),
+        ]
+
+
+def _resource(function: lambda_.Function) -> lambda_.CfnFunction:
+    resource = function.node.default_child
+    assert isinstance(resource, lambda_.CfnFunction)
+    return resource

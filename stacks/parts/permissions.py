@@ -1,0 +1,97 @@
+"""What each step of the workflow may do beside reading and writing its part of the bucket.
+
+One table: a test compares it with the calls that handlers and definition make, and finds what is
+missing as well as what nobody needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.parts.roles import arn
+
+JOBS = ("training-job", "rl-*")
+SAGEMAKER = "sagemaker.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Actions on a kind of SageMaker's resources.
+
+    Attributes:
+        actions: Without the service's name.
+        resources: Keys of `Names.arns`.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
+    "prepare": (),
+    "gate": (),
+    "register": (Grant(("ListModelPackages", "CreateModelPackage"), ("group", "packages")),),
+    "deploy": (
+        Grant(("CreateModel",), ("models",)),
+        Grant(("CreateEndpointConfig", "DescribeEndpointConfig"), ("configs",)),
+        Grant(("CreateEndpoint", "UpdateEndpoint"), ("endpoint", "configs")),
+        Grant(("DescribeEndpoint", "DeleteEndpoint"), ("endpoint",)),
+        Grant(("AddTags",), ("models", "configs", "endpoint")),
+        Grant(("ListTags",), ("configs",)),
+    ),
+    "smoke_test": (
+        Grant(("DescribeEndpoint", "DeleteEndpoint", "InvokeEndpoint"), ("endpoint",)),
+        Grant(("UpdateEndpoint",), ("endpoint", "configs")),
+    ),
+}
+
+STATE_MACHINE: tuple[Grant, ...] = (
+    Grant(("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "AddTags"), ("jobs",)),
+    Grant(("DescribeEndpoint",), ("endpoint",)),
+)
+"""`.sync` describes the job and stops it with the execution."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Names that the grants speak of."""
+
+    model_package_group: str
+    endpoint: str
+
+    def arns(self, scope: Construct) -> dict[str, str]:
+        """Return the ARN of each kind of resource; `rl-*` is what the workflow itself makes."""
+        kinds = {
+            "jobs": JOBS,
+            "models": ("model", "rl-serving-*"),
+            "configs": ("endpoint-config", "rl-serving-*"),
+            "endpoint": ("endpoint", self.endpoint),
+            "group": ("model-package-group", self.model_package_group),
+            "packages": ("model-package", f"{self.model_package_group}/*"),
+        }
+        return {kind: arn(scope, "sagemaker", *pair) for kind, pair in kinds.items()}
+
+
+def statements(
+    scope: Construct, grants: tuple[Grant, ...], names: Names
+) -> list[iam.PolicyStatement]:
+    """Return the grants as policy statements."""
+    arns = names.arns(scope)
+    return [
+        iam.PolicyStatement(
+            actions=[f"sagemaker:{action}" for action in grant.actions],
+            resources=[arns[kind] for kind in grant.resources],
+        )
+        for grant in grants
+    ]
+
+
+def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
+    """Return the statement that hands a role to a service, and to no other."""
+    return iam.PolicyStatement(
+        actions=["iam:PassRole"],
+        resources=[role.role_arn],
+        conditions={"StringEquals": {"iam:PassedToService": service}},
+    )

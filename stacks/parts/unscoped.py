@@ -1,0 +1,119 @@
+"""Actions that know no resource, kept apart, so that a wildcard stands nowhere else."""
+
+from collections.abc import Iterable
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.config import Network
+from stacks.parts.acknowledge import acknowledge, wildcard, wildcard_arn
+from stacks.parts.roles import FUNCTION_STEPS, Roles
+
+CONTAINERS = ("training", "serving")
+NAMESPACES = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints")
+
+
+class Unscoped(Construct):
+    """Managed policies with `Resource: *`, shared by the roles that need them."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, roles: Roles, network: Network | None
+    ) -> None:
+        super().__init__(scope, id_)
+        self._roles = roles
+        self._policy("Tracing", (*FUNCTION_STEPS, "state_machine"), [_tracing()])
+        self._policy("Containers", CONTAINERS, [_registry_token(), _metrics()])
+        self._policy("LogDelivery", ("state_machine",), [_log_delivery()])
+        if network:
+            steps = (*FUNCTION_STEPS, *CONTAINERS)
+            self._policy("Network", steps, _network_interfaces(network))
+            acknowledge(
+                self,
+                wildcard_arn("ec2", "network-interface/*"),
+                "AWS names the interfaces of functions and jobs when it makes them; subnets and "
+                "security groups are named one by one.",
+            )
+        acknowledge(
+            self,
+            wildcard("*"),
+            "X-Ray, the registry's token, log delivery, descriptions of networks and "
+            "PutMetricData (bounded by its namespace) take no resource.",
+        )
+
+    def _policy(
+        self, id_: str, steps: Iterable[str], statements: list[iam.PolicyStatement]
+    ) -> None:
+        iam.ManagedPolicy(
+            self,
+            id_,
+            description="Actions that know no resource",
+            roles=[self._roles[step] for step in steps],
+            statements=statements,
+        )
+
+
+def _tracing() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
+    )
+
+
+def _registry_token() -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
+
+
+def _metrics() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["cloudwatch:PutMetricData"],
+        resources=["*"],
+        conditions={"StringEquals": {"cloudwatch:namespace": list(NAMESPACES)}},
+    )
+
+
+def _log_delivery() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=[
+            "logs:CreateLogDelivery",
+            "logs:GetLogDelivery",
+            "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:DescribeResourcePolicies",
+            "logs:DescribeLogGroups",
+        ],
+        resources=["*"],
+    )
+
+
+def _network_interfaces(network: Network) -> list[iam.PolicyStatement]:
+    """Return what running inside a VPC takes, as AWS documents it for Lambda and SageMaker."""
+    account = f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{Aws.ACCOUNT_ID}"
+    return [
+        iam.PolicyStatement(
+            actions=[
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeVpcs",
+                "ec2:DescribeDhcpOptions",
+            ],
+            resources=["*"],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            resources=[
+                f"{account}:network-interface/*",
+                *(f"{account}:subnet/{each}" for each in network.subnet_ids),
+                *(f"{account}:security-group/{each}" for each in network.security_group_ids),
+            ],
+        ),
+    ]

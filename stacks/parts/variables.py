@@ -1,0 +1,56 @@
+"""The environment variables of the handlers; every handler reads those it needs."""
+
+from typing import TYPE_CHECKING
+
+from stacks.config import StageConfig
+from stacks.parts.permissions import Names
+from stacks.parts.roles import Roles
+from stacks.parts.training_bundle import TrainingBundle, metric_definitions, preset_names
+
+if TYPE_CHECKING:
+    from stacks.storage_stack import StorageStack
+
+DEFAULT_PRESET = "hindsight-autoscaling"
+POLL_SECONDS = 30
+
+
+def function_variables(
+    config: StageConfig,
+    *,
+    names: Names,
+    roles: Roles,
+    storage: "StorageStack",
+    bundle: TrainingBundle,
+    image: str,
+) -> dict[str, str]:
+    """Return the variables of all functions.
+
+    Args:
+        config: The stage.
+        names: Promised names.
+        roles: The roles by step.
+        storage: Bucket and key.
+        bundle: The training bundle.
+        image: The image's URI.
+    """
+    training, serving = config.training, config.serving
+    return {
+        "PROJECT": config.project,
+        "STAGE": config.stage,
+        "ARTIFACT_BUCKET": storage.bucket.bucket_name,
+        "SOURCE_S3_URI": bundle.s3_uri,
+        "IMAGE_URI": image,
+        "TRAINING_ROLE_ARN": roles["training"].role_arn,
+        "SERVING_ROLE_ARN": roles["serving"].role_arn,
+        "MODEL_PACKAGE_GROUP": names.model_package_group,
+        "ENDPOINT_NAME": names.endpoint,
+        "ENDPOINT_INSTANCE_TYPE": serving.instance_type,
+        "POLL_SECONDS": str(POLL_SECONDS),
+        "PRESETS": ",".join(preset_names(DEFAULT_PRESET)),
+        "METRIC_DEFINITIONS": metric_definitions(),
+        "KMS_KEY_ARN": storage.key.key_arn,
+        "VOLUME_GIGABYTES": str(training.volume_gigabytes),
+        "WARM_POOL_SECONDS": str(training.warm_pool_seconds),
+        "NETWORK_ISOLATION": "1" if training.network_isolation else "0",
+        "ENCRYPT_TRAFFIC": "1" if training.encrypt_traffic else "0",
+    }

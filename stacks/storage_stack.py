@@ -1,0 +1,46 @@
+"""What outlives a change of the workflow: key, bucket, images, model registry."""
+
+from constructs import Construct
+
+from stacks.config import StageConfig
+from stacks.parts.artifact_bucket import ArtifactBucket
+from stacks.parts.encryption import Encryption
+from stacks.parts.image_repository import ImageRepository
+from stacks.parts.model_registry import ModelRegistry
+from stacks.parts.roles import Roles
+from stacks.stage_stack import StageStack
+
+
+class StorageStack(StageStack):
+    """Everything with a state.
+
+    Attributes:
+        key: Encrypts everything of the stage.
+        bucket: Jobs, models, loads, reports.
+        repository: Images.
+        model_package_group: Name of the model package group.
+    """
+
+    def __init__(self, scope: Construct, *, config: StageConfig, roles: Roles) -> None:
+        super().__init__(
+            scope,
+            "Storage",
+            config=config,
+            description="Key, bucket, images and model registry of the workflow",
+        )
+        retain = config.retain_data
+        self.key = Encryption(self, "Encryption", prefix=config.prefix, retain=retain).key
+        artifacts = ArtifactBucket(
+            self,
+            "Artifacts",
+            key=self.key,
+            retain=retain,
+            access_logs_bucket=config.access_logs_bucket,
+            replica_bucket=config.replica_bucket,
+        )
+        artifacts.share(roles.by_step)
+        self.bucket = artifacts.bucket
+        self.repository = ImageRepository(self, "Images", key=self.key, retain=retain).repository
+        self.model_package_group = ModelRegistry(
+            self, "Registry", prefix=config.prefix, retain=retain
+        ).name

@@ -1,0 +1,107 @@
+"""The workflow itself: functions, state machine, rules, and where others find them."""
+
+from constructs import Construct
+
+from stacks.config import StageConfig
+from stacks.parts.containers import Containers
+from stacks.parts.events import Events
+from stacks.parts.functions import Functions
+from stacks.parts.image import image_uri
+from stacks.parts.notifications import Notifications
+from stacks.parts.parameters import Parameters
+from stacks.parts.permissions import Names
+from stacks.parts.roles import Roles
+from stacks.parts.state_machine import StateMachine
+from stacks.parts.training_bundle import TrainingBundle
+from stacks.parts.unscoped import Unscoped
+from stacks.parts.variables import function_variables
+from stacks.stage_stack import StageStack
+from stacks.storage_stack import StorageStack
+
+
+class WorkflowStack(StageStack):
+    """Everything without a state.
+
+    Attributes:
+        state_machine: The workflow.
+        functions: Its functions.
+        topic: Where faults and alarms go.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        config: StageConfig,
+        roles: Roles,
+        storage: StorageStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            "Workflow",
+            config=config,
+            description="Functions, state machine and rules of the workflow",
+        )
+        names = Names(model_package_group=storage.model_package_group, endpoint=config.prefix)
+        bundle = TrainingBundle(self, "Bundle")
+        image = image_uri(config, storage.repository)
+        self.topic = Notifications(
+            self, "Notifications", key=storage.key, email=config.alarm_email
+        ).topic
+        Containers(
+            self,
+            "Containers",
+            roles=roles,
+            bundle=bundle,
+            repository=storage.repository,
+            key=storage.key,
+            endpoint=names.endpoint,
+        )
+        Unscoped(self, "Unscoped", roles=roles, network=config.network)
+        self.functions = Functions(
+            self,
+            "Functions",
+            roles=roles,
+            names=names,
+            variables=function_variables(
+                config, names=names, roles=roles, storage=storage, bundle=bundle, image=image
+            ),
+            bundle=bundle,
+            key=storage.key,
+            dead_letters=self.topic,
+            network=config.network,
+            reserved_concurrency=config.reserved_concurrency,
+            log_days=config.log_days,
+        )
+        self.state_machine = StateMachine(
+            self,
+            "Workflow",
+            roles=roles,
+            functions=self.functions,
+            names=names,
+            key=storage.key,
+            network=config.network,
+            log_days=config.log_days,
+        )
+        Events(
+            self,
+            "Events",
+            config=config,
+            roles=roles,
+            state_machine_arn=self.state_machine.arn,
+            model_package_group=names.model_package_group,
+            topic=self.topic,
+            key=storage.key,
+        )
+        Parameters(
+            self,
+            "Parameters",
+            config=config,
+            values={
+                "state-machine-arn": self.state_machine.arn,
+                "image-uri": image,
+                "endpoint-name": names.endpoint,
+                "model-package-group": names.model_package_group,
+                "artifact-bucket": storage.bucket.bucket_name,
+            },
+        )
