@@ -6,6 +6,8 @@ from constructs import Construct
 
 from stacks.access_stack import AccessStack
 from stacks.config import StageConfig
+from stacks.monitoring_stack import MonitoringStack
+from stacks.serving_stack import ServingStack
 from stacks.storage_stack import StorageStack
 from stacks.workflow_stack import WorkflowStack
 
@@ -19,7 +21,9 @@ def build(scope: Construct, config: StageConfig) -> None:
     """
     roles = AccessStack(scope, config=config).roles
     storage = StorageStack(scope, config=config, roles=roles)
-    WorkflowStack(scope, config=config, roles=roles, storage=storage)
+    workflow = WorkflowStack(scope, config=config, roles=roles, storage=storage)
+    serving = ServingStack(scope, config=config, roles=roles, storage=storage, workflow=workflow)
+    MonitoringStack(scope, config=config, workflow=workflow, serving=serving)
     Tags.of(scope).add("sagemaker:project-name", config.project)
     Tags.of(scope).add("stage", config.stage)
     if config.permissions_boundary:

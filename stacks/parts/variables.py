@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from stacks.config import StageConfig
+from stacks.config import Network, Serving, StageConfig
+from stacks.parts.endpoint_alarms import alarm_names
 from stacks.parts.permissions import Names
 from stacks.parts.roles import Roles
 from stacks.parts.training_bundle import TrainingBundle, metric_definitions, preset_names
@@ -33,7 +34,7 @@ def function_variables(
         bundle: The training bundle.
         image: The image's URI.
     """
-    training, serving = config.training, config.serving
+    training = config.training
     return {
         "PROJECT": config.project,
         "STAGE": config.stage,
@@ -44,7 +45,7 @@ def function_variables(
         "SERVING_ROLE_ARN": roles["serving"].role_arn,
         "MODEL_PACKAGE_GROUP": names.model_package_group,
         "ENDPOINT_NAME": names.endpoint,
-        "ENDPOINT_INSTANCE_TYPE": serving.instance_type,
+        **_serving(config.serving, names.endpoint, config.network),
         "POLL_SECONDS": str(POLL_SECONDS),
         "PRESETS": ",".join(preset_names(DEFAULT_PRESET)),
         "METRIC_DEFINITIONS": metric_definitions(),
@@ -53,4 +54,21 @@ def function_variables(
         "WARM_POOL_SECONDS": str(training.warm_pool_seconds),
         "NETWORK_ISOLATION": "1" if training.network_isolation else "0",
         "ENCRYPT_TRAFFIC": "1" if training.encrypt_traffic else "0",
+    }
+
+
+def _serving(serving: Serving, endpoint: str, network: Network | None) -> dict[str, str]:
+    """Return what `lambdas/hosting.py` reads: the endpoint as `stacks/parts/endpoint.py` has it."""
+    return {
+        "ENDPOINT_INSTANCE_TYPE": serving.instance_type,
+        "ENDPOINT_INSTANCE_COUNT": str(serving.instance_count),
+        "ENDPOINT_SERVERLESS_MEMORY_MB": str(serving.serverless_memory_mb),
+        "ENDPOINT_SERVERLESS_CONCURRENCY": str(serving.serverless_concurrency),
+        "CAPTURE_PERCENT": str(serving.capture_percent),
+        "CANARY_PERCENT": str(serving.canary_percent),
+        "BAKE_SECONDS": str(serving.bake_minutes * 60),
+        "ROLLBACK_ALARMS": ",".join(alarm_names(endpoint)),
+        "SUBNET_IDS": ",".join(network.subnet_ids if network else ()),
+        "SECURITY_GROUP_IDS": ",".join(network.security_group_ids if network else ()),
+        "PINNED_MODEL_PACKAGE": serving.model_package or "",
     }

@@ -1,0 +1,77 @@
+"""What people look at, and what calls them."""
+
+import json
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.config import StageConfig
+from stacks.parts.alarms import LONGEST_WATCH_DAYS, WorkflowAlarms
+from stacks.parts.dashboard import Dashboard
+from stacks.parts.outcomes import Outcomes
+from stacks.parts.training_bundle import metric_definitions
+from stacks.serving_stack import ServingStack
+from stacks.stage_stack import StageStack
+from stacks.workflow_stack import WorkflowStack
+
+
+class MonitoringStack(StageStack):
+    """Dashboard and alarms; nothing depends on it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        config: StageConfig,
+        workflow: WorkflowStack,
+        serving: ServingStack,
+    ) -> None:
+        super().__init__(
+            scope,
+            "Monitoring",
+            config=config,
+            description="Dashboard of the workflow, and its alarms",
+        )
+        arn, functions = workflow.state_machine.arn, workflow.functions.by_step
+        every_days = config.retrain_every_days
+        # CloudWatch cannot look back far enough to miss what comes more seldom.
+        seldom = every_days >= LONGEST_WATCH_DAYS
+        alarms = WorkflowAlarms(
+            self,
+            "Alarms",
+            state_machine_arn=arn,
+            functions=list(functions.values()),
+            topic=workflow.topic,
+            retrain_every_days=0 if seldom else every_days,
+            retrain_rule=_retrain_rule(workflow) if every_days else None,
+        )
+        outcomes = Outcomes(
+            self,
+            "Outcomes",
+            namespace=f"{config.project}/{config.stage}",
+            log_group=_log_group(workflow),
+        )
+        Dashboard(
+            self,
+            "Dashboard",
+            name=config.prefix,
+            state_machine_arn=arn,
+            outcomes=outcomes.metrics,
+            metric_names=[each["Name"] for each in json.loads(metric_definitions())],
+            endpoint=serving.endpoint_name,
+            functions=functions,
+            alarms=[*alarms.all, *serving.alarms.all],
+        )
+
+
+def _log_group(workflow: WorkflowStack) -> logs.LogGroup:
+    found = workflow.state_machine.node.find_child("Logs")
+    assert isinstance(found, logs.LogGroup)
+    return found
+
+
+def _retrain_rule(workflow: WorkflowStack) -> events.Rule:
+    found = workflow.node.find_child("Events").node.find_child("Retrain")
+    assert isinstance(found, events.Rule)
+    return found

@@ -1,0 +1,77 @@
+"""The endpoint, or what watches it where the workflow makes it."""
+
+from constructs import Construct
+
+from stacks.config import StageConfig
+from stacks.parts.endpoint import Endpoint, scales_itself
+from stacks.parts.endpoint_access import EndpointAccess
+from stacks.parts.endpoint_alarms import EndpointAlarms
+from stacks.parts.endpoint_scaling import EndpointScaling
+from stacks.parts.roles import Roles
+from stacks.parts.training_bundle import TrainingBundle
+from stacks.stage_stack import StageStack
+from stacks.storage_stack import StorageStack
+from stacks.workflow_stack import WorkflowStack
+
+
+class ServingStack(StageStack):
+    """The endpoint of a stage that pins a model package, and the alarms of any endpoint.
+
+    A stage that pins none leaves the endpoint to the workflow: that is how the first one comes
+    about, before there is any package. Who pins a package for the first time deletes the
+    workflow's endpoint before the deployment, since CloudFormation takes over nothing; likewise
+    who changes between instances and serverless, which SageMaker does not.
+
+    Attributes:
+        endpoint_name: Name of the endpoint, whoever makes it.
+        alarms: Its alarms.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        config: StageConfig,
+        roles: Roles,
+        storage: StorageStack,
+        workflow: WorkflowStack,
+    ) -> None:
+        super().__init__(
+            scope, "Serving", config=config, description="Endpoint of the workflow, and its alarms"
+        )
+        self.endpoint_name = config.prefix
+        self.alarms = EndpointAlarms(
+            self, "Alarms", endpoint=self.endpoint_name, topic=workflow.topic
+        )
+        bundle = workflow.node.find_child("Bundle")
+        assert isinstance(bundle, TrainingBundle)
+        access = EndpointAccess(self, "Access", roles=roles, alarms=self.alarms.all, bundle=bundle)
+        if config.serving.model_package:
+            endpoint = self._endpoint(config, config.serving.model_package, roles, storage)
+            endpoint.resource.node.add_dependency(self.alarms, access)
+
+    def _endpoint(
+        self, config: StageConfig, package: str, roles: Roles, storage: StorageStack
+    ) -> Endpoint:
+        serving = config.serving
+        endpoint = Endpoint(
+            self,
+            "Endpoint",
+            name=self.endpoint_name,
+            package=package,
+            serving=serving,
+            role=roles["serving"],
+            key=storage.key,
+            bucket=storage.bucket,
+            network=config.network,
+            alarms=self.alarms.names,
+        )
+        if scales_itself(serving):
+            EndpointScaling(
+                self,
+                "Scaling",
+                endpoint=self.endpoint_name,
+                least=serving.instance_count,
+                most=serving.most_instances,
+            ).node.add_dependency(endpoint)
+        return endpoint
