@@ -36,7 +36,6 @@ def download(bucket: str, key: str, target: Path) -> None:
     """
     # Imported here: a bundle that is in a channel needs neither boto3 nor the time to load it.
     import boto3
-    from boto3.exceptions import Boto3Error
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -49,6 +48,10 @@ def download(bucket: str, key: str, target: Path) -> None:
     region = os.environ.get("AWS_REGION") or None
     try:
         client = boto3.client("s3", region_name=region, config=settings)
-        client.download_file(bucket, key, str(target))
-    except (Boto3Error, BotoCoreError, ClientError, OSError) as error:
+        # In this thread: boto3's own threads would hold up the end that SIGTERM asks for.
+        body = client.get_object(Bucket=bucket, Key=key)["Body"]
+        with target.open("wb") as sink:
+            for block in body.iter_chunks(1 << 20):
+                sink.write(block)
+    except (BotoCoreError, ClientError, OSError) as error:
         raise CommandError(" ".join(str(error).split())) from error
