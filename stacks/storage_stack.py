@@ -4,9 +4,11 @@ from constructs import Construct
 
 from stacks.config import StageConfig
 from stacks.parts.artifact_bucket import ArtifactBucket
+from stacks.parts.clean_up import CleanUp
 from stacks.parts.encryption import Encryption
 from stacks.parts.image_repository import ImageRepository
 from stacks.parts.model_registry import ModelRegistry
+from stacks.parts.permissions import Names
 from stacks.parts.roles import Roles
 from stacks.stage_stack import StageStack
 
@@ -41,6 +43,16 @@ class StorageStack(StageStack):
         artifacts.share(roles.by_step)
         self.bucket = artifacts.bucket
         self.repository = ImageRepository(self, "Images", key=self.key, retain=retain).repository
-        self.model_package_group = ModelRegistry(
-            self, "Registry", prefix=config.prefix, retain=retain
-        ).name
+        registry = ModelRegistry(self, "Registry", prefix=config.prefix, retain=retain)
+        self.model_package_group = registry.name
+        if not retain:
+            CleanUp(
+                self,
+                "CleanUp",
+                config=config,
+                names=Names(model_package_group=registry.name, endpoint=config.prefix),
+                roles=roles,
+                buckets=artifacts.own,
+                key=self.key,
+                before=[registry],
+            )

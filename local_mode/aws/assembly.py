@@ -45,9 +45,11 @@ def _load(settings: Settings, jobs: TrainingJobs, interpreter: "Future[None]") -
     """Import what takes seconds, beside the first requests instead of before them."""
     try:
         load_services()
+        from local_mode.aws.formation.install import install as install_kinds
         from local_mode.aws.states.install import install
 
         install(settings, jobs)
+        install_kinds(settings.client)
     except Exception as fault:  # whoever waits for the interpreter must hear of it
         interpreter.set_exception(fault)
     else:

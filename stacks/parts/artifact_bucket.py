@@ -42,6 +42,7 @@ class ArtifactBucket(Construct):
 
     Attributes:
         bucket: The bucket.
+        own: The buckets that this stage made, that of the access logs included.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ArtifactBucket(Construct):
             lifecycle_rules=_lifecycle(retain),
             removal_policy=_removal(retain),
         )
+        self.own = [self.bucket, *([logs] if isinstance(logs, s3.Bucket) else [])]
         if retain:
             self._lock()
         if replica_bucket:

@@ -57,11 +57,7 @@ class Functions(Construct):
         log_days: int,
     ) -> None:
         super().__init__(scope, id_)
-        code = lambda_.Code.from_asset(
-            str(ROOT),
-            exclude=["*", "!lambdas", "!lambdas/**", "**/__pycache__", "**/.*"],
-            ignore_mode=IgnoreMode.GIT,
-        )
+        code = handlers()
         self._key, self._dead_letters, self._network = key, dead_letters, network
         self.by_step = {
             step: self._function(step, code, roles, names, dict(variables), bundle, log_days)
@@ -151,3 +147,12 @@ def _resource(function: lambda_.Function) -> lambda_.CfnFunction:
     resource = function.node.default_child
     assert isinstance(resource, lambda_.CfnFunction)
     return resource
+
+
+def handlers() -> lambda_.Code:
+    """Return the archive of `lambdas/`, the same for every function."""
+    return lambda_.Code.from_asset(
+        str(ROOT),
+        exclude=["*", "!lambdas", "!lambdas/**", "**/__pycache__", "**/.*"],
+        ignore_mode=IgnoreMode.GIT,
+    )

@@ -54,6 +54,15 @@ STATE_MACHINE: tuple[Grant, ...] = (
 """`.sync` describes the job and stops it with the execution."""
 
 
+CLEAN_UP: tuple[Grant, ...] = (
+    Grant(("DeleteEndpoint",), ("endpoint",)),
+    Grant(("DeleteEndpointConfig", "ListTags"), ("configs",)),
+    Grant(("DeleteModel", "ListTags"), ("models",)),
+    Grant(("ListModelPackages",), ("group",)),
+    Grant(("DeleteModelPackage",), ("packages",)),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Names:
     """Names that the grants speak of."""

@@ -17,6 +17,7 @@ _SERVICES = {
     "serving": "sagemaker.amazonaws.com",
     "state_machine": "states.amazonaws.com",
     "events": "events.amazonaws.com",
+    "clean_up": "lambda.amazonaws.com",
 }
 # Services that say, when they assume a role, for which account they do it.
 _SAYS_ACCOUNT = ("sagemaker.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com")

@@ -101,7 +101,7 @@ class StateMachine(Construct):
             ),
         )
         self.resource.node.add_dependency(policy)
-        self.arn = self.resource.attr_arn
+        self.arn = self.resource.ref
 
     def _own_statements(
         self, roles: Roles, functions: Functions, key: kms.IKey

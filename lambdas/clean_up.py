@@ -1,0 +1,179 @@
+"""Removes what executions made when a stage that keeps nothing is destroyed: a custom resource.
+
+CloudFormation deletes only empty buckets and empty model package groups, and it knows nothing of
+endpoint, configurations and models that the workflow deployed.
+"""
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import Client, client, missing
+from lambdas.names import tags
+
+SERVING = "rl-serving-"
+"""How the names of models and configurations begin that `lambdas.deploy` makes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftovers:
+    """What is to go; the properties of the custom resource.
+
+    Attributes:
+        project: Of the stage; models of other stages stay.
+        stage: Likewise.
+        buckets: Names.
+        model_package_group: Its packages go, the group is CloudFormation's.
+        endpoint: Name.
+    """
+
+    project: str
+    stage: str
+    buckets: tuple[str, ...]
+    model_package_group: str
+    endpoint: str
+
+    @classmethod
+    def parse(cls, properties: Mapping[str, object]) -> "Leftovers":
+        """Read the properties of the custom resource."""
+        buckets = properties["Buckets"]
+        assert isinstance(buckets, list)
+        return cls(
+            project=str(properties["Project"]),
+            stage=str(properties["Stage"]),
+            buckets=tuple(str(name) for name in buckets),
+            model_package_group=str(properties["ModelPackageGroup"]),
+            endpoint=str(properties["Endpoint"]),
+        )
+
+
+def handler(event: Mapping[str, object], context: object) -> None:
+    """Run as the function of a custom resource; answers where CloudFormation waits for it.
+
+    Args:
+        event: `RequestType`, `ResponseURL`, and as `ResourceProperties` those of `Leftovers`.
+        context: Not used.
+    """
+    reason = ""
+    try:
+        if event["RequestType"] == "Delete":
+            properties = event["ResourceProperties"]
+            assert isinstance(properties, Mapping)
+            clean_up(
+                Leftovers.parse(properties),
+                s3=client("s3"),
+                sagemaker=client("sagemaker"),
+                logs=client("logs"),
+            )
+    except Exception as error:  # CloudFormation would wait an hour for an answer that never comes
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+    _answer(event, reason)
+
+
+def clean_up(leftovers: Leftovers, *, s3: Client, sagemaker: Client, logs: Client) -> None:
+    """Delete everything; what is gone already is no fault.
+
+    Raises:
+        RuntimeError: S3 kept an object.
+        ClientError: AWS refused a deletion.
+    """
+    _delete_endpoint(leftovers, sagemaker)
+    _delete_logs(f"/aws/sagemaker/Endpoints/{leftovers.endpoint}", logs)
+    _delete_packages(leftovers.model_package_group, sagemaker)
+    for name in leftovers.buckets:
+        empty_bucket(name, s3=s3)
+
+
+def empty_bucket(name: str, *, s3: Client) -> int:
+    """Delete every version of every object.
+
+    Returns:
+        How many versions were deleted.
+
+    Raises:
+        RuntimeError: S3 kept some.
+    """
+    deleted = 0
+    try:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            objects = [{"Key": it["Key"], "VersionId": it["VersionId"]} for it in versions]
+            if not objects:
+                continue
+            answer = s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+            if answer.get("Errors"):
+                first = answer["Errors"][0]
+                raise RuntimeError(f"{first['Key']} was not deleted: {first.get('Message')}")
+            deleted += len(objects)
+    except s3.exceptions.NoSuchBucket:
+        return deleted
+    return deleted
+
+
+def _delete_endpoint(leftovers: Leftovers, sagemaker: Client) -> None:
+    try:
+        sagemaker.delete_endpoint(EndpointName=leftovers.endpoint)
+    except ClientError as error:
+        if not missing(error):
+            raise
+    configs = sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=SERVING)
+    for config in _of_stage(configs, "EndpointConfig", leftovers, sagemaker):
+        sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    models = sagemaker.get_paginator("list_models").paginate(NameContains=SERVING)
+    for model in _of_stage(models, "Model", leftovers, sagemaker):
+        sagemaker.delete_model(ModelName=model)
+
+
+def _of_stage(
+    pages: Iterator[Mapping[str, list[Mapping[str, str]]]],
+    member: str,
+    leftovers: Leftovers,
+    sagemaker: Client,
+) -> list[str]:
+    """Return the names on `pages` that this stage made, by their tags."""
+    wanted = tags(project=leftovers.project, stage=leftovers.stage, identity="")[:2]
+    names = []
+    for page in pages:
+        for item in page[f"{member}s"]:
+            found = sagemaker.list_tags(ResourceArn=item[f"{member}Arn"])["Tags"]
+            if all(pair in found for pair in wanted):
+                names.append(item[f"{member}Name"])
+    return names
+
+
+def _delete_packages(group: str, sagemaker: Client) -> None:
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    try:
+        packages = [it for page in pages for it in page["ModelPackageSummaryList"]]
+    except ClientError as error:
+        if missing(error):
+            return
+        raise
+    for package in packages:
+        sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
+
+
+def _delete_logs(group: str, logs: Client) -> None:
+    try:
+        logs.delete_log_group(logGroupName=group)
+    except logs.exceptions.ResourceNotFoundException:
+        return
+
+
+def _answer(event: Mapping[str, object], reason: str) -> None:
+    kept = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    answer = kept | {
+        "Status": "FAILED" if reason else "SUCCESS",
+        "Reason": reason,
+        "PhysicalResourceId": event.get("PhysicalResourceId") or event["LogicalResourceId"],
+    }
+    request = urllib.request.Request(
+        str(event["ResponseURL"]),
+        data=json.dumps(answer).encode(),
+        method="PUT",
+        headers={"Content-Type": ""},
+    )
+    urllib.request.urlopen(request, timeout=30).close()

@@ -1,0 +1,103 @@
+"""Removes what executions made before `cdk destroy` does the rest, so that nothing is left."""
+
+from collections.abc import Sequence
+
+from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.config import StageConfig
+from stacks.parts.encryption import use_key
+from stacks.parts.functions import handlers
+from stacks.parts.logging import log_group
+from stacks.parts.permissions import CLEAN_UP, Names, statements
+from stacks.parts.roles import Roles, allow, log_group_arn
+
+
+class CleanUp(Construct):
+    """A custom resource that goes before buckets and model package group do."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        config: StageConfig,
+        names: Names,
+        roles: Roles,
+        buckets: Sequence[s3.Bucket],
+        key: kms.IKey,
+        before: Sequence[Construct],
+    ) -> None:
+        super().__init__(scope, id_)
+        role = roles["clean_up"]
+        logs = log_group(self, "Logs", key=key, days=config.log_days)
+        policy = allow(
+            role,
+            "Policy",
+            scope=self,
+            description="What the clean-up may do",
+            statements=[
+                *statements(self, CLEAN_UP, names),
+                iam.PolicyStatement(
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=[logs.log_group_arn],
+                ),
+                iam.PolicyStatement(
+                    actions=["logs:DeleteLogGroup"],
+                    resources=[log_group_arn(self, f"/aws/sagemaker/Endpoints/{names.endpoint}")],
+                ),
+                iam.PolicyStatement(
+                    actions=["sagemaker:ListModels", "sagemaker:ListEndpointConfigs"],
+                    resources=["*"],
+                ),
+                use_key(key, write=False),
+            ],
+        )
+        function = lambda_.Function(
+            self,
+            "Function",
+            description="Removes what executions made when the stage is destroyed",
+            code=handlers(),
+            handler="lambdas.clean_up.handler",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            role=role.without_policy_updates(),
+            timeout=Duration.minutes(15),
+            log_group=logs,
+        )
+        resource = CustomResource(
+            self,
+            "Resource",
+            service_token=function.function_arn,
+            properties={
+                "Project": config.project,
+                "Stage": config.stage,
+                "Buckets": [bucket.bucket_name for bucket in buckets],
+                "ModelPackageGroup": names.model_package_group,
+                "Endpoint": names.endpoint,
+            },
+        )
+        _share(buckets, role)
+        # What it needs goes after it, and so does what it empties.
+        for needed in (policy, *before, *(it.policy for it in buckets if it.policy)):
+            resource.node.add_dependency(needed)
+
+
+def _share(buckets: Sequence[s3.Bucket], role: iam.IRole) -> None:
+    for bucket in buckets:
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucketVersions"], principals=[role], resources=[bucket.bucket_arn]
+            )
+        )
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+                principals=[role],
+                resources=[bucket.arn_for_objects("*")],
+            )
+        )
