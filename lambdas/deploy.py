@@ -9,29 +9,28 @@ from botocore.exceptions import ClientError
 from lambdas.aws import Client, already_there, client, service_errors
 from lambdas.endpoint import DEAD, MOVING, EndpointState, find_endpoint
 from lambdas.errors import EndpointBusy, InvalidInput
+from lambdas.hosting import Hosting
 from lambdas.names import resource_name, tags
 from lambdas.s3 import archive_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
 from lambdas.validation import checked, read, text
 
-VARIANT = "AllTraffic"
 PREVIOUS_TAG = "previous-endpoint-config"
 """Tag of a configuration that names the one it replaced, for a deployment that is repeated."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The handler's environment variables."""
+class Settings(Hosting):
+    """The handler's environment variables; without a role of its own a model takes the jobs'."""
 
     project: str
     stage: str
     source_s3_uri: str
     image_uri: str
     training_role_arn: str
+    serving_role_arn: str = ""
     endpoint_name: str
-    endpoint_instance_type: str
-    kms_key_arn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,7 @@ def deploy(request: Request, *, settings: Settings, sagemaker: Client) -> dict[s
     if found is None:
         sagemaker.create_endpoint(**change, Tags=_tags(request, settings))
     else:
-        sagemaker.update_endpoint(**change)
+        sagemaker.update_endpoint(**change, **settings.rollout())
     return result | {"previous_config_name": previous}
 
 
@@ -105,9 +104,10 @@ def _create_model(request: Request, settings: Settings, sagemaker: Client, name:
     try:
         sagemaker.create_model(
             ModelName=name,
-            ExecutionRoleArn=settings.training_role_arn,
+            ExecutionRoleArn=settings.serving_role_arn or settings.training_role_arn,
             PrimaryContainer=serving,
             Tags=_tags(request, settings),
+            **settings.network(),
         )
     except ClientError as error:
         if not already_there(error):
@@ -117,21 +117,13 @@ def _create_model(request: Request, settings: Settings, sagemaker: Client, name:
 def _create_config(
     request: Request, settings: Settings, sagemaker: Client, name: str, previous: str | None
 ) -> None:
-    variant = {
-        "VariantName": VARIANT,
-        "ModelName": name,
-        "InitialInstanceCount": 1,
-        "InstanceType": settings.endpoint_instance_type,
-        "InitialVariantWeight": 1.0,
-    }
-    key = {"KmsKeyId": settings.kms_key_arn} if settings.kms_key_arn else {}
     record = [{"Key": PREVIOUS_TAG, "Value": previous}] if previous else []
     try:
         sagemaker.create_endpoint_config(
             EndpointConfigName=name,
-            ProductionVariants=[variant],
+            ProductionVariants=[settings.variant(name)],
             Tags=_tags(request, settings) + record,
-            **key,
+            **settings.storage(),
         )
     except ClientError as error:
         if not already_there(error):

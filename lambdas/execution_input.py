@@ -169,12 +169,14 @@ class ExecutionInput:
     edge: Edge = field(default_factory=Edge)
 
 
-def parse(document: object, *, presets: Sequence[str]) -> ExecutionInput:
+def parse(document: object, *, presets: Sequence[str], pinned: str = "") -> ExecutionInput:
     """Read an execution input.
 
     Args:
         document: The state machine's input.
         presets: The names that the training bundle knows.
+        pinned: The model package that the stage's endpoint serves, which no execution replaces;
+            empty: the endpoint is the workflow's.
 
     Returns:
         The input with its defaults.
@@ -182,9 +184,14 @@ def parse(document: object, *, presets: Sequence[str]) -> ExecutionInput:
     Raises:
         InvalidInput: One line for every mistake.
     """
-    result, problems = read(ExecutionInput, document)
+    result, problems = read(ExecutionInput, _keep_endpoint(document) if pinned else document)
     if result is None:
         raise InvalidInput(problems)
+    if pinned and result.endpoint.run:
+        problems.append(
+            f"endpoint.run: must be false, since this stage serves {pinned}; to serve the new "
+            "version pin it as serving.model_package in stacks/config.py"
+        )
     if result.preset is not None and result.preset not in presets:
         problems.append(
             f"preset: {shown(result.preset)} is not known; did you mean "
@@ -194,6 +201,14 @@ def parse(document: object, *, presets: Sequence[str]) -> ExecutionInput:
     if problems:
         raise InvalidInput(problems)
     return result
+
+
+def _keep_endpoint(document: object) -> object:
+    """Make false the default of endpoint.run."""
+    endpoint = document.get("endpoint", {}) if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(endpoint, dict):
+        return document
+    return {**document, "endpoint": {"run": False, **endpoint}}
 
 
 def _wrong_parts(document: ExecutionInput) -> list[str]:

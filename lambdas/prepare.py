@@ -35,6 +35,7 @@ class Settings:
     poll_seconds: int
     metric_definitions: str
     kms_key_arn: str = ""
+    pinned_model_package: str = ""
 
     def preset_names(self) -> tuple[str, ...]:
         """Split PRESETS; the first name is the default."""
@@ -110,7 +111,7 @@ def prepare(
     presets = settings.preset_names()
     if not presets:
         raise ConfigurationError("PRESETS names no preset. Deploy it again.")
-    request = parse(document, presets=presets)
+    request = parse(document, presets=presets, pinned=settings.pinned_model_package)
     _check_objects(request, settings=settings, s3=s3)
     identity = execution_id(execution_name, project=settings.project, stage=settings.stage)
     preset = request.preset or presets[0]

@@ -124,6 +124,176 @@ def test_a_repeated_update_still_knows_the_way_back(
     assert handler(EVENT, None)["previous_config_name"] == "old"
 
 
+ALARMS = "rl-dev-endpoint-errors, rl-dev-endpoint-latency"
+ROLE = "arn:aws:iam::123456789012:role/rl-dev-serving"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+
+
+def replacing(stubber: Stubber, **expected: dict[str, Any]) -> None:
+    """Expect an update, with what the requests must hold; the stubber checks them in any case."""
+    stubber.add_response("describe_endpoint", described("InService", "old"))
+    model = {"ModelName": NAME, "ExecutionRoleArn": ANY, "PrimaryContainer": ANY, "Tags": ANY}
+    config = {"EndpointConfigName": NAME, "ProductionVariants": ANY, "Tags": ANY}
+    stubber.add_response(
+        "create_model", {"ModelArn": "x" * 20}, model | expected.get("create_model", {})
+    )
+    stubber.add_response(
+        "create_endpoint_config",
+        {"EndpointConfigArn": CONFIG_ARN},
+        config | expected.get("create_endpoint_config", {}),
+    )
+    stubber.add_response(
+        "update_endpoint",
+        {"EndpointArn": ENDPOINT_ARN},
+        CHANGE | expected.get("update_endpoint", {}),
+    )
+
+
+def setting(monkeypatch: pytest.MonkeyPatch, **variables: object) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+
+
+def rollout(first: int | None, bake: int) -> dict[str, Any]:
+    canary = {
+        "Type": "CANARY",
+        "WaitIntervalInSeconds": bake,
+        "CanarySize": {"Type": "INSTANCE_COUNT", "Value": first},
+    }
+    at_once = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    return {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": canary if first else at_once,
+            "TerminationWaitInSeconds": bake,
+            "MaximumExecutionTimeoutInSeconds": 3600 + 2 * bake,
+        },
+        "AutoRollbackConfiguration": {
+            "Alarms": [
+                {"AlarmName": "rl-dev-endpoint-errors"},
+                {"AlarmName": "rl-dev-endpoint-latency"},
+            ]
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "percent", "first"),
+    [(1, 50, None), (2, 10, 1), (2, 50, 1), (3, 50, 1), (10, 25, 2), (4, 0, None)],
+)
+def test_a_part_of_the_new_fleet_goes_first_and_alarms_take_it_back(
+    stubber: Stubber,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    percent: int,
+    first: int | None,
+) -> None:
+    setting(
+        monkeypatch,
+        ENDPOINT_INSTANCE_COUNT=count,
+        CANARY_PERCENT=percent,
+        BAKE_SECONDS=600,
+        ROLLBACK_ALARMS=ALARMS,
+    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": NAME,
+        "InitialInstanceCount": count,
+        "InstanceType": "ml.m5.large",
+        "InitialVariantWeight": 1.0,
+    }
+    replacing(
+        stubber,
+        create_endpoint_config={"ProductionVariants": [variant]},
+        update_endpoint={"DeploymentConfig": rollout(first, 600)},
+    )
+    handler(EVENT, None)
+
+
+def test_without_alarms_nobody_waits_for_any(
+    stubber: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(monkeypatch, ENDPOINT_INSTANCE_COUNT=4, CANARY_PERCENT=50, BAKE_SECONDS=600)
+    replacing(stubber)
+    handler(EVENT, None)
+
+
+def test_the_longest_wait_is_one_that_sagemaker_takes(
+    stubber: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(
+        monkeypatch,
+        ENDPOINT_INSTANCE_COUNT=2,
+        CANARY_PERCENT=50,
+        BAKE_SECONDS=3600,
+        ROLLBACK_ALARMS=ALARMS,
+    )
+    replacing(stubber, update_endpoint={"DeploymentConfig": rollout(1, 3600)})
+    handler(EVENT, None)
+
+
+def test_a_serverless_endpoint_is_replaced_at_once_and_captures_nothing(
+    stubber: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(
+        monkeypatch,
+        ENDPOINT_SERVERLESS_MEMORY_MB=2048,
+        ENDPOINT_SERVERLESS_CONCURRENCY=7,
+        ENDPOINT_INSTANCE_COUNT=2,
+        CANARY_PERCENT=50,
+        BAKE_SECONDS=600,
+        ROLLBACK_ALARMS=ALARMS,
+        CAPTURE_PERCENT=10,
+    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": NAME,
+        "InitialVariantWeight": 1.0,
+        "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 7},
+    }
+    replacing(stubber, create_endpoint_config={"ProductionVariants": [variant]})
+    handler(EVENT, None)
+
+
+def test_requests_are_captured_in_the_bucket_under_the_key(
+    stubber: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(monkeypatch, CAPTURE_PERCENT=10, KMS_KEY_ARN=KEY)
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 10,
+        "DestinationS3Uri": f"s3://{VARIABLES['ARTIFACT_BUCKET']}/captured",
+        "KmsKeyId": KEY,
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+    }
+    replacing(stubber, create_endpoint_config={"KmsKeyId": KEY, "DataCaptureConfig": capture})
+    handler(EVENT, None)
+
+
+def test_a_model_has_a_role_and_a_network_of_its_own(
+    stubber: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(
+        monkeypatch,
+        SERVING_ROLE_ARN=ROLE,
+        SUBNET_IDS="subnet-1,subnet-2",
+        SECURITY_GROUP_IDS="sg-1",
+    )
+    network = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    replacing(stubber, create_model={"ExecutionRoleArn": ROLE, "VpcConfig": network})
+    handler(EVENT, None)
+
+
+def test_the_first_deployment_has_nothing_to_go_back_to(
+    stubber: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(monkeypatch, BAKE_SECONDS=600, ROLLBACK_ALARMS=ALARMS)
+    missing(stubber)
+    creations(stubber)
+    stubber.add_response("create_endpoint", {"EndpointArn": ENDPOINT_ARN}, {**CHANGE, "Tags": ANY})
+    assert handler(EVENT, None)["previous_config_name"] is None
+
+
 def test_names_that_are_taken_by_an_earlier_try_are_used(stubber: Stubber) -> None:
     stubber.add_response("describe_endpoint", described("InService", "old"))
     taken = "Cannot create already existing model"
