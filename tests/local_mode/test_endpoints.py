@@ -152,6 +152,46 @@ def test_an_update_loses_no_request(aws, sagemaker, endpoint, config):
         assert pending["PendingDeploymentSummary"]["EndpointConfigName"] == "busy-2"
 
 
+def test_what_the_workflow_asks_for_on_aws_is_accepted(aws, sagemaker, endpoint, config):
+    # One process serves, whatever the request says of fleets, capture and waiting.
+    name = endpoint("guarded")
+    config("guarded-model")
+    kept = {
+        "DataCaptureConfig": {
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 10,
+            "DestinationS3Uri": f"s3://{BUCKET}/captured",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+        }
+    }
+    size = {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    variant = {"VariantName": "AllTraffic", "ModelName": "guarded-model"}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="guarded-2",
+        ProductionVariants=[{**variant, "ServerlessConfig": size}],
+        **kept,
+    )
+    found = sagemaker.describe_endpoint_config(EndpointConfigName="guarded-2")
+    assert found["DataCaptureConfig"] == kept["DataCaptureConfig"]
+    sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName="guarded-2",
+        DeploymentConfig={
+            "BlueGreenUpdatePolicy": {
+                "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+                "TerminationWaitInSeconds": 600,
+            },
+            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "guarded-errors"}]},
+        },
+    )
+    found = settled(aws, name)
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "guarded-2")
+    [serving] = found["ProductionVariants"]
+    assert serving["CurrentServerlessConfig"] == size
+    assert "CurrentInstanceCount" not in serving
+    assert ask(aws, name)["version"] == "guarded-model"
+
+
 def test_a_bad_update_is_rolled_back(aws, sagemaker, endpoint, config):
     name = endpoint("stable")
     before = ask(aws, name)["pid"]

@@ -190,14 +190,16 @@ def _weight(variant: Mapping[str, object]) -> float:
 
 
 def _variant_summary(variant: Document) -> Document:
-    count = variant.get("InitialInstanceCount", 1)
-    return {
+    named = {
         "VariantName": variant["VariantName"],
         "CurrentWeight": _weight(variant),
         "DesiredWeight": _weight(variant),
-        "CurrentInstanceCount": count,
-        "DesiredInstanceCount": count,
     }
+    size = variant.get("ServerlessConfig")
+    if size:  # it has no instances to count, though one process serves it here as well
+        return named | {"CurrentServerlessConfig": size, "DesiredServerlessConfig": size}
+    count = variant.get("InitialInstanceCount", 1)
+    return named | {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
 
 
 def _retire(processes: Mapping[str, ServingProcess]) -> None:
