@@ -11,6 +11,8 @@ from stacks.errors import ConfigError
 
 _GPU = re.compile(r"ml\.(g|p)\d")
 _INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
+_OWN_VOLUMES = re.compile(r"ml\.([cmr]\d[a-z]*d|g4dn|g5|g6e?|p4de?|p5\w*)\.")
+_PACKAGE = re.compile(r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+/\d+")
 _PROJECT = re.compile(r"[a-z](-?[a-z0-9])+")
 LONGEST_PREFIX = 32
 """Characters of `<project>-<stage>`: with the longest ending a role's name has 64."""
@@ -56,14 +58,16 @@ class Serving:
     Attributes:
         instance_type: Of a real-time endpoint.
         instance_count: Least number of instances.
-        most_instances: Largest number, for automatic scaling; equal to the least: none.
+        most_instances: Largest number, for automatic scaling where a package is pinned; equal to
+            the least: none.
         serverless_memory_mb: Above 0: a serverless endpoint with this memory instead.
         serverless_concurrency: Requests at a time of a serverless endpoint.
         capture_percent: Share of requests and answers that are kept in the bucket.
         canary_percent: Share of the new fleet that answers first in a blue/green deployment.
         bake_minutes: How long alarms are watched before the old fleet goes.
         model_package: ARN of the model package that this stage serves, pinned in git; None: the
-            endpoint is the workflow's, which deploys what passes its gate.
+            endpoint is the workflow's, which deploys what passes its gate. Another stage's package
+            takes that this one's role `serving` may read its model, its image and their keys.
         shadow_model_package: ARN of a package that gets a copy of the requests.
     """
 
@@ -205,8 +209,6 @@ def _training(config: StageConfig) -> list[str]:
 
 def _serving(config: StageConfig) -> list[str]:
     serving, problems = config.serving, []
-    if not _INSTANCE.fullmatch(serving.instance_type):
-        problems.append(f"serving.instance_type: {serving.instance_type!r}; use e.g. ml.c7i.large")
     if serving.most_instances < serving.instance_count:
         problems.append(
             f"serving.most_instances: {serving.most_instances} is below instance_count "
@@ -239,6 +241,30 @@ def _serving(config: StageConfig) -> list[str]:
     return problems + _out_of_range("serving", serving, limits)
 
 
+def _serving_values(config: StageConfig) -> list[str]:
+    serving, problems = config.serving, []
+    if not _INSTANCE.fullmatch(serving.instance_type):
+        problems.append(f"serving.instance_type: {serving.instance_type!r}; use e.g. ml.c7i.large")
+    elif _OWN_VOLUMES.match(serving.instance_type):
+        problems.append(
+            f"serving.instance_type: {serving.instance_type} has disks of its own, which SageMaker "
+            "does not encrypt with the stage's key; use e.g. ml.c7i.large"
+        )
+    for name in ("model_package", "shadow_model_package"):
+        package = getattr(serving, name)
+        if package is not None and not _PACKAGE.fullmatch(package):
+            problems.append(
+                f"serving.{name}: {package!r} is no ARN of a version; it ends like "
+                ":model-package/rl-autoscaling-prod-policies/3"
+            )
+    if config.network and serving.serverless_memory_mb:
+        problems.append(
+            "serving.serverless_memory_mb: a serverless endpoint runs outside any network; set it "
+            "to 0, or network=None"
+        )
+    return problems
+
+
 def _others(config: StageConfig) -> list[str]:
     problems = []
     if config.network and not (config.network.subnet_ids and config.network.security_group_ids):
@@ -269,7 +295,13 @@ def _out_of_range(
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 
-_RULES: tuple[Callable[[StageConfig], list[str]], ...] = (_names, _training, _serving, _others)
+_RULES: tuple[Callable[[StageConfig], list[str]], ...] = (
+    _names,
+    _training,
+    _serving,
+    _serving_values,
+    _others,
+)
 
 KNOWN_CONTEXT = ("project", "stage")
 
