@@ -1,4 +1,4 @@
-"""The definition in moto, with the handlers' settings, jobs that succeed and an endpoint."""
+"""The definition in moto, with jobs that succeed and an endpoint; the templates, made once."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -22,6 +22,8 @@ from tests.lambdas.samples import (
     scorecard,
 )
 from tests.stacks.interpreter import Cloud, Machine, connect
+from tests.stacks.intrinsics import Deployed
+from tests.stacks.synthesis import CHECKED, DEV, PACKS, Synthesis, synthesise_stage
 
 
 def outputs(request: Mapping[str, Any]) -> dict[str, bytes]:
@@ -64,3 +66,21 @@ def machine(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         )
         connect(cloud, monkeypatch)
         yield Machine(cloud)
+
+
+@pytest.fixture(scope="session")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesise the checked stage once, under all packs of cdk-nag: the first time takes long."""
+    return synthesise_stage(CHECKED, tmp_path_factory.mktemp("checked"), packs=PACKS)
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesise the stage that people try things in."""
+    return synthesise_stage(DEV, tmp_path_factory.mktemp("dev"))
+
+
+@pytest.fixture(scope="session")
+def deployed(checked: Synthesis) -> Deployed:
+    """Return the checked stage as if it stood in an account."""
+    return Deployed(checked.templates)

@@ -1,0 +1,116 @@
+"""Actions that no call in this repository shows, because a service makes the call; each with why.
+
+The rest of what a role needs is read from handlers and definition, see `tests.stacks.calls`. A line
+here that no role has is a mistake as well.
+"""
+
+from collections.abc import Mapping
+
+_LOGS = {
+    "logs:CreateLogStream": "the service writes the log in the role's name",
+    "logs:PutLogEvents": "likewise",
+}
+_TRACES = {
+    "xray:PutTraceSegments": "tracing is on",
+    "xray:PutTelemetryRecords": "likewise",
+}
+_NETWORK = {
+    f"ec2:{name}": "network interfaces in the subnets, as Lambda and SageMaker document them"
+    for name in (
+        "AssignPrivateIpAddresses",
+        "CreateNetworkInterface",
+        "CreateNetworkInterfacePermission",
+        "DeleteNetworkInterface",
+        "DeleteNetworkInterfacePermission",
+        "DescribeDhcpOptions",
+        "DescribeNetworkInterfaces",
+        "DescribeSecurityGroups",
+        "DescribeSubnets",
+        "DescribeVpcs",
+        "UnassignPrivateIpAddresses",
+    )
+}
+_KEY = {
+    "kms:Decrypt": "variables, events and objects are encrypted",
+    "kms:GenerateDataKey": "likewise what is written",
+    "kms:DescribeKey": "SageMaker and S3 look whether the key may be used",
+}
+_VOLUMES = {"kms:CreateGrant": "SageMaker hands the key to the volumes of instances"}
+
+_FUNCTION = {
+    **_LOGS,
+    **_TRACES,
+    **_NETWORK,
+    **_KEY,
+    "sns:Publish": "Lambda sends failed events to the topic",
+}
+_CONTAINER = {
+    **_LOGS,
+    **_NETWORK,
+    **_KEY,
+    **_VOLUMES,
+    "logs:CreateLogGroup": "SageMaker makes the group with the first job or endpoint",
+    "cloudwatch:PutMetricData": "the service's own metrics",
+    "ecr:GetAuthorizationToken": "pulls the image",
+    "ecr:BatchCheckLayerAvailability": "likewise",
+    "ecr:GetDownloadUrlForLayer": "likewise",
+    "ecr:BatchGetImage": "likewise",
+    "s3:GetObject": "bundle, channels and models",
+    "s3:PutObject": "artifacts, checkpoints, captured requests",
+}
+_ROLLBACK = {"cloudwatch:DescribeAlarms": "SageMaker looks at the alarms of a deployment"}
+
+NEEDS: Mapping[str, Mapping[str, str]] = {
+    "prepare": _FUNCTION,
+    "gate": _FUNCTION,
+    "register": _FUNCTION,
+    "deploy": {**_FUNCTION, **_VOLUMES, **_ROLLBACK},
+    "smoke-test": {**_FUNCTION, **_VOLUMES},
+    "training": {
+        **_CONTAINER,
+        "s3:DeleteObject": "SageMaker keeps the folder of checkpoints as the container has it",
+        "s3:ListBucket": "SageMaker lists channels and checkpoints",
+        "s3:GetBucketLocation": "likewise",
+    },
+    "serving": {**_CONTAINER, **_ROLLBACK},
+    "state-machine": {
+        **_TRACES,
+        **_KEY,
+        **_VOLUMES,
+        "events:PutTargets": ".sync hears of the end of a job by a rule",
+        "events:PutRule": "likewise",
+        "events:DescribeRule": "likewise",
+        "logs:CreateLogDelivery": "the service sets its own logging up",
+        "logs:GetLogDelivery": "likewise",
+        "logs:UpdateLogDelivery": "likewise",
+        "logs:DeleteLogDelivery": "likewise",
+        "logs:ListLogDeliveries": "likewise",
+        "logs:PutResourcePolicy": "likewise",
+        "logs:DescribeResourcePolicies": "likewise",
+        "logs:DescribeLogGroups": "likewise",
+    },
+    "events": {"states:StartExecution": "the rule starts the workflow", **_KEY},
+    "clean-up": {**_LOGS, "kms:Decrypt": "S3 and Lambda ask for it", "kms:DescribeKey": "likewise"},
+    "ArtifactsReplication": {
+        "s3:GetReplicationConfiguration": "S3 replicates in the role's name",
+        "s3:ListBucket": "likewise",
+        "s3:GetObjectVersionForReplication": "likewise",
+        "s3:GetObjectVersionAcl": "likewise",
+        "s3:GetObjectVersionTagging": "likewise",
+        "s3:ReplicateObject": "likewise, into the replica bucket",
+        "s3:ReplicateTags": "likewise",
+        "kms:Decrypt": "objects are encrypted",
+    },
+}
+"""By the role's name without the stage's; a role that is not here is refused."""
+
+MAY_LACK = {
+    *_NETWORK,
+    *_TRACES,
+    *_ROLLBACK,
+    "logs:CreateLogGroup",
+    "kms:DescribeKey",
+    "states:StartExecution",
+    "sns:Publish",
+}
+"""What only some stages or roles need: without a network, a clock, alarms or dead letters none."""
