@@ -1,22 +1,28 @@
-"""The CDK app: `cdk synth`, `cdk deploy --all -c stage=dev`; needs no account and no network."""
+"""The CDK app: `cdk synth`, `cdk deploy --all -c stage=dev`; needs no account and no network.
+
+`-c stage=pipeline` is what delivers the stages instead of one of them.
+"""
 
 import sys
 
 from aws_cdk import App
 
 from stacks.build import build
-from stacks.config import stage_config
+from stacks.config import KNOWN_CONTEXT, stage_config
 from stacks.errors import ConfigError
+from stacks.pipeline_config import pipeline_config
+from stacks.pipeline_stack import build_pipeline
 
 
 def main() -> int:
-    """Synthesise the stage that the context names; return the exit status."""
+    """Synthesise what the context names; return the exit status."""
     app = App()
+    project, stage = (app.node.try_get_context(key) for key in KNOWN_CONTEXT)
     try:
-        build(
-            app,
-            stage_config(app.node.try_get_context("project"), app.node.try_get_context("stage")),
-        )
+        if stage == "pipeline":
+            build_pipeline(app, pipeline_config(project))
+        else:
+            build(app, stage_config(project, stage))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,0 +1,143 @@
+"""Looks for changes that were made by hand: what is deployed must be what is in git.
+
+Written after AWS's documentation, not tried on AWS: that EventBridge Scheduler takes
+`detectStackDrift` (it refuses actions that begin like reading ones, which this does not), that
+CloudFormation looks with the schedule's role, and that `drift_reads.py` lets it read enough. Where
+it does not, detection ends as failed, and that is told as well: silence means that all was read.
+"""
+
+import json
+from collections.abc import Sequence
+
+from aws_cdk import Aws, CfnResource, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.config import StageConfig
+from stacks.parts.acknowledge import acknowledge, wildcard, wildcard_arn
+from stacks.parts.drift_reads import read_findings, read_statements
+
+_TARGET = "scheduler:::aws-sdk:cloudformation:detectStackDrift"
+_SPREAD_MINUTES = 60
+
+
+class Drift(Construct):
+    """Detection for every stack of a stage by the clock, and word of what it finds.
+
+    Attributes:
+        role: What detection runs with: it reads the stage's configuration, and changes nothing.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        config: StageConfig,
+        stacks: Sequence[Stack],
+        topic: sns.ITopic,
+        every_days: int,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._config = config
+        types = {
+            each.cfn_resource_type
+            for stack in stacks
+            for each in stack.node.find_all()
+            if isinstance(each, CfnResource)
+        }
+        self.role = self._role(types)
+        for stack in stacks:
+            self._schedule(stack.stack_name, every_days)
+        self._tell(topic)
+
+    def _role(self, types: set[str]) -> iam.Role:
+        role = iam.Role(
+            self,
+            "Role",
+            description=f"Reads the configuration of {self._config.prefix} to find drift",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+        )
+        stacks = f"stack/{self._config.prefix}-*"
+        policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            description=f"What looking for drift in {self._config.prefix} takes",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=[
+                        "cloudformation:DetectStackDrift",
+                        "cloudformation:DetectStackResourceDrift",
+                    ],
+                    resources=[
+                        f"arn:{Aws.PARTITION}:cloudformation:{Aws.REGION}:{Aws.ACCOUNT_ID}:{stacks}"
+                    ],
+                ),
+                iam.PolicyStatement(
+                    actions=["cloudformation:BatchDescribeTypeConfigurations"], resources=["*"]
+                ),
+                *read_statements(types, self._config),
+            ],
+        )
+        reason = (
+            "Reads configuration alone: names begin with that of the stage, or tags are the "
+            "stage's, or the action takes no resource."
+        )
+        acknowledge(policy, wildcard_arn("cloudformation", stacks), reason)
+        for resource in sorted(read_findings(types, self._config) | {"*"}):
+            if "*" in resource:
+                acknowledge(policy, wildcard(resource), reason)
+        return role
+
+    def _schedule(self, stack: str, every_days: int) -> None:
+        scheduler.CfnSchedule(
+            self,
+            stack.removeprefix(f"{self._config.prefix}-"),
+            description=f"Looks for drift of {stack}",
+            schedule_expression=f"rate({every_days} day{'s' if every_days > 1 else ''})",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
+                mode="FLEXIBLE", maximum_window_in_minutes=_SPREAD_MINUTES
+            ),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=f"arn:{Aws.PARTITION}:{_TARGET}",
+                role_arn=self.role.role_arn,
+                input=json.dumps({"StackName": stack}),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=3),
+            ),
+        )
+
+    def _tell(self, topic: sns.ITopic) -> None:
+        stacks = (
+            f"arn:{Aws.PARTITION}:cloudformation:{Aws.REGION}:{Aws.ACCOUNT_ID}:stack/"
+            f"{self._config.prefix}-"
+        )
+        events.Rule(
+            self,
+            "Found",
+            description=f"A stack of {self._config.prefix} is not what git says, or was not read",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudformation"],
+                detail_type=["CloudFormation Drift Detection Status Change"],
+                detail={
+                    "stack-id": [{"prefix": stacks}],
+                    "$or": [
+                        {"status-details": {"stack-drift-status": ["DRIFTED"]}},
+                        {"status-details": {"detection-status": ["DETECTION_FAILED"]}},
+                    ],
+                },
+            ),
+            targets=[targets.SnsTopic(topic)],
+        )
+        acknowledge(
+            self,
+            "Serverless::Serverless-EventBusDLQ",
+            "What is lost after a day of tries is found again by the next detection.",
+        )
