@@ -97,20 +97,23 @@ def empty_bucket(name: str, *, s3: Client) -> int:
         RuntimeError: S3 kept some.
     """
     deleted = 0
-    try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            objects = [{"Key": it["Key"], "VersionId": it["VersionId"]} for it in versions]
-            if not objects:
-                continue
-            answer = s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
-            if answer.get("Errors"):
-                first = answer["Errors"][0]
-                raise RuntimeError(f"{first['Key']} was not deleted: {first.get('Message')}")
-            deleted += len(objects)
-    except s3.exceptions.NoSuchBucket:
-        return deleted
+    # Always the first page: what it shows is gone before the next is asked for.
+    while objects := _first_versions(name, s3):
+        answer = s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+        if answer.get("Errors"):
+            first = answer["Errors"][0]
+            raise RuntimeError(f"{first['Key']} was not deleted: {first.get('Message')}")
+        deleted += len(objects)
     return deleted
+
+
+def _first_versions(name: str, s3: Client) -> list[dict[str, str]]:
+    try:
+        page = s3.list_object_versions(Bucket=name)
+    except s3.exceptions.NoSuchBucket:
+        return []
+    versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+    return [{"Key": it["Key"], "VersionId": it["VersionId"]} for it in versions]
 
 
 def _delete_endpoint(leftovers: Leftovers, sagemaker: Client) -> None:
@@ -138,6 +141,8 @@ def _of_stage(
     names = []
     for page in pages:
         for item in page[f"{member}s"]:
+            if not item[f"{member}Name"].startswith(SERVING):
+                continue
             found = sagemaker.list_tags(ResourceArn=item[f"{member}Arn"])["Tags"]
             if all(pair in found for pair in wanted):
                 names.append(item[f"{member}Name"])

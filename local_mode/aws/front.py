@@ -80,7 +80,7 @@ class Front:
         service = scope["service"] if scope else ""
         if target.startswith(_SAGEMAKER):
             return self._answer_sagemaker(environ, target.removeprefix(_SAGEMAKER))
-        if service == "states":
+        if service in ("states", "cloudformation"):
             self._interpreter.result()
             if target == _START_EXECUTION:
                 _name_execution(environ)

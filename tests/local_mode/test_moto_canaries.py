@@ -10,6 +10,7 @@ import inspect
 
 import pytest
 
+from local_mode.aws.formation import install
 from local_mode.aws.moto_edge import MOTO_VERSION
 from local_mode.aws.states.interpreter import (
     CLASSES,
@@ -164,3 +165,35 @@ def test_deployed_functions_have_what_moto_edge_reads():
     configuration = inspect.getsource(LambdaFunction.get_configuration)
     for member in ("CodeSha256", "Handler", "Runtime", "Timeout", "MemorySize", "PackageType"):
         assert f'"{member}"' in configuration
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (install.PARSING, "get_model_list"),
+        (install.PARSING, "get_model_map"),
+        (install.PARSING, "get_name_type_map"),
+        (install.PARSING, "generate_resource_name"),
+        (install.PARSING, "ValidationError"),
+        (install.PARSING, "ResourceMap.delete"),
+        (install.PARSING, "ResourceMap._delete_resource"),
+        (install.STACKS, "Stack.delete"),
+        (install.MODELS, "CloudFormationModel"),
+        (install.BUCKETS, "FakeBucket.get_permission"),
+        (install.PERMISSIONS, "PermissionResult.NEUTRAL"),
+    ],
+)
+def test_cloudformation_has_what_is_replaced(module, name):
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+
+
+def test_cloudformation_keeps_resources_where_they_are_looked_for():
+    parsing = importlib.import_module(install.PARSING)
+    source = inspect.getsource(parsing.ResourceMap)
+    assert "self._parsed_resources[resource_logical_id] = new_resource" in source
+    assert "self._resource_json_map = template" in source
+    stack = inspect.getsource(importlib.import_module(install.STACKS).Stack)
+    assert "self.resource_map.delete()" in stack
+    assert "self.output_map.values()" in stack

@@ -127,6 +127,29 @@ def _no_parameter(client: ClientFactory, identifier: str, properties: Properties
     client("ssm").delete_parameter(Name=identifier)
 
 
+def _metric_filter(client: ClientFactory, name: str, properties: Properties) -> Made:
+    client("logs").put_metric_filter(
+        logGroupName=properties["LogGroupName"],
+        filterName=name,
+        filterPattern=properties["FilterPattern"],
+        metricTransformations=[
+            {
+                "metricName": it["MetricName"],
+                "metricNamespace": it["MetricNamespace"],
+                "metricValue": it["MetricValue"],
+            }
+            for it in properties["MetricTransformations"]
+        ],
+    )
+    return Made(name)
+
+
+def _no_metric_filter(client: ClientFactory, identifier: str, properties: Properties) -> None:
+    client("logs").delete_metric_filter(
+        logGroupName=properties["LogGroupName"], filterName=identifier
+    )
+
+
 def _nothing(client: ClientFactory, identifier: str, properties: Properties) -> None:
     """Do nothing: it goes with what it belongs to."""
 
@@ -197,6 +220,12 @@ KINDS: Mapping[str, Kind] = {
     "AWS::SNS::Subscription": Kind(create=_subscription, delete=_unsubscribe),
     "AWS::CloudWatch::Alarm": Kind(
         name="AlarmName", create=_alarm, delete=_no_alarm, update=_alarm, attributes=("Arn",)
+    ),
+    "AWS::Logs::MetricFilter": Kind(
+        name="FilterName",
+        create=_metric_filter,
+        delete=_no_metric_filter,
+        update=_metric_filter,
     ),
     "AWS::SageMaker::ModelPackageGroup": _sagemaker(
         "ModelPackageGroup", "model_package_group", arn="ModelPackageGroupArn"

@@ -1,0 +1,187 @@
+"""What executions made goes, what others made stays, and CloudFormation always gets its answer."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from lambdas import clean_up as module
+from lambdas.clean_up import Leftovers, clean_up, empty_bucket, handler
+from tests.lambdas.samples import CREDENTIALS, KEEP_SESSION
+
+PROPERTIES = {
+    "Project": "rl",
+    "Stage": "dev",
+    "Buckets": ["made"],
+    "ModelPackageGroup": "rl-dev-policies",
+    "Endpoint": "rl-dev",
+}
+OURS = [{"Key": "sagemaker:project-name", "Value": "rl"}, {"Key": "stage", "Value": "dev"}]
+THEIRS = [{"Key": "sagemaker:project-name", "Value": "rl"}, {"Key": "stage", "Value": "prod"}]
+
+
+@pytest.fixture
+def account(monkeypatch):
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws(config={"core": KEEP_SESSION}):
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="made")
+        s3.put_bucket_versioning(Bucket="made", VersioningConfiguration={"Status": "Enabled"})
+        yield boto3.client("sagemaker")
+
+
+def deployed(sagemaker, name, tags):
+    """Make model and configuration as the workflow's deployment does."""
+    container = {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/rl:1"}
+    role = "arn:aws:iam::123456789012:role/x"
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
+    sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container, Tags=tags
+    )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[variant], Tags=tags
+    )
+
+
+def run(sagemaker):
+    clean_up(
+        Leftovers.parse(PROPERTIES),
+        s3=boto3.client("s3"),
+        sagemaker=sagemaker,
+        logs=boto3.client("logs"),
+    )
+
+
+def left(sagemaker):
+    models = [it["ModelName"] for it in sagemaker.list_models()["Models"]]
+    configs = sagemaker.list_endpoint_configs()["EndpointConfigs"]
+    return models, [it["EndpointConfigName"] for it in configs]
+
+
+def test_what_the_stage_deployed_goes_and_what_others_made_stays(account):
+    deployed(account, "rl-serving-x-1", OURS)
+    deployed(account, "rl-serving-x-2", THEIRS)
+    deployed(account, "others", OURS)
+    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-serving-x-1")
+    account.create_endpoint(EndpointName="rl-prod", EndpointConfigName="rl-serving-x-2")
+    boto3.client("logs").create_log_group(logGroupName="/aws/sagemaker/Endpoints/rl-dev")
+    run(account)
+    assert [it["EndpointName"] for it in account.list_endpoints()["Endpoints"]] == ["rl-prod"]
+    assert left(account) == (["rl-serving-x-2", "others"],) * 2
+    assert not boto3.client("logs").describe_log_groups()["logGroups"]
+    run(account)  # a delivery that is repeated finds nothing, and that is no fault
+
+
+def test_packages_go_so_that_their_group_can(account):
+    group = {"ModelPackageGroupName": "rl-dev-policies"}
+    account.create_model_package_group(**group, ModelPackageGroupDescription="x")
+    for _ in range(3):
+        account.create_model_package(
+            **group, ModelPackageDescription="x", ModelApprovalStatus="Approved"
+        )
+    deleted = []
+    account.delete_model_package = lambda **request: deleted.append(request)  # moto has none
+    run(account)
+    assert len(deleted) == 3
+    assert all("rl-dev-policies" in it["ModelPackageName"] for it in deleted)
+
+
+def test_every_version_of_every_object_goes():
+    with mock_aws(config={"core": KEEP_SESSION}):
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="made")
+        s3.put_bucket_versioning(Bucket="made", VersioningConfiguration={"Status": "Enabled"})
+        for number in range(1005):
+            s3.put_object(Bucket="made", Key=f"{number % 1003}", Body=b"x")
+        s3.delete_object(Bucket="made", Key="7")
+        assert empty_bucket("made", s3=s3) == 1006
+        s3.delete_bucket(Bucket="made")  # refused unless it is empty
+        assert empty_bucket("made", s3=s3) == 0
+
+
+def test_an_object_that_s3_keeps_is_a_fault(account):
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket="made", Key="locked", Body=b"x")
+    refusal = {"Errors": [{"Key": "locked", "Message": "retained"}]}
+    s3.delete_objects = lambda **_: refusal
+    with pytest.raises(RuntimeError, match="locked was not deleted: retained"):
+        empty_bucket("made", s3=s3)
+
+
+@pytest.fixture
+def waiting():
+    """Serve as the place where CloudFormation waits; yield its address and what came."""
+    came = []
+
+    class Place(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Place)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", came
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def event(url, kind):
+    return {
+        "RequestType": kind,
+        "ResponseURL": url,
+        "StackId": "s",
+        "RequestId": "r",
+        "LogicalResourceId": "CleanUp",
+        "ResourceProperties": PROPERTIES,
+    }
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+def test_cloudformation_gets_its_answer(waiting, monkeypatch, kind):
+    asked = []
+    monkeypatch.setattr(module, "client", lambda service: service)
+    monkeypatch.setattr(module, "clean_up", lambda *_, **clients: asked.append(clients))
+    url, came = waiting
+    handler(event(url, kind), None)
+    assert bool(asked) == (kind == "Delete")
+    assert came == [
+        {
+            "Status": "SUCCESS",
+            "Reason": "",
+            "PhysicalResourceId": "CleanUp",
+            "StackId": "s",
+            "RequestId": "r",
+            "LogicalResourceId": "CleanUp",
+        }
+    ]
+
+
+def test_a_fault_is_the_answer(waiting, monkeypatch):
+    def refuse(*_, **__):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteModel")
+
+    monkeypatch.setattr(module, "client", lambda service: service)
+    monkeypatch.setattr(module, "clean_up", refuse)
+    url, came = waiting
+    handler({**event(url, "Delete"), "PhysicalResourceId": "made before"}, None)
+    assert came[0]["Status"] == "FAILED"
+    assert "AccessDenied" in came[0]["Reason"]
+    assert came[0]["PhysicalResourceId"] == "made before"
