@@ -23,7 +23,7 @@ from tests.lambdas.samples import (
 )
 from tests.stacks.interpreter import Cloud, Machine, connect
 from tests.stacks.intrinsics import Deployed
-from tests.stacks.synthesis import CHECKED, DEV, PACKS, Synthesis, synthesise_stage
+from tests.stacks.synthesis import CHECKED, DEV, PACKS, WORKFLOWS_OWN, Synthesis, synthesise_stage
 
 
 def outputs(request: Mapping[str, Any]) -> dict[str, bytes]:
@@ -72,6 +72,12 @@ def machine(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """Synthesise the checked stage once, under all packs of cdk-nag: the first time takes long."""
     return synthesise_stage(CHECKED, tmp_path_factory.mktemp("checked"), packs=PACKS)
+
+
+@pytest.fixture(scope="session")
+def workflows_own(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesise the stage whose endpoint the workflow deploys."""
+    return synthesise_stage(WORKFLOWS_OWN, tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture(scope="session")

@@ -102,12 +102,12 @@ def definition_problems(deployed: Deployed, *, network: bool) -> Iterator[Findin
     machine = definition(deployed)
     for name, task in tasks(machine).items():
         for rule in _task_rules(task):
-            yield Finding("contract", rule, name)
+            yield Finding("definition", rule, name)
         job = "createTrainingJob" in task["Resource"]
         if job and network != ("VpcConfig" in task["Parameters"]):
-            yield Finding("contract", "network", name)
+            yield Finding("definition", "network", name)
     if "TimeoutSeconds" not in machine:
-        yield Finding("contract", "no-timeout", "state machine")
+        yield Finding("definition", "no-timeout", "state machine")
 
 
 def _task_rules(task: dict[str, Any]) -> Iterator[str]:
@@ -151,15 +151,15 @@ def promise_problems(deployed: Deployed, *, project: str, stage: str) -> Iterato
     """Yield names and tags of contracts, section 9, that are not kept."""
     for stack in deployed.templates:
         if not stack.startswith(f"{project}-{stage}-"):
-            yield Finding("contract", "stack-name", stack)
+            yield Finding("promise", "stack-name", stack)
     names = {item["Name"] for _, _, item in deployed.of_type("AWS::SSM::Parameter")}
     for name in PROMISED:
         if f"/{project}/{stage}/{name}" not in names:
-            yield Finding("contract", "parameter", name)
+            yield Finding("promise", "parameter", name)
     wanted = {TAGS[0]: project, TAGS[1]: stage}
     for stack, logical_id, resource in resources(deployed.templates):
         if resource["Type"] not in _UNTAGGED:
             tags = resource.get("Properties", {}).get("Tags", {})
             found = tags if isinstance(tags, dict) else {it["Key"]: it["Value"] for it in tags}
             if wanted.items() - found.items():
-                yield Finding("contract", "tags", f"{stack} {logical_id}")
+                yield Finding("promise", "tags", f"{stack} {logical_id}")

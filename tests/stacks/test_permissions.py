@@ -47,9 +47,14 @@ def recorder() -> Recorder:
     return Recorder(outputs=outputs, answer=answer)
 
 
+@pytest.fixture(scope="session")
+def stage(workflows_own: Synthesis) -> Deployed:
+    return Deployed(workflows_own.templates)
+
+
 @pytest.fixture
 def synthesised(
-    deployed: Deployed, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Deployed, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Machine]:
     """Return the state machine of the templates, in moto."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION"):
@@ -57,7 +62,7 @@ def synthesised(
     config = {"core": KEEP_SESSION, "stepfunctions": {"execute_state_machine": True}}
     with mock_aws(config=config):
         recorder.listen(monkeypatch)
-        yield build_machine(deployed, recorder, tmp_path, monkeypatch)
+        yield build_machine(stage, recorder, tmp_path, monkeypatch)
 
 
 def refused(deployed: Deployed, recorder: Recorder) -> list[Finding]:
@@ -75,7 +80,7 @@ def refused(deployed: Deployed, recorder: Recorder) -> list[Finding]:
 
 
 def test_everything_that_executions_ask_for_is_allowed(
-    synthesised: Machine, deployed: Deployed, recorder: Recorder
+    synthesised: Machine, stage: Deployed, recorder: Recorder
 ) -> None:
     first = synthesised.run({}, "first")
     assert first.status == "SUCCEEDED", (first.error, first.cause)
@@ -83,7 +88,7 @@ def test_everything_that_executions_ask_for_is_allowed(
     assert again.status == "SUCCEEDED", (again.error, again.cause)
     recorder.answer = lambda body: {"actions": [7] * 64}
     assert synthesised.run({}, "third").error == "SmokeTestFailed"
-    found = refused(deployed, recorder)
+    found = refused(stage, recorder)
     require(found, ["executions"])
     # The walk over the code saw every call that was made.
     source = Source()

@@ -1,0 +1,91 @@
+"""Nonsense is refused before anything is synthesised, in one line that names the remedy."""
+
+from dataclasses import replace
+
+import pytest
+
+from stacks.config import STAGES, Network, Serving, StageConfig, Training, check, stage_config
+from stacks.errors import ConfigError
+
+DEV = replace(STAGES["dev"], project="rl")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_stages_are_sound(stage: str) -> None:
+    config = stage_config("rl-autoscaling", stage)
+    assert config.prefix == f"rl-autoscaling-{stage}"
+
+
+@pytest.mark.parametrize(
+    ("project", "stage", "message"),
+    [
+        ("rl", "production", "stage: 'production' does not exist; choose one of dev, staging"),
+        ("rl", None, "stage: None does not exist"),
+        ("RL_scaling", "dev", "project: 'RL_scaling' is no name; use lower-case letters"),
+        (None, "dev", "project: None is no name"),
+        ("a-project-with-a-name-beyond-reason", "dev", "longer than 32 characters; shorten it"),
+    ],
+)
+def test_context_that_names_nothing_is_refused(
+    project: object, stage: object, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        stage_config(project, stage)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (Training(use_spot=True, warm_pool_seconds=60), "spot instances cannot be kept warm"),
+        (Training(gpus=True), "ml.c7i.2xlarge has no GPU; choose ml.g5.xlarge"),
+        (Training(instance_types=()), "training.instance_types: is empty"),
+        (Training(instance_types=("c7i.large",)), "'c7i.large' is none; use e.g. ml.c7i.2xlarge"),
+        (Training(instance_count=0), "training.instance_count: 0 must be within 1 and 100"),
+        (Training(volume_gigabytes=99_999), "training.volume_gigabytes: 99999 must be within"),
+    ],
+)
+def test_training_that_sagemaker_refuses_is_refused(training: Training, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"stacks/config.py, dev: .*{message}"):
+        check(replace(DEV, training=training))
+
+
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/rl-dev-policies/3"
+
+
+@pytest.mark.parametrize(
+    ("serving", "message"),
+    [
+        (Serving(shadow_model_package=PACKAGE), "needs an endpoint to copy requests from"),
+        (Serving(instance_count=3, most_instances=2), "2 is below instance_count"),
+        (Serving(serverless_memory_mb=1000), "1024 to 6144 in steps of 1024"),
+        (Serving(serverless_memory_mb=1024, capture_percent=5), "a serverless endpoint has none"),
+        (Serving(canary_percent=80), "serving.canary_percent: 80 must be within 1 and 50"),
+        (Serving(instance_type="large"), "serving.instance_type: 'large'"),
+    ],
+)
+def test_serving_that_sagemaker_refuses_is_refused(serving: Serving, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"stacks/config.py, dev: .*{message}"):
+        check(replace(DEV, serving=serving))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": Network(subnet_ids=(), security_group_ids=("sg-1",))}, "at least one subnet"),
+        ({"alarm_email": "nobody"}, "alarm_email: 'nobody' is no address"),
+        ({"replica_bucket": "x"}, "set retain_data=True"),
+        ({"image_tag": "a tag"}, "image_tag: 'a tag' is no tag"),
+        ({"log_days": 8}, "CloudWatch keeps 1, 3, 5"),
+        ({"retrain_every_days": 366}, "retrain_every_days: 366 must be within 0 and 365"),
+    ],
+)
+def test_other_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"stacks/config.py, dev: .*{message}"):
+        check(replace(DEV, **changes))
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    config: StageConfig = replace(DEV, log_days=8, alarm_email="x", training=Training(gpus=True))
+    with pytest.raises(ConfigError) as refused:
+        check(config)
+    assert len(str(refused.value).splitlines()) == 3

@@ -1,0 +1,104 @@
+"""The templates: names that others rely on, the definition, and the same bytes each time."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from stacks.config import Network, Serving, StageConfig
+from tests.stacks.contract import definition, definition_problems, promise_problems
+from tests.stacks.exceptions import require
+from tests.stacks.interpreter import DEFINITION
+from tests.stacks.intrinsics import Deployed
+from tests.stacks.synthesis import CHECKED, CONTEXT, DEV, LEFT_OUT, ROOT, Synthesis
+
+
+def test_names_and_tags_are_as_promised(checked: Synthesis, dev: Synthesis) -> None:
+    for synthesis, config in ((checked, CHECKED), (dev, DEV)):
+        deployed = Deployed(synthesis.templates)
+        require(promise_problems(deployed, project=config.project, stage=config.stage), ["promise"])
+
+
+def test_tasks_are_tried_again_caught_and_inside_the_network(
+    deployed: Deployed, dev: Synthesis
+) -> None:
+    require(definition_problems(deployed, network=True), ["definition"])
+    require(definition_problems(Deployed(dev.templates), network=False), ["definition"])
+
+
+def test_nothing_but_names_and_network_comes_between_file_and_template(deployed: Deployed) -> None:
+    assert isinstance(CHECKED.network, Network)
+    found, written = definition(deployed), json.loads(DEFINITION.read_text())
+    for name, state in written["States"].items():
+        parameters = state.get("Parameters", {})
+        synthesised = found["States"][name].get("Parameters", {})
+        for key, value in parameters.items():
+            if str(value).startswith("${"):
+                assert synthesised[key].startswith("arn:aws:"), (name, key)
+                parameters[key] = synthesised[key]
+        if "VpcConfig" in synthesised:
+            parameters["VpcConfig"] = synthesised["VpcConfig"]
+    assert found == written
+
+
+def test_the_checked_stage_has_every_part() -> None:
+    plain = StageConfig(project="", stage="", retain_data=True)
+    for item in fields(StageConfig):
+        switched_off = getattr(plain, item.name) in (None, 0)
+        if switched_off and item.name not in LEFT_OUT:
+            assert getattr(CHECKED, item.name), f"{item.name}: switch it on, or say why not"
+    assert LEFT_OUT.keys() <= {item.name for item in fields(StageConfig)}
+    for item in fields(Serving):
+        if item.name not in ("serverless_memory_mb",):
+            assert getattr(CHECKED.serving, item.name), item.name
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Another checkout, in another folder, in which the code has run already."""
+    folder = tmp_path / "another checkout"
+    for name in ("stacks", "lambdas", "training_src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("lambdas", "training_src", "training_src/autoscaling_rl"):
+        cache = folder / name / "__pycache__"
+        cache.mkdir()
+        (cache / "left_over.cpython-311.pyc").write_bytes(b"bytes of an earlier run")
+    shutil.copy(ROOT / "app.py", folder)
+    return folder
+
+
+def test_another_checkout_synthesises_the_same_bytes(
+    copy: Path, tmp_path: Path, dev: Synthesis
+) -> None:
+    out = tmp_path / "out"
+    context = json.dumps(CONTEXT | {"project": DEV.project, "stage": DEV.stage})
+    made = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=copy,
+        env=os.environ | {"CDK_OUTDIR": str(out), "CDK_CONTEXT_JSON": context},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    first, second = contents(dev.folder), contents(out)
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+    assert any(name.startswith("asset.") for name in first)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Read templates and assets; what else is there holds stack traces and the folder's name."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+        and (
+            file.name.endswith((".template.json", ".assets.json"))
+            or str(file.relative_to(folder)).startswith("asset.")
+        )
+    }
