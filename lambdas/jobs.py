@@ -4,6 +4,7 @@ The definition adds the name with its retry number and the role.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ SPOT_WAIT_SECONDS = 3600
 SETUP_SECONDS = 3600
 """Provisioning, downloads and uploads, which SageMaker does not count as run time."""
 
-VOLUME_GIGABYTES = 30
+LOCAL_VOLUME = re.compile(r"ml\.(\w+d|g4dn|g5|g6e?|p4de?|p5e?n?)\.")
+"""Instance types whose volume is a disk of the machine itself."""
 
 Request = dict[str, object]
 
@@ -25,7 +27,13 @@ Request = dict[str, object]
 class JobSettings:
     """What the deployment, not the execution, decides about a job.
 
-    `kms_key_arn` may be empty: the account's default key then encrypts what the jobs write.
+    Attributes:
+        kms_key_arn: Encrypts what the jobs write, and their volumes; empty: the account's default
+            key does.
+        volume_gigabytes: Size of an instance's volume.
+        warm_pool_seconds: How long instances are kept for the next job, which spot ones cannot be.
+        network_isolation: Jobs reach nothing but their channels, so the bundle comes as one.
+        encrypt_traffic: Between the instances of a job.
     """
 
     project: str
@@ -35,6 +43,10 @@ class JobSettings:
     image_uri: str
     kms_key_arn: str
     metric_definitions: tuple[Mapping[str, str], ...]
+    volume_gigabytes: int = 30
+    warm_pool_seconds: int = 0
+    network_isolation: bool = False
+    encrypt_traffic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +63,8 @@ class Jobs:
 
         Returns:
             `job_name` without its retry number, `timeout_seconds` for the state, and `request`,
-            which has `InputDataConfig` only for a load file: SageMaker takes no empty list.
+            which has `InputDataConfig` only where there is a channel: SageMaker takes no empty
+            list.
         """
         hyperparameters = {
             "preset": self.preset,
@@ -60,7 +73,7 @@ class Jobs:
         }
         hosts = self.document.training.instance_count
         request = self._request("training", "train.py", hyperparameters, hosts)
-        channels = self._load_channels()
+        channels = self._channels()
         return self._job("training", request | ({"InputDataConfig": channels} if channels else {}))
 
     def evaluation(self) -> Request:
@@ -78,7 +91,7 @@ class Jobs:
         hyperparameters = {**given, **self._environment()}
         # One host: a second one would evaluate the same windows again.
         request = self._request("evaluation", "evaluate.py", hyperparameters, 1)
-        return self._job("evaluation", request) | {"load_channels": self._load_channels()}
+        return self._job("evaluation", request) | {"load_channels": self._channels()}
 
     def _job(self, step: str, request: Request) -> Request:
         return {
@@ -106,32 +119,51 @@ class Jobs:
             },
             "HyperParameters": {**bundle, **hyperparameters},
             "OutputDataConfig": output | key,
-            "ResourceConfig": {
-                "InstanceType": self.document.training.instance_type,
-                "InstanceCount": hosts,
-                "VolumeSizeInGB": VOLUME_GIGABYTES,
-            },
+            "ResourceConfig": self._resources(hosts),
+            "EnableNetworkIsolation": settings.network_isolation,
+            "EnableInterContainerTrafficEncryption": settings.encrypt_traffic,
             "StoppingCondition": self._stopping(),
             "EnableManagedSpotTraining": self.document.training.use_spot,
             "CheckpointConfig": {"S3Uri": checkpoints, "LocalPath": "/opt/ml/checkpoints"},
             "Tags": tags(project=settings.project, stage=settings.stage, identity=self.identity),
         }
 
+    def _resources(self, hosts: int) -> Request:
+        settings, instance_type = self.settings, self.document.training.instance_type
+        resources: Request = {
+            "InstanceType": instance_type,
+            "InstanceCount": hosts,
+            "VolumeSizeInGB": settings.volume_gigabytes,
+        }
+        # Local NVMe volumes are encrypted by the hardware, and SageMaker refuses a key for them.
+        if settings.kms_key_arn and not LOCAL_VOLUME.match(instance_type):
+            resources["VolumeKmsKeyId"] = settings.kms_key_arn
+        if settings.warm_pool_seconds and not self.document.training.use_spot:
+            resources["KeepAlivePeriodInSeconds"] = settings.warm_pool_seconds
+        return resources
+
     def _stopping(self) -> dict[str, int]:
         run = self.document.training.max_run_seconds
         wait = {"MaxWaitTimeInSeconds": run + SPOT_WAIT_SECONDS}
         return {"MaxRuntimeInSeconds": run} | (wait if self.document.training.use_spot else {})
 
-    def _load_channels(self) -> list[Request]:
-        if self.document.load.s3_uri is None:
-            return []
-        source = {
-            "S3DataType": "S3Prefix",
-            "S3DataDistributionType": "FullyReplicated",
-            "S3Uri": self.document.load.s3_uri,
+    def _channels(self) -> list[Request]:
+        isolated = self.settings.network_isolation
+        named = {
+            "load": self.document.load.s3_uri,
+            "code": self.settings.source_s3_uri if isolated else None,
         }
-        return [{"ChannelName": "load", "DataSource": {"S3DataSource": source}}]
+        return [_channel(name, uri) for name, uri in named.items() if uri]
 
     def _environment(self) -> dict[str, str]:
         given = self.document.environment.given()
         return {f"environment.{key}": json.dumps(value) for key, value in given.items()}
+
+
+def _channel(name: str, uri: str) -> Request:
+    source = {
+        "S3DataType": "S3Prefix",
+        "S3DataDistributionType": "FullyReplicated",
+        "S3Uri": uri,
+    }
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}

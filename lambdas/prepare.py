@@ -36,6 +36,11 @@ class Settings:
     metric_definitions: str
     kms_key_arn: str = ""
     pinned_model_package: str = ""
+    instance_types: str = ""
+    volume_gigabytes: int = 30
+    warm_pool_seconds: int = 0
+    network_isolation: int = 0
+    encrypt_traffic: int = 0
 
     def preset_names(self) -> tuple[str, ...]:
         """Split PRESETS; the first name is the default."""
@@ -64,6 +69,10 @@ class Settings:
             image_uri=self.image_uri,
             kms_key_arn=self.kms_key_arn,
             metric_definitions=metrics,
+            volume_gigabytes=self.volume_gigabytes,
+            warm_pool_seconds=self.warm_pool_seconds,
+            network_isolation=bool(self.network_isolation),
+            encrypt_traffic=bool(self.encrypt_traffic),
         )
 
 
@@ -112,6 +121,7 @@ def prepare(
     if not presets:
         raise ConfigurationError("PRESETS names no preset. Deploy it again.")
     request = parse(document, presets=presets, pinned=settings.pinned_model_package)
+    _check_instance_type(request, settings.instance_types)
     _check_objects(request, settings=settings, s3=s3)
     identity = execution_id(execution_name, project=settings.project, stage=settings.stage)
     preset = request.preset or presets[0]
@@ -121,7 +131,7 @@ def prepare(
     training, evaluation = jobs.training(), jobs.evaluation()
     result = {
         "execution": {"id": identity, "name": execution_name, "preset": preset},
-        "plan": _plan(request),
+        "plan": _plan(request, isolated=bool(settings.network_isolation)),
         "training": training,
         "evaluation": evaluation,
         "gate": {"baseline": request.gate.baseline, "confidence": request.gate.confidence},
@@ -132,6 +142,18 @@ def prepare(
     }
     _check_size(request, result)
     return result
+
+
+def _check_instance_type(request: ExecutionInput, allowed: str) -> None:
+    names = [name.strip() for name in allowed.split(",") if name.strip()]
+    asked = request.training.instance_type
+    if names and asked not in names:
+        raise InvalidInput(
+            [
+                f"training.instance_type: {asked} is not offered by this stage; use "
+                f"{' or '.join(names)}, or add it in stacks/config.py"
+            ]
+        )
 
 
 def _check_objects(request: ExecutionInput, *, settings: Settings, s3: Client) -> None:
@@ -147,10 +169,11 @@ def _check_objects(request: ExecutionInput, *, settings: Settings, s3: Client) -
         raise InvalidInput(problems)
 
 
-def _plan(request: ExecutionInput) -> Document:
+def _plan(request: ExecutionInput, *, isolated: bool) -> Document:
     return {
         "train": request.training.run,
-        "load_file": request.load.s3_uri is not None,
+        # The states are named after a load file; what they differ in is having channels at all.
+        "load_file": request.load.s3_uri is not None or isolated,
         "evaluate": request.evaluation.run,
         # A package that waits for a person's approval must not answer requests before it has it.
         "deploy": request.endpoint.run and request.registry.approval == "automatic",

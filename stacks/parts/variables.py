@@ -50,6 +50,7 @@ def function_variables(
         "PRESETS": ",".join(preset_names(DEFAULT_PRESET)),
         "METRIC_DEFINITIONS": metric_definitions(),
         "KMS_KEY_ARN": storage.key.key_arn,
+        "INSTANCE_TYPES": ",".join(training.instance_types),
         "VOLUME_GIGABYTES": str(training.volume_gigabytes),
         "WARM_POOL_SECONDS": str(training.warm_pool_seconds),
         "NETWORK_ISOLATION": "1" if training.network_isolation else "0",

@@ -89,6 +89,69 @@ def test_requests_are_what_sagemaker_takes(step: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("step", ["training", "evaluation"])
+def test_the_stage_decides_how_jobs_run(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {
+        "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/1",
+        "VOLUME_GIGABYTES": "77",
+        "WARM_POOL_SECONDS": "600",
+        "NETWORK_ISOLATION": "1",
+        "ENCRYPT_TRAFFIC": "1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    document = run({"training": {"use_spot": False}})
+    request = document[step]["request"]
+    assert problems_of_request(request) == ""
+    assert request["ResourceConfig"] == {
+        "InstanceType": "ml.c7i.2xlarge",
+        "InstanceCount": 1,
+        "VolumeSizeInGB": 77,
+        "VolumeKmsKeyId": settings["KMS_KEY_ARN"],
+        "KeepAlivePeriodInSeconds": 600,
+    }
+    assert request["EnableNetworkIsolation"] is True
+    assert request["EnableInterContainerTrafficEncryption"] is True
+    # An isolated job cannot fetch the bundle by itself.
+    channels = document["evaluation"]["load_channels"]
+    assert [channel["ChannelName"] for channel in channels] == ["code"]
+    assert channels[0]["DataSource"]["S3DataSource"]["S3Uri"] == VARIABLES["SOURCE_S3_URI"]
+    assert document["training"]["request"]["InputDataConfig"] == channels
+    assert document["plan"]["load_file"] is True
+
+
+@pytest.mark.usefixtures("account")
+def test_spot_jobs_are_not_kept_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARM_POOL_SECONDS", "600")
+    resources = run({})["training"]["request"]["ResourceConfig"]
+    assert "KeepAlivePeriodInSeconds" not in resources
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("instance_type", "own_disk"),
+    [("ml.c7i.2xlarge", False), ("ml.m5d.xlarge", True), ("ml.g5.xlarge", True)],
+)
+def test_a_disk_of_the_machine_itself_takes_no_key(
+    monkeypatch: pytest.MonkeyPatch, instance_type: str, own_disk: bool
+) -> None:
+    monkeypatch.setenv("KMS_KEY_ARN", "arn:aws:kms:us-east-1:123456789012:key/1")
+    document = run({"training": {"instance_type": instance_type}})
+    resources = document["training"]["request"]["ResourceConfig"]
+    assert ("VolumeKmsKeyId" in resources) != own_disk
+
+
+@pytest.mark.usefixtures("account")
+def test_a_type_that_the_stage_does_not_offer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSTANCE_TYPES", "ml.c7i.2xlarge,ml.g5.xlarge")
+    run({"training": {"instance_type": "ml.g5.xlarge"}})
+    with pytest.raises(
+        InvalidInput, match=r"ml\.p5\.48xlarge is not offered by this stage; use ml\.c7i"
+    ):
+        run({"training": {"instance_type": "ml.p5.48xlarge"}})
+
+
+@pytest.mark.usefixtures("account")
 def test_spot_jobs_keep_checkpoints_and_may_wait_for_capacity() -> None:
     document = run({"training": {"max_run_seconds": 100}})
     request = document["training"]["request"]
