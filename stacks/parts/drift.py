@@ -7,7 +7,7 @@ it does not, detection ends as failed, and that is told as well: silence means t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aws_cdk import Aws, CfnResource, Stack
 from aws_cdk import aws_events as events
@@ -20,6 +20,7 @@ from constructs import Construct
 from stacks.config import StageConfig
 from stacks.parts.acknowledge import acknowledge, wildcard, wildcard_arn
 from stacks.parts.drift_reads import read_findings, read_statements
+from stacks.parts.roles import allow
 
 _TARGET = "scheduler:::aws-sdk:cloudformation:detectStackDrift"
 _SPREAD_MINUTES = 60
@@ -50,52 +51,19 @@ class Drift(Construct):
             for each in stack.node.find_all()
             if isinstance(each, CfnResource)
         }
-        self.role = self._role(types)
-        for stack in stacks:
-            self._schedule(stack.stack_name, every_days)
-        self._tell(topic)
-
-    def _role(self, types: set[str]) -> iam.Role:
-        role = iam.Role(
+        self.role = iam.Role(
             self,
             "Role",
-            description=f"Reads the configuration of {self._config.prefix} to find drift",
+            description=f"Reads the configuration of {config.prefix} to find drift",
             assumed_by=iam.ServicePrincipal(
                 "scheduler.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             ),
         )
-        stacks = f"stack/{self._config.prefix}-*"
-        policy = iam.ManagedPolicy(
-            self,
-            "Policy",
-            description=f"What looking for drift in {self._config.prefix} takes",
-            roles=[role],
-            statements=[
-                iam.PolicyStatement(
-                    actions=[
-                        "cloudformation:DetectStackDrift",
-                        "cloudformation:DetectStackResourceDrift",
-                    ],
-                    resources=[
-                        f"arn:{Aws.PARTITION}:cloudformation:{Aws.REGION}:{Aws.ACCOUNT_ID}:{stacks}"
-                    ],
-                ),
-                iam.PolicyStatement(
-                    actions=["cloudformation:BatchDescribeTypeConfigurations"], resources=["*"]
-                ),
-                *read_statements(types, self._config),
-            ],
-        )
-        reason = (
-            "Reads configuration alone: names begin with that of the stage, or tags are the "
-            "stage's, or the action takes no resource."
-        )
-        acknowledge(policy, wildcard_arn("cloudformation", stacks), reason)
-        for resource in sorted(read_findings(types, self._config) | {"*"}):
-            if "*" in resource:
-                acknowledge(policy, wildcard(resource), reason)
-        return role
+        allow_detection(self, "Policy", role=self.role, config=config, types=types)
+        for stack in stacks:
+            self._schedule(stack.stack_name, every_days)
+        self._tell(topic)
 
     def _schedule(self, stack: str, every_days: int) -> None:
         scheduler.CfnSchedule(
@@ -115,10 +83,6 @@ class Drift(Construct):
         )
 
     def _tell(self, topic: sns.ITopic) -> None:
-        stacks = (
-            f"arn:{Aws.PARTITION}:cloudformation:{Aws.REGION}:{Aws.ACCOUNT_ID}:stack/"
-            f"{self._config.prefix}-"
-        )
         events.Rule(
             self,
             "Found",
@@ -127,7 +91,7 @@ class Drift(Construct):
                 source=["aws.cloudformation"],
                 detail_type=["CloudFormation Drift Detection Status Change"],
                 detail={
-                    "stack-id": [{"prefix": stacks}],
+                    "stack-id": [{"prefix": _stacks(f"{self._config.prefix}-")}],
                     "$or": [
                         {"status-details": {"stack-drift-status": ["DRIFTED"]}},
                         {"status-details": {"detection-status": ["DETECTION_FAILED"]}},
@@ -141,3 +105,55 @@ class Drift(Construct):
             "Serverless::Serverless-EventBusDLQ",
             "What is lost after a day of tries is found again by the next detection.",
         )
+
+
+def allow_detection(
+    scope: Construct,
+    id_: str,
+    *,
+    role: iam.IRole,
+    config: StageConfig,
+    types: Collection[str],
+    results: bool = False,
+) -> None:
+    """Let a role detect drift of a stage's stacks.
+
+    Args:
+        scope: Where the policy stands.
+        id_: Its id.
+        role: The role.
+        config: The stage.
+        types: Types of the resources that are read.
+        results: Whether it may read what was found, too.
+    """
+    actions = ["DetectStackDrift", "DetectStackResourceDrift"]
+    if results:
+        actions += ["DescribeStackDriftDetectionStatus", "DescribeStackResourceDrifts"]
+    policy = allow(
+        role,
+        id_,
+        scope=scope,
+        description=f"What looking for drift in {config.prefix} takes",
+        statements=[
+            iam.PolicyStatement(
+                actions=[f"cloudformation:{action}" for action in actions],
+                resources=[_stacks(f"{config.prefix}-*")],
+            ),
+            iam.PolicyStatement(
+                actions=["cloudformation:BatchDescribeTypeConfigurations"], resources=["*"]
+            ),
+            *read_statements(types, config),
+        ],
+    )
+    reason = (
+        "Reads configuration alone: names begin with that of the stage, or tags are the stage's, "
+        "or the action takes no resource."
+    )
+    acknowledge(policy, wildcard_arn("cloudformation", f"stack/{config.prefix}-*"), reason)
+    for resource in sorted(read_findings(types, config) | {"*"}):
+        if "*" in resource:
+            acknowledge(policy, wildcard(resource), reason)
+
+
+def _stacks(name: str) -> str:
+    return f"arn:{Aws.PARTITION}:cloudformation:{Aws.REGION}:{Aws.ACCOUNT_ID}:stack/{name}"

@@ -7,6 +7,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.config import StageConfig
+from stacks.parts.drift import allow_detection
+from stacks.parts.drift_reads import READS
 from stacks.parts.pipeline_access import (
     DEPLOYING,
     LOOKING,
@@ -58,7 +60,7 @@ class GitHubOidc(Construct):
         )
         self.by_purpose = {
             f"deploy-{config.stage}": self._deployer(config) for config in stages
-        } | {"executions": self._executor(stages[0]), "drift": self._looker()}
+        } | {"executions": self._executor(stages[0]), "drift": self._looker(stages)}
 
     def _deployer(self, config: StageConfig) -> iam.Role:
         return self._role(
@@ -68,13 +70,24 @@ class GitHubOidc(Construct):
             statements=[assume_bootstrap_roles(self, DEPLOYING)],
         )
 
-    def _looker(self) -> iam.Role:
-        return self._role(
+    def _looker(self, stages: Sequence[StageConfig]) -> iam.Role:
+        role = self._role(
             "drift",
             environments=[DRIFT],
             description="Compares what is deployed with git; changes nothing",
             statements=[assume_bootstrap_roles(self, LOOKING)],
         )
+        # `cdk diff` compares by the bootstrap's role; `cdk drift` looks with the caller's own.
+        for config in stages:
+            allow_detection(
+                self,
+                f"{config.stage.title()}DriftPolicy",
+                role=role,
+                config=config,
+                types=READS,
+                results=True,
+            )
+        return role
 
     def _executor(self, config: StageConfig) -> iam.Role:
         role = self._role(
