@@ -69,10 +69,11 @@ def find_bundle(request: Request) -> Path:
 def _from_channel(request: Request) -> Path:
     if (request.channel / request.program).is_file():
         return request.channel
-    archives = sorted(request.channel.glob("*.tar.gz"))
+    # An asset of the CDK is named by its hash, and keeps only the .gz of the ending.
+    archives = [path for path in request.channel.iterdir() if path.suffix in (".gz", ".tgz")]
     if len(archives) != 1:
         raise CommandError(
-            f"{request.channel_setting} holds neither {request.program} nor exactly one .tar.gz: "
+            f"{request.channel_setting} holds neither {request.program} nor exactly one archive: "
             "put the files of the bundle into it, or sourcedir.tar.gz"
         )
     return _unpacked(request.base, archives[0], f"{request.channel_setting}, {archives[0].name}")

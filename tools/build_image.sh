@@ -3,8 +3,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-usage="usage: tools/build_image.sh [--torch none|cpu|base] [--base IMAGE] [--name NAME] [--push REPOSITORY_URI]"
-torch=none base='' name=rl-autoscaling repository=''
+usage="usage: tools/build_image.sh [--torch none|cpu|base] [--base IMAGE] [--name NAME]
+       [--push REPOSITORY_URI | --print-tag]"
+torch=none base='' name=rl-autoscaling repository='' print_tag=no
 
 die() {
     echo "$1" >&2
@@ -14,6 +15,7 @@ die() {
 while [ $# -gt 0 ]; do
     case "$1" in
         -h | --help) echo "$usage"; exit ;;
+        --print-tag) print_tag=yes; shift; continue ;;
         --torch | --base | --name | --push) [ $# -ge 2 ] || die "$1 has no value; $usage" ;;
         *) die "unknown argument $1; $usage" ;;
     esac
@@ -27,14 +29,6 @@ while [ $# -gt 0 ]; do
 done
 case "$torch" in none | cpu | base) ;; *) die "--torch is none, cpu or base, not '$torch'" ;; esac
 
-# Where pip takes packages from, the build does as well.
-if [ -x .venv/bin/python ]; then
-    . tools/pip_settings.sh
-    python=.venv/bin/python
-else
-    python=python3
-fi
-
 # What is in the tag decides everything that is built here: a tag never has to move.
 content=$(
     {
@@ -44,6 +38,18 @@ content=$(
     } | sha256sum | cut -c 1-12
 )
 image=$name:$content
+if [ "$print_tag" = yes ]; then
+    echo "$content"
+    exit
+fi
+
+# Where pip takes packages from, the build does as well.
+if [ -x .venv/bin/python ]; then
+    . tools/pip_settings.sh
+    python=.venv/bin/python
+else
+    python=python3
+fi
 
 registry=${repository%%/*}
 account=$(printf '%s' "$registry" | sed -nE 's/^([0-9]{12})\.dkr\.ecr.*/\1/p')

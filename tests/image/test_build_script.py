@@ -136,6 +136,13 @@ def test_the_tag_follows_everything_that_is_built(checkout):
     assert checkout.run().stdout == seen[-1]
 
 
+def test_the_tag_is_known_without_a_build(checkout):
+    built = checkout.run("--torch", "cpu").stdout.strip()
+    (checkout.folder / "calls").write_text("")
+    assert checkout.run("--print-tag", "--torch", "cpu").stdout.strip() == built.partition(":")[2]
+    assert checkout.calls("") == []
+
+
 def test_a_push_logs_in_to_the_registry_of_the_repository(checkout):
     checkout.add("bin/aws", AWS)
     done = checkout.run("--push", ECR)

@@ -147,8 +147,14 @@ def test_the_program_is_a_file_of_the_bundle(tree, request_for, program):
 def test_a_channel_with_something_else_is_refused(tree, request_for, names):
     for name in names:
         tree.write(f"input/data/code/{name}", packed({"work.py": PROGRAM}))
-    with pytest.raises(CommandError, match=r"neither work.py nor exactly one .tar.gz"):
+    with pytest.raises(CommandError, match=r"neither work.py nor exactly one archive"):
         find_bundle(request_for(submitted=str(tree.bundle())))
+
+
+@pytest.mark.parametrize("name", ["sourcedir.tar.gz", f"{'0af3' * 16}.gz", "bundle.tgz"])
+def test_a_channel_may_hold_an_archive_of_any_usual_name(tree, request_for, name):
+    tree.write(f"input/data/code/{name}", packed({"work.py": PROGRAM}))
+    assert find_bundle(request_for()) == tree.base / "code"
 
 
 def test_an_empty_channel_counts_as_none(tree, request_for):
