@@ -28,7 +28,8 @@ def acknowledge_delivery(scope: Construct, bucket: s3.IBucket) -> None:
     """
     _acknowledge_artifacts(scope, bucket)
     for each in scope.node.find_all():
-        if isinstance(each, codebuild.CfnProject):
+        # The projects that publish assets share a role; see below.
+        if isinstance(each, codebuild.CfnProject) and "/Assets/" not in each.node.path:
             _acknowledge_project(scope, each)
     publishing = "The role that publishes assets is shared by its projects, and named for any."
     acknowledge(scope, wildcard_arn("logs", "log-group:/aws/codebuild/*"), publishing)
