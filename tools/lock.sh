@@ -23,3 +23,4 @@ lock sb3 "$@" --no-emit-package torch --constraint requirements/run.txt --constr
 lock image "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
 lock dev "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
 lock cdk "$@" --constraint requirements/run.txt --constraint requirements/dev.txt
+lock checkers "$@" --constraint requirements/cdk.txt

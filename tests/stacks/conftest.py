@@ -23,7 +23,18 @@ from tests.lambdas.samples import (
 )
 from tests.stacks.interpreter import Cloud, Machine, connect
 from tests.stacks.intrinsics import Deployed
-from tests.stacks.synthesis import CHECKED, DEV, PACKS, WORKFLOWS_OWN, Synthesis, synthesise_stage
+from tests.stacks.naive import naive
+from tests.stacks.recorder import Recorder
+from tests.stacks.recorder import machine as machine_of
+from tests.stacks.synthesis import (
+    CHECKED,
+    DEV,
+    PACKS,
+    WORKFLOWS_OWN,
+    Synthesis,
+    synthesise,
+    synthesise_stage,
+)
 
 
 def outputs(request: Mapping[str, Any]) -> dict[str, bytes]:
@@ -90,3 +101,23 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 def deployed(checked: Synthesis) -> Deployed:
     """Return the checked stage as if it stood in an account."""
     return Deployed(checked.templates)
+
+
+@pytest.fixture(scope="session")
+def naive_stack(checked: Synthesis, tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesise what must be found fault with; after the checked stage, when it is quick."""
+    return synthesise(naive, tmp_path_factory.mktemp("naive"), packs=PACKS)
+
+
+@pytest.fixture(scope="session")
+def recorded(workflows_own: Synthesis, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+    """Execute the synthesised definition: a new endpoint, an old one, and one that fails."""
+    recorder = Recorder(outputs=outputs, answer=answer)
+    folder = tmp_path_factory.mktemp("executions")
+    with machine_of(Deployed(workflows_own.templates), recorder, folder) as synthesised:
+        for name in ("new", "old"):
+            ended = synthesised.run({}, name)
+            assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+        recorder.answer = lambda body: {"actions": [7] * 64}
+        assert synthesised.run({}, "failing").error == "SmokeTestFailed"
+    return recorder

@@ -70,10 +70,12 @@ def permission_problems(deployed: Deployed, source: Source) -> Iterator[Finding]
 
 def in_use(deployed: Deployed, role: Role) -> bool:
     """Tell whether anything but policies names the role; a stage may have no use for one."""
+    kinds = {resource["Type"] for _, _, resource in resources(deployed.templates)}
     return any(
-        role.arn in json.dumps(deployed.resolve(stack, resource.get("Properties", {})))
-        for stack, _, resource in resources(deployed.templates)
-        if not resource["Type"].endswith("Policy")
+        role.arn in json.dumps(properties)
+        for kind in kinds
+        if not kind.endswith("Policy")
+        for _, _, properties in deployed.of_type(kind)
     )
 
 

@@ -4,7 +4,7 @@ A function that is not known here raises, so that nothing is compared with half 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from tests.stacks.synthesis import Template, Templates, resources
@@ -19,6 +19,7 @@ _PSEUDO = {
 }
 _PLACE = f"{REGION}:{ACCOUNT}"
 _ARNS = {
+    "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{_PLACE}:alarm:{{}}",
     "AWS::ECR::Repository": f"arn:aws:ecr:{_PLACE}:repository/{{}}",
     "AWS::Events::Rule": f"arn:aws:events:{_PLACE}:rule/{{}}",
     "AWS::IAM::ManagedPolicy": f"arn:aws:iam::{ACCOUNT}:policy/{{}}",
@@ -39,6 +40,7 @@ class Deployed:
 
     def __init__(self, templates: Templates) -> None:
         self.templates = templates
+        self._of_type: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
         self._exports = {
             output["Export"]["Name"]: (stack, output["Value"])
             for stack, template in templates.items()
@@ -46,11 +48,15 @@ class Deployed:
             if "Export" in output
         }
 
-    def of_type(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield stack, logical id and resolved properties of the resources of a type."""
-        for stack, logical_id, resource in resources(self.templates):
-            if resource["Type"] == kind:
-                yield stack, logical_id, self.resolve(stack, resource.get("Properties", {}))
+    def of_type(self, kind: str) -> list[tuple[str, str, dict[str, Any]]]:
+        """Return stack, logical id and resolved properties of the resources of a type."""
+        if kind not in self._of_type:
+            self._of_type[kind] = [
+                (stack, logical_id, self.resolve(stack, resource.get("Properties", {})))
+                for stack, logical_id, resource in resources(self.templates)
+                if resource["Type"] == kind
+            ]
+        return self._of_type[kind]
 
     def resolve(self, stack: str, value: Any) -> Any:
         """Return a value of a stack's template without intrinsic functions."""
@@ -67,8 +73,9 @@ class Deployed:
     def arn(self, stack: str, logical_id: str) -> str:
         """Return the ARN of a resource."""
         kind = self._resource(stack, logical_id)["Type"]
-        service, name = kind.split("::")[1:]
-        plain = f"arn:aws:{service.lower()}:{_PLACE}:{name.lower()}/{{}}"
+        service, name = kind.split("::")[-2:]
+        hyphens = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+        plain = f"arn:aws:{service.lower()}:{_PLACE}:{hyphens}/{{}}"
         return _ARNS.get(kind, plain).format(self.name(stack, logical_id))
 
     def name(self, stack: str, logical_id: str) -> str:

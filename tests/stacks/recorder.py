@@ -5,7 +5,7 @@ Handlers and interpreter are real; what they ask AWS for is noted with the role 
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
+from moto import mock_aws
 
-from tests.lambdas.samples import CREDENTIALS
+from tests.lambdas.samples import CREDENTIALS, KEEP_SESSION
 from tests.stacks import interpreter
 from tests.stacks.calls import actions
 from tests.stacks.contract import definition, steps
+from tests.stacks.grants import allowed, roles, statements
 from tests.stacks.interpreter import Body, Cloud, Machine, connect
 from tests.stacks.intrinsics import ACCOUNT, REGION, Deployed
+from tests.stacks.synthesis import Finding
 
 _PLACE = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
 # Parameters that name what a request is about, and what IAM compares them with.
@@ -135,9 +138,17 @@ def variables(deployed: Deployed) -> dict[str, str]:
     return found
 
 
-def build_machine(
-    deployed: Deployed, cloud: Recorder, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Machine:
+def refused(deployed: Deployed, asked: Iterable[Request]) -> Iterator[Finding]:
+    """Yield what IAM would refuse of what executions ask for."""
+    own = {role.name.replace("-", "_"): statements(deployed, role) for role in roles(deployed)}
+    for it in sorted(asked, key=str):
+        context = {"iam:PassedToService": it.service}
+        if not allowed(own[it.step], it.action, it.resource, context):
+            yield Finding("executions", "refused", f"{it.step} {it.action} {it.resource}")
+
+
+@contextmanager
+def machine(deployed: Deployed, cloud: Recorder, folder: Path) -> Iterator[Machine]:
     """Create the synthesised state machine in moto, in an account with bucket, bundle and group."""
     cloud.handlers = {
         deployed.arn(stack, logical_id): steps(deployed)[properties["Role"]]
@@ -146,18 +157,28 @@ def build_machine(
     }
     file = folder / "definition.json"
     file.write_text(json.dumps(definition(deployed)))
-    monkeypatch.setattr(interpreter, "DEFINITION", file)
     given = variables(deployed)
-    # moto's list of instance types is old.
-    for name, value in (CREDENTIALS | given | _HERE).items():
-        monkeypatch.setenv(name, value)
+    config = {"core": KEEP_SESSION, "stepfunctions": {"execute_state_machine": True}}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION"):
+            patch.delenv(name, raising=False)
+        # moto's list of instance types is old.
+        for name, value in (CREDENTIALS | given | _HERE).items():
+            patch.setenv(name, value)
+        patch.setattr(interpreter, "DEFINITION", file)
+        with mock_aws(config=config):
+            _furnish(given)
+            cloud.listen(patch)
+            connect(cloud, patch)
+            yield Machine(cloud)
+
+
+def _furnish(given: Mapping[str, str]) -> None:
     s3 = boto3.client("s3")
-    bundle = given["SOURCE_S3_URI"].removeprefix("s3://").split("/", 1)
-    for bucket in {given["ARTIFACT_BUCKET"], bundle[0]}:
+    bundle, key = given["SOURCE_S3_URI"].removeprefix("s3://").split("/", 1)
+    for bucket in {given["ARTIFACT_BUCKET"], bundle}:
         s3.create_bucket(Bucket=bucket)
-    s3.put_object(Bucket=bundle[0], Key=bundle[1], Body=b"bundle")
+    s3.put_object(Bucket=bundle, Key=key, Body=b"bundle")
     boto3.client("sagemaker").create_model_package_group(
         ModelPackageGroupName=given["MODEL_PACKAGE_GROUP"], ModelPackageGroupDescription="Policies"
     )
-    connect(cloud, monkeypatch)
-    return Machine(cloud)

@@ -1,6 +1,7 @@
 """cdk-nag over the checked stage: nothing unacknowledged, and few acknowledgements, each argued."""
 
 import re
+from collections import Counter
 
 from tests.stacks.synthesis import PACKS, Synthesis
 
@@ -31,3 +32,11 @@ def test_every_acknowledgement_says_what_and_why(checked: Synthesis) -> None:
         assert FORM.fullmatch(item.finding), item
         assert SENTENCE.search(item.reason), item
         assert item.used, f"acknowledges nothing: {item}"
+
+
+def test_every_pack_finds_fault_with_what_is_written_without_thinking(
+    naive_stack: Synthesis,
+) -> None:
+    found = Counter(finding.tool for finding in naive_stack.findings)
+    assert len(found.keys() - {"CloudFormation Validate"}) == len(PACKS), found
+    assert sum(found.values()) >= 100, found
