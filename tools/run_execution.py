@@ -129,7 +129,7 @@ def execute(
     Raises:
         ExecutionError: It ended otherwise, or has not ended in time.
     """
-    # The name makes a repeated call start nothing anew.
+    # With a name of its own, a call that is repeated for a lost answer starts nothing anew.
     arn = states.start_execution(
         stateMachineArn=machine, name=f"check-{uuid.uuid4().hex[:12]}", input=json.dumps(request)
     )["executionArn"]
@@ -151,11 +151,13 @@ def _result(found: dict[str, Any]) -> dict[str, Any]:
     if status != "SUCCEEDED":
         reason = f"{found.get('error', 'no error')}: {found.get('cause', 'no cause')}"
         raise ExecutionError(f"{arn} ended as {status}: {reason}")
-    output = json.loads(found.get("output") or "null")
+    text = str(found.get("output"))
+    try:
+        output = json.loads(text)
+    except ValueError:
+        output = None
     if not isinstance(output, dict) or output.get("status") not in RESULTS:
-        raise ExecutionError(
-            f"{arn} says neither of {', '.join(RESULTS)}, but {json.dumps(output)[:500]}"
-        )
+        raise ExecutionError(f"{arn} says neither of {', '.join(RESULTS)}, but {text[:500]}")
     return output
 
 
