@@ -21,7 +21,7 @@ setup: $(VENV)/.run ## install what the main job needs
 setup-sb3: setup $(VENV)/.torch ## add the toolkit sb3 (Stable-Baselines3 and PyTorch)
 	@:
 
-setup-cdk: setup $(VENV)/.cdk ## add what `cdk synth` needs (Node included; the CLI comes by npm)
+setup-cdk: setup $(VENV)/.node ## add the CDK: library, Node and command line (node_modules/.bin/cdk)
 	@:
 
 setup-dev: setup-sb3 $(VENV)/.cdk $(VENV)/.dev ## add what checks and tests need
@@ -30,6 +30,11 @@ setup-dev: setup-sb3 $(VENV)/.cdk $(VENV)/.dev ## add what checks and tests need
 # One stamp per lock: nothing is installed again until its lock changes.
 $(VENV)/.run $(VENV)/.sb3 $(VENV)/.cdk $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.uv
 	@tools/install.sh $<
+	@touch $@
+
+$(VENV)/.node: package-lock.json $(VENV)/.cdk
+	@echo "Installing package-lock.json"
+	@PATH="$$PWD/$(VENV)/bin:$$PATH" npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
 $(VENV)/.torch: requirements/torch.txt $(VENV)/.sb3
@@ -76,7 +81,7 @@ check: setup-dev ## formatting, lint, types, room rules
 	PYTHONPATH=.:training_src $(VENV)/bin/lint-imports --no-logo
 	$(PY) -m pytest --quiet tests/project
 
-verify: setup-dev ## what is too slow for `make test`
+verify: setup-dev setup-cdk ## what is too slow for `make test`
 	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile=long
 	tests/verify_fresh_clone.sh
 
@@ -88,5 +93,5 @@ lock: $(VENV)/.uv ## pin the requirements again (requirements/*.in; UPGRADE=--up
 	tools/lock.sh $(UPGRADE)
 
 clean: ## remove outputs and caches; `rm -rf .venv` removes the environment
-	rm -rf output .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf output cdk.out .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
