@@ -239,8 +239,10 @@ def test_presets_are_tried_one_by_one(
 
 
 def installed(name: str) -> str:
-    """Return the path of a linter, beside this interpreter or on PATH."""
-    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    """Return the path of a linter: among the checkers, beside this interpreter, or on PATH."""
+    here = Path(sys.executable).parent
+    folders = [here.parent / "checkers" / "bin", here, os.environ.get("PATH", "")]
+    places = os.pathsep.join(map(str, folders))
     found = shutil.which(name, path=places)
     if not found:
         pytest.skip(f"{name} is not installed")
