@@ -14,6 +14,7 @@ from tests.image.support import ROOT, environment
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/rl"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEX = "https://packages.example/simple"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 NEEDED = "cat cut dirname env find grep head sed sh sha256sum sort tr xargs".split()
 
@@ -202,14 +203,14 @@ def test_the_build_takes_packages_from_where_pip_does(checkout):
     certificate.touch()
     checkout.add(
         ".venv/bin/python",
-        f"#!/bin/sh\necho \"global.index-url='https://packages.example/simple'\"\n"
+        f"#!/bin/sh\necho \"global.index-url='{INDEX}'\"\n"
         f"echo \"global.find-links='{wheels.name}'\"\n"
         f"echo \"global.cert='{certificate.name}'\"\n",
     )
     done = checkout.run(ENGINE="1")
     assert done.returncode == 0, done.stderr
     (call,) = checkout.calls("buildah build")
-    assert "--build-arg PIP_INDEX_URL=https://packages.example/simple" in call
+    assert f"--build-arg PIP_INDEX_URL={INDEX}" in call
     assert "--build-arg UV_FIND_LINKS=wheels" in call
     assert "--volume wheels:wheels:ro" in call
     assert "--secret id=certificates,src=company.pem" in call
