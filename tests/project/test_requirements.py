@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ["run", "sb3", "dev", "uv"]
+LOCKS = ["run", "sb3", "cdk", "image", "dev", "uv"]
+APART = ["checkers"]  # in an environment of its own, where other versions may meet
 PIN = re.compile(
     r"^(?P<name>[a-z0-9][a-z0-9._-]*)(?:\[[^]]*\])?==(?P<version>[^\s;\\]+)", re.MULTILINE
 )
@@ -17,14 +18,14 @@ def pins(name: str) -> dict[str, str]:
     return {match["name"]: match["version"] for match in PIN.finditer(text)}
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", LOCKS + APART)
 def test_a_lock_says_nothing_of_where_packages_come_from(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     assert "://" not in text
     assert not re.search(r"^--", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", LOCKS + APART)
 def test_every_package_of_a_lock_has_a_hash(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     packages = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
@@ -48,3 +49,15 @@ def test_the_training_image_gets_the_versions_that_are_tested_here() -> None:
     image = pins("training_src/requirements.txt")
     assert image
     assert {name: here.get(name) for name in image} == image
+
+
+def test_the_list_at_the_top_names_what_is_locked() -> None:
+    locked = {
+        name: version
+        for lock in LOCKS
+        for name, version in pins(f"requirements/{lock}.txt").items()
+    }
+    top = pins("requirements.txt")
+    assert set(top) > {"aws-cdk-lib", "constructs", "cdk-nag", "boto3", "gymnasium", "pytest"}
+    del top["sagemaker"]  # for notebooks; nothing else here needs it
+    assert {name: locked.get(name) for name in top} == top
