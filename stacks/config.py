@@ -92,9 +92,11 @@ class StageConfig:
         stage: Second part.
         retain_data: Bucket, key, images and models outlive the stacks; if not, `cdk destroy`
             leaves nothing.
-        image_uri: The project's image; None: the newest that `tools/build_image.sh --push` put
-            into the stage's own repository under the tag `image_tag`.
-        image_tag: Tag in the stage's own repository.
+        image_uri: The project's image; None: the one in the stage's own repository that
+            `tools/build_image.sh --push` puts there.
+        image_torch: What it is built with, as `--torch`: `none`, `cpu`, or `base`, where the base
+            image brings PyTorch.
+        image_base: The base image, as `--base`; empty: the Dockerfile's own.
         network: None: jobs and functions run outside any VPC.
         access_logs_bucket: Name of an existing bucket for access logs; None: the stage has its own.
         replica_bucket: Name of an existing bucket in another region that objects are copied to.
@@ -110,7 +112,8 @@ class StageConfig:
     stage: str
     retain_data: bool
     image_uri: str | None = None
-    image_tag: str = "latest"
+    image_torch: str = "none"
+    image_base: str = ""
     network: Network | None = None
     training: Training = field(default_factory=Training)
     serving: Serving = field(default_factory=Serving)
@@ -273,8 +276,13 @@ def _others(config: StageConfig) -> list[str]:
         problems.append(f"alarm_email: {config.alarm_email!r} is no address")
     if config.replica_bucket and not config.retain_data:
         problems.append("replica_bucket: copies of data that is thrown away; set retain_data=True")
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", config.image_tag):
-        problems.append(f"image_tag: {config.image_tag!r} is no tag")
+    if config.image_torch not in ("none", "cpu", "base"):
+        problems.append(f"image_torch: {config.image_torch!r} is none of none, cpu, base")
+    if config.training.gpus and not config.image_uri and config.image_torch != "base":
+        problems.append(
+            "training.gpus: the image has no CUDA; set image_torch='base' and image_base to a "
+            "PyTorch deep-learning container, or image_uri (docs/image.md)"
+        )
     if config.log_days not in LOG_DAYS:
         problems.append(f"log_days: CloudWatch keeps {', '.join(map(str, LOG_DAYS))} days")
     return problems + _out_of_range(

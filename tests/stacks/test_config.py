@@ -74,7 +74,11 @@ def test_serving_that_sagemaker_refuses_is_refused(serving: Serving, message: st
         ({"network": Network(subnet_ids=(), security_group_ids=("sg-1",))}, "at least one subnet"),
         ({"alarm_email": "nobody"}, "alarm_email: 'nobody' is no address"),
         ({"replica_bucket": "x"}, "set retain_data=True"),
-        ({"image_tag": "a tag"}, "image_tag: 'a tag' is no tag"),
+        ({"image_torch": "gpu"}, "image_torch: 'gpu' is none of none, cpu, base"),
+        (
+            {"training": Training(gpus=True, instance_types=("ml.g5.xlarge",))},
+            "the image has no CUDA; set image_torch='base'",
+        ),
         ({"log_days": 8}, "CloudWatch keeps 1, 3, 5"),
         ({"retrain_every_days": 366}, "retrain_every_days: 366 must be within 0 and 365"),
     ],
@@ -88,4 +92,4 @@ def test_all_mistakes_are_told_at_once() -> None:
     config: StageConfig = replace(DEV, log_days=8, alarm_email="x", training=Training(gpus=True))
     with pytest.raises(ConfigError) as refused:
         check(config)
-    assert len(str(refused.value).splitlines()) == 3
+    assert len(str(refused.value).splitlines()) == 4
