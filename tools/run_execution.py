@@ -73,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     print(f"{output['status']}: {output.get('reason')}")
+    print(f"Scorecard: {output.get('scorecard_s3_uri')}")
     return 0
 
 

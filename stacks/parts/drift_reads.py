@@ -12,6 +12,7 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from stacks.config import StageConfig
+from stacks.parts.pipeline_access import stage_tags
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def read_statements(types: Iterable[str], config: StageConfig) -> list[iam.Polic
         iam.PolicyStatement(
             actions=read.actions.split(),
             resources=[_arn(read, config, Aws.PARTITION, Aws.REGION, Aws.ACCOUNT_ID)],
-            conditions={"StringEquals": _tags(config)} if read.tagged else None,
+            conditions={"StringEquals": stage_tags(config)} if read.tagged else None,
         )
         for read in _reads(types)
     ]
@@ -193,10 +194,3 @@ def _arn(read: Read, config: StageConfig, partition: str, region: str, account: 
         return f"arn:{partition}:s3:::{resource}"
     worldwide = service == "iam" or resource.startswith("dashboard/")
     return f"arn:{partition}:{service}:{'' if worldwide else region}:{account}:{resource}"
-
-
-def _tags(config: StageConfig) -> dict[str, str]:
-    return {
-        "aws:ResourceTag/sagemaker:project-name": config.project,
-        "aws:ResourceTag/stage": config.stage,
-    }

@@ -56,7 +56,7 @@ def run_executions(config: StageConfig) -> list[iam.PolicyStatement]:
             sid="Executions",
             actions=["states:StartExecution", "states:DescribeExecution"],
             resources=[_arn("states", "stateMachine:*"), _arn("states", "execution:*")],
-            conditions={"StringEquals": _tags(config)},
+            conditions={"StringEquals": stage_tags(config)},
         ),
         use_key_through("states", config, write=True),
     ]
@@ -88,7 +88,7 @@ def use_key_through(service: str, config: StageConfig, *, write: bool) -> iam.Po
         conditions={
             "StringEquals": {
                 "kms:ViaService": f"{service}.{Aws.REGION}.amazonaws.com",
-                **_tags(config),
+                **stage_tags(config),
             }
         },
     )
@@ -111,7 +111,8 @@ def acknowledge_scorecards(scope: Construct, config: StageConfig) -> None:
     )
 
 
-def _tags(config: StageConfig) -> dict[str, str]:
+def stage_tags(config: StageConfig) -> dict[str, str]:
+    """Return the conditions on what has the tags of a stage, which only its resources have."""
     return {
         "aws:ResourceTag/sagemaker:project-name": config.project,
         "aws:ResourceTag/stage": config.stage,

@@ -292,18 +292,17 @@ def test_drift_and_failed_detections_are_told(pipeline: Resources) -> None:
 
 
 def test_what_looks_for_drift_can_read_every_type_of_the_stages_and_change_none(
-    synthesis: Synthesis, pipeline: Resources
+    synthesis: Synthesis, checked: Synthesis, pipeline: Resources
 ) -> None:
     from stacks.parts.drift_reads import READS
 
     # Neither is a resource that could drift.
     known = {*READS, "AWS::CDK::Metadata", "AWS::CloudFormation::CustomResource"}
+    folders = [synthesis.folder / f"assembly-{PROJECT}-pipeline-{it}" for it in ("dev", "prod")]
     types = {
         resource["Type"]
-        for stage in ("dev", "prod")
-        for template in stacks_of(
-            synthesis.folder / f"assembly-{PROJECT}-pipeline-{stage}"
-        ).values()
+        for folder in (*folders, checked.folder)
+        for template in stacks_of(folder).values()
         for resource in template["Resources"].values()
         if not resource["Type"].startswith("Custom::")
     }

@@ -68,9 +68,10 @@ def inputs(machine: str) -> list[dict[str, Any]]:
 def test_every_result_is_a_success(status: str, capsys: pytest.CaptureFixture[str]) -> None:
     machine = deploy(ends_with(RESULT | {"status": status}))
     assert main(QUICK) == 0
-    started, ended = capsys.readouterr().out.splitlines()
+    started, ended, card = capsys.readouterr().out.splitlines()
     assert started.startswith("Started arn:aws:states:us-east-1:123456789012:execution:workflow:")
     assert ended == f"{status}: It is better."
+    assert card == f"Scorecard: {CARD}"
     assert inputs(machine) == [{}]
 
 
