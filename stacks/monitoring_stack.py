@@ -2,8 +2,6 @@
 
 import json
 
-from aws_cdk import aws_events as events
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.config import StageConfig
@@ -44,13 +42,13 @@ class MonitoringStack(StageStack):
             functions=list(functions.values()),
             topic=workflow.topic,
             retrain_every_days=0 if seldom else every_days,
-            retrain_rule=_retrain_rule(workflow) if every_days else None,
+            retrain_rule=workflow.events.retrain if every_days else None,
         )
         outcomes = Outcomes(
             self,
             "Outcomes",
             namespace=f"{config.project}/{config.stage}",
-            log_group=_log_group(workflow),
+            log_group=workflow.state_machine.log_group,
         )
         Dashboard(
             self,
@@ -63,15 +61,3 @@ class MonitoringStack(StageStack):
             functions=functions,
             alarms=[*alarms.all, *serving.alarms.all],
         )
-
-
-def _log_group(workflow: WorkflowStack) -> logs.LogGroup:
-    found = workflow.state_machine.node.find_child("Logs")
-    assert isinstance(found, logs.LogGroup)
-    return found
-
-
-def _retrain_rule(workflow: WorkflowStack) -> events.Rule:
-    found = workflow.node.find_child("Events").node.find_child("Retrain")
-    assert isinstance(found, events.Rule)
-    return found

@@ -8,7 +8,6 @@ from stacks.parts.endpoint_access import EndpointAccess
 from stacks.parts.endpoint_alarms import EndpointAlarms
 from stacks.parts.endpoint_scaling import EndpointScaling
 from stacks.parts.roles import Roles
-from stacks.parts.training_bundle import TrainingBundle
 from stacks.stage_stack import StageStack
 from stacks.storage_stack import StorageStack
 from stacks.workflow_stack import WorkflowStack
@@ -43,9 +42,9 @@ class ServingStack(StageStack):
         self.alarms = EndpointAlarms(
             self, "Alarms", endpoint=self.endpoint_name, topic=workflow.topic
         )
-        bundle = workflow.node.find_child("Bundle")
-        assert isinstance(bundle, TrainingBundle)
-        access = EndpointAccess(self, "Access", roles=roles, alarms=self.alarms.all, bundle=bundle)
+        access = EndpointAccess(
+            self, "Access", roles=roles, alarms=self.alarms.all, bundle=workflow.bundle
+        )
         if config.serving.model_package:
             endpoint = self._endpoint(config, config.serving.model_package, roles, storage)
             endpoint.resource.node.add_dependency(self.alarms, access)

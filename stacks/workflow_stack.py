@@ -26,6 +26,8 @@ class WorkflowStack(StageStack):
         state_machine: The workflow.
         functions: Its functions.
         topic: Where faults and alarms go.
+        bundle: The training bundle.
+        events: The rules.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class WorkflowStack(StageStack):
             description="Functions, state machine and rules of the workflow",
         )
         names = Names(model_package_group=storage.model_package_group, endpoint=config.prefix)
-        bundle = TrainingBundle(self, "Bundle")
+        self.bundle = TrainingBundle(self, "Bundle")
         image = image_uri(config, storage.repository)
         self.topic = Notifications(
             self, "Notifications", key=storage.key, email=config.alarm_email
@@ -52,7 +54,7 @@ class WorkflowStack(StageStack):
             self,
             "Containers",
             roles=roles,
-            bundle=bundle,
+            bundle=self.bundle,
             repository=storage.repository,
             key=storage.key,
             endpoint=names.endpoint,
@@ -64,9 +66,9 @@ class WorkflowStack(StageStack):
             roles=roles,
             names=names,
             variables=function_variables(
-                config, names=names, roles=roles, storage=storage, bundle=bundle, image=image
+                config, names=names, roles=roles, storage=storage, bundle=self.bundle, image=image
             ),
-            bundle=bundle,
+            bundle=self.bundle,
             key=storage.key,
             dead_letters=self.topic,
             network=config.network,
@@ -83,7 +85,7 @@ class WorkflowStack(StageStack):
             network=config.network,
             log_days=config.log_days,
         )
-        Events(
+        self.events = Events(
             self,
             "Events",
             config=config,

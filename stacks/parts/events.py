@@ -19,7 +19,11 @@ _ENDED = ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
 class Events(Construct):
-    """EventBridge rules of the workflow."""
+    """EventBridge rules of the workflow.
+
+    Attributes:
+        retrain: Starts executions by the clock; None where people start them.
+    """
 
     def __init__(
         self,
@@ -56,8 +60,11 @@ class Events(Construct):
                 },
             ),
         )
-        if config.retrain_every_days:
+        self.retrain = (
             self._retrain(config, roles, state_machine_arn, key)
+            if config.retrain_every_days
+            else None
+        )
 
         acknowledge(
             self,
@@ -77,7 +84,7 @@ class Events(Construct):
 
     def _retrain(
         self, config: StageConfig, roles: Roles, state_machine_arn: str, key: kms.IKey
-    ) -> None:
+    ) -> events.Rule:
         allow(
             roles["events"],
             "Policy",
@@ -114,3 +121,4 @@ class Events(Construct):
                 input=json.dumps(request),
             )
         ]
+        return rule

@@ -31,6 +31,7 @@ class StateMachine(Construct):
     Attributes:
         resource: The state machine.
         arn: Its ARN.
+        log_group: Every event of every execution.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class StateMachine(Construct):
     ) -> None:
         super().__init__(scope, id_)
         # Step Functions asks for this prefix: other names would fill a policy of limited size.
-        group = log_group(
+        self.log_group = log_group(
             self,
             "Logs",
             key=key,
@@ -94,7 +95,7 @@ class StateMachine(Construct):
                 destinations=[
                     sfn.CfnStateMachine.LogDestinationProperty(
                         cloud_watch_logs_log_group=sfn.CfnStateMachine.CloudWatchLogsLogGroupProperty(
-                            log_group_arn=group.log_group_arn
+                            log_group_arn=self.log_group.log_group_arn
                         )
                     )
                 ],
