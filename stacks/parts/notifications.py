@@ -5,6 +5,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.parts.acknowledge import acknowledge
+
 
 class Notifications(Construct):
     """An encrypted topic that takes messages over TLS alone.
@@ -32,4 +34,9 @@ class Notifications(Construct):
                 topic=self.topic,
                 protocol=sns.SubscriptionProtocol.EMAIL,
                 endpoint=email,
+            )
+            acknowledge(
+                self,
+                "Serverless::Serverless-SNSRedrivePolicy",
+                "A mail that is not taken would help nobody in a queue; the alarm shows its state.",
             )

@@ -17,6 +17,7 @@ IMAGE = re.findall(
 # Lambda has boto3 beside Python; the controller travels in the model artifact and counts on NumPy.
 ALLOWED = {
     "lambdas": {"boto3", "botocore", "lambdas"},
+    "image": {"boto3", "botocore", "image"},
     "training_src/autoscaling_rl/controller": {"numpy"},
     # onnxruntime checks an exported policy where it happens to be installed.
     "training_src": {name.replace("-", "_") for name in IMAGE} | {"autoscaling_rl", "onnxruntime"},
