@@ -15,9 +15,9 @@ from stacks.costs.kinds import BY_USE, FREE, check
 from stacks.costs.markdown import page
 from stacks.costs.prices import CostError, Price, Prices, Row, read_prices, total
 from stacks.costs.stage import StageCost, stage_cost
+from stacks.costs.templates import definition
 from stacks.costs.volumes import Volumes
 from stacks.pages import block, made_by, stage_templates, write_block
-from tests.stacks.contract import definition
 from tests.stacks.intrinsics import Deployed
 from tests.stacks.synthesis import CHECKED, DEV, PROJECT, ROOT, WORKFLOWS_OWN, Synthesis, Templates
 
@@ -143,7 +143,8 @@ def test_a_serverless_endpoint_is_paid_by_the_second(dev: Synthesis, prices: Pri
 
 
 def test_transitions_are_those_of_the_longest_execution(dev: Synthesis) -> None:
-    machine = definition(Deployed(dev.templates))
+    machine = definition(dev.templates)
+    assert machine is not None
     once = transitions(machine, polls=1)
     assert 10 < once <= len(machine["States"])
     assert transitions(machine, polls=11) == once + 10 * 3  # wait, describe, look
