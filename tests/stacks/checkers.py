@@ -155,7 +155,8 @@ from cloudsplaining.command.scan_policy_file import scan_policy
 
 for file in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     results = scan_policy(json.loads(file.read_text()))
-    kinds = [kind for kind, result in results.items() if result and result["findings"]]
+    found = {kind: it["findings"] for kind, it in results.items() if isinstance(it, dict)}
+    kinds = [kind for kind, findings in found.items() if findings]
     print(json.dumps([file.name, kinds]))
 """
 

@@ -5,10 +5,20 @@ Nothing here reads `stacks/`: only what was synthesised, the handlers and the co
 
 import json
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from importlib import import_module
 from typing import Any
 
-from tests.stacks.calls import Source, definition_actions, tasks
-from tests.stacks.grants import Role, Statement, allowed, roles, root_may_decide, statements
+from tests.stacks.calls import Source, definition_actions
+from tests.stacks.grants import (
+    Role,
+    Statement,
+    allowed,
+    public,
+    roles,
+    root_may_decide,
+    statements,
+)
 from tests.stacks.intrinsics import Deployed
 from tests.stacks.needs import MAY_LACK, NEEDS
 from tests.stacks.synthesis import Finding, resources
@@ -51,6 +61,7 @@ def permission_problems(deployed: Deployed, source: Source) -> Iterator[Finding]
     """Yield what a role lacks, has without need, or has without its bounds."""
     if not root_may_decide(deployed):
         yield Finding("contract", "key-without-root", "no role's own policy counts for the key")
+    yield from (Finding("contract", "public", it) for it in public(deployed))
     for role in roles(deployed):
         yield from _trust(role)
         if role.name not in NEEDS:
@@ -99,69 +110,13 @@ def _trust(role: Role) -> Iterator[Finding]:
         yield Finding("contract", "any-account", f"{role.name} {others[0]}")
 
 
-def definition_problems(deployed: Deployed, *, network: bool) -> Iterator[Finding]:
-    """Yield tasks that are not tried again, caught, bounded in time or inside the network."""
-    machine = definition(deployed)
-    for name, task in tasks(machine).items():
-        for rule in _task_rules(task):
-            yield Finding("definition", rule, name)
-        job = "createTrainingJob" in task["Resource"]
-        if job and network != ("VpcConfig" in task["Parameters"]):
-            yield Finding("definition", "network", name)
-    if "TimeoutSeconds" not in machine:
-        yield Finding("definition", "no-timeout", "state machine")
-
-
-def _task_rules(task: dict[str, Any]) -> Iterator[str]:
-    retriers = task.get("Retry", ())
-    if not retriers:
-        yield "no-retry"
-    if any(it.get("JitterStrategy") != "FULL" or "MaxDelaySeconds" not in it for it in retriers):
-        yield "retries-in-step"
-    if ["States.ALL"] not in [item["ErrorEquals"] for item in task.get("Catch", ())]:
-        yield "not-caught"
-    if not {"TimeoutSeconds", "TimeoutSecondsPath"} & task.keys():
-        yield "no-timeout"
-
-
-PROMISED = (
-    "state-machine-arn",
-    "image-uri",
-    "endpoint-name",
-    "model-package-group",
-    "artifact-bucket",
-)
-TAGS = ("sagemaker:project-name", "stage")
-# CloudFormation's types that take no tags, or none that AWS would show.
-_UNTAGGED = (
-    "AWS::ApplicationAutoScaling::ScalableTarget",
-    "AWS::ApplicationAutoScaling::ScalingPolicy",
-    "AWS::CloudFormation::CustomResource",
-    "AWS::CloudWatch::Dashboard",
-    "AWS::IAM::ManagedPolicy",
-    "AWS::IAM::Policy",
-    "AWS::Lambda::Permission",
-    "AWS::Logs::MetricFilter",
-    "AWS::S3::BucketPolicy",
-    "AWS::SNS::Subscription",
-    "AWS::SNS::TopicPolicy",
-    "AWS::SQS::QueuePolicy",
-)
-
-
-def promise_problems(deployed: Deployed, *, project: str, stage: str) -> Iterator[Finding]:
-    """Yield names and tags of contracts, section 9, that are not kept."""
-    for stack in deployed.templates:
-        if not stack.startswith(f"{project}-{stage}-"):
-            yield Finding("promise", "stack-name", stack)
-    names = {item["Name"] for _, _, item in deployed.of_type("AWS::SSM::Parameter")}
-    for name in PROMISED:
-        if f"/{project}/{stage}/{name}" not in names:
-            yield Finding("promise", "parameter", name)
-    wanted = {TAGS[0]: project, TAGS[1]: stage}
-    for stack, logical_id, resource in resources(deployed.templates):
-        if resource["Type"] not in _UNTAGGED:
-            tags = resource.get("Properties", {}).get("Tags", {})
-            found = tags if isinstance(tags, dict) else {it["Key"]: it["Value"] for it in tags}
-            if wanted.items() - found.items():
-                yield Finding("promise", "tags", f"{stack} {logical_id}")
+def variable_problems(deployed: Deployed) -> Iterator[Finding]:
+    """Yield environment variables that a handler reads and its function does not have."""
+    handlers = steps(deployed)
+    for _, _, properties in deployed.of_type("AWS::Lambda::Function"):
+        step = handlers.get(properties["Role"])
+        settings = getattr(import_module(f"lambdas.{step}"), "Settings", None) if step else None
+        given = properties.get("Environment", {}).get("Variables", {})
+        for item in fields(settings) if settings else ():
+            if item.default is MISSING and not given.get(item.name.upper()):
+                yield Finding("contract", "variable", f"{step} {item.name.upper()}")

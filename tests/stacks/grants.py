@@ -136,8 +136,10 @@ def _of_resources(deployed: Deployed, role: Role) -> Iterator[Statement]:
         for _, _, properties in deployed.of_type(kind):
             for statement in properties[key]["Statement"]:
                 principals = principals_of(statement)
-                # The account's root hands the decision to the policies of the roles.
-                if role.arn in principals or "*" in principals:
+                # What everybody may is no grant to a role, see `public`. The account's root hands
+                # the decision to the policies of the roles.
+                everybody = "*" in principals and statement["Effect"] == "Deny"
+                if role.arn in principals or everybody:
                     yield from _statements({"Statement": [statement]})
 
 
@@ -149,6 +151,15 @@ def _statements(document: Mapping[str, Any]) -> Iterator[Statement]:
             resources=tuple(listed(statement.get("Resource", "*"))),
             conditions=statement.get("Condition", {}),
         )
+
+
+def public(deployed: Deployed) -> Iterator[str]:
+    """Yield the policies that allow everybody something."""
+    for kind, key in _POLICIES_OF_RESOURCES.items():
+        for stack, logical_id, properties in deployed.of_type(kind):
+            for statement in properties[key]["Statement"]:
+                if statement["Effect"] == "Allow" and "*" in principals_of(statement):
+                    yield f"{stack} {logical_id}"
 
 
 def root_may_decide(deployed: Deployed) -> bool:

@@ -1,7 +1,7 @@
 """Roles and code agree: what is called is allowed, on what it is called on, and nothing more is."""
 
 from tests.stacks.calls import Source
-from tests.stacks.contract import permission_problems
+from tests.stacks.contract import permission_problems, variable_problems
 from tests.stacks.exceptions import read_exceptions, remaining, require
 from tests.stacks.grants import roles, statements
 from tests.stacks.intrinsics import Deployed
@@ -10,10 +10,11 @@ from tests.stacks.recorder import Recorder, refused
 from tests.stacks.synthesis import WORKFLOWS_OWN, Finding, Synthesis
 
 
-def test_every_role_has_what_its_calls_need_and_no_more(deployed: Deployed, dev: Synthesis) -> None:
+def test_every_handler_has_what_it_needs_and_no_more(deployed: Deployed, dev: Synthesis) -> None:
     source = Source()
     found = [*permission_problems(deployed, source)]
     found += permission_problems(Deployed(dev.templates), source)
+    found += variable_problems(deployed)
     require(found, ["contract"])
 
 

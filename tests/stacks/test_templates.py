@@ -11,17 +11,30 @@ from pathlib import Path
 import pytest
 
 from stacks.config import Network, Serving, StageConfig
-from tests.stacks.contract import definition, definition_problems, promise_problems
+from tests.stacks.contract import definition
 from tests.stacks.exceptions import require
 from tests.stacks.interpreter import DEFINITION
 from tests.stacks.intrinsics import Deployed
+from tests.stacks.promises import (
+    definition_problems,
+    promise_problems,
+    retention_problems,
+    transport_problems,
+)
 from tests.stacks.synthesis import CHECKED, CONTEXT, DEV, LEFT_OUT, ROOT, Synthesis
 
 
-def test_names_and_tags_are_as_promised(checked: Synthesis, dev: Synthesis) -> None:
+def test_names_tags_retention_and_transport_are_as_promised(
+    checked: Synthesis, dev: Synthesis
+) -> None:
     for synthesis, config in ((checked, CHECKED), (dev, DEV)):
         deployed = Deployed(synthesis.templates)
-        require(promise_problems(deployed, project=config.project, stage=config.stage), ["promise"])
+        found = [
+            *promise_problems(deployed, project=config.project, stage=config.stage),
+            *retention_problems(synthesis.templates, retain=config.retain_data),
+            *transport_problems(deployed),
+        ]
+        require(found, ["promise"])
 
 
 def test_tasks_are_tried_again_caught_and_inside_the_network(
@@ -62,13 +75,15 @@ def test_the_checked_stage_has_every_part() -> None:
 def copy(tmp_path: Path) -> Path:
     """Another checkout, in another folder, in which the code has run already."""
     folder = tmp_path / "another checkout"
-    for name in ("stacks", "lambdas", "training_src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    folder.mkdir()
+    without = shutil.ignore_patterns("__pycache__", ".*")
+    for name in ("image", "lambdas", "requirements", "stacks", "training_src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=without)
+    shutil.copy(ROOT / "app.py", folder)
     for name in ("lambdas", "training_src", "training_src/autoscaling_rl"):
         cache = folder / name / "__pycache__"
         cache.mkdir()
         (cache / "left_over.cpython-311.pyc").write_bytes(b"bytes of an earlier run")
-    shutil.copy(ROOT / "app.py", folder)
     return folder
 
 
