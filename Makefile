@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-sb3 setup-cdk setup-dev run workflow results test check verify format lock clean
+.PHONY: help setup setup-sb3 setup-cdk setup-dev run workflow results test check verify pages format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,10 @@ verify: setup-dev setup-cdk ## what is too slow for `make test`
 format: setup-dev ## format the code, mend what lint can mend
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+pages: setup-cdk ## make the tables of docs/cost.md and docs/security.md again
+	@$(PY) -m stacks.cost --all --write docs/cost.md
+	@$(PY) -m stacks.role_table --stage dev --write docs/security.md
 
 lock: $(VENV)/.uv ## pin the requirements again (requirements/*.in; UPGRADE=--upgrade for newer versions)
 	tools/lock.sh $(UPGRADE)

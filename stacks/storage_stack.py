@@ -50,7 +50,12 @@ class StorageStack(StageStack):
                 self,
                 "CleanUp",
                 config=config,
-                names=Names(model_package_group=registry.name, endpoint=config.prefix),
+                names=Names(
+                    project=config.project,
+                    stage=config.stage,
+                    model_package_group=registry.name,
+                    endpoint=config.prefix,
+                ),
                 roles=roles,
                 buckets=artifacts.own,
                 key=self.key,

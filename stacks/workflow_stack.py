@@ -44,7 +44,12 @@ class WorkflowStack(StageStack):
             config=config,
             description="Functions, state machine and rules of the workflow",
         )
-        names = Names(model_package_group=storage.model_package_group, endpoint=config.prefix)
+        names = Names(
+            project=config.project,
+            stage=config.stage,
+            model_package_group=storage.model_package_group,
+            endpoint=config.prefix,
+        )
         self.bundle = TrainingBundle(self, "Bundle")
         image = image_uri(config, storage.repository)
         self.topic = Notifications(

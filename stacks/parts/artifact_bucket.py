@@ -34,7 +34,7 @@ ACCESS: Mapping[str, tuple[Access, ...]] = {
     ),
     "serving": (Access((READ,), ("jobs",)), Access((WRITE,), ("captured",))),
 }
-"""Who reads and writes what; the table of docs/security.md is made from it."""
+"""Who reads and writes what; docs/security.md shows it as the templates have it."""
 
 
 class ArtifactBucket(Construct):

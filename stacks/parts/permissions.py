@@ -23,10 +23,12 @@ class Grant:
     Attributes:
         actions: Without the service's name.
         resources: Keys of `Names.arns`.
+        tagged: Only with the tags of this stage: all stages of an account make names alike.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    tagged: bool = False
 
 
 FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
@@ -56,8 +58,9 @@ STATE_MACHINE: tuple[Grant, ...] = (
 
 CLEAN_UP: tuple[Grant, ...] = (
     Grant(("DeleteEndpoint",), ("endpoint",)),
-    Grant(("DeleteEndpointConfig", "ListTags"), ("configs",)),
-    Grant(("DeleteModel", "ListTags"), ("models",)),
+    Grant(("DeleteEndpointConfig",), ("configs",), tagged=True),
+    Grant(("DeleteModel",), ("models",), tagged=True),
+    Grant(("ListTags",), ("configs", "models")),
     Grant(("ListModelPackages",), ("group",)),
     Grant(("DeleteModelPackage",), ("packages",)),
 )
@@ -67,8 +70,17 @@ CLEAN_UP: tuple[Grant, ...] = (
 class Names:
     """Names that the grants speak of."""
 
+    project: str
+    stage: str
     model_package_group: str
     endpoint: str
+
+    def tags(self) -> dict[str, str]:
+        """Return the condition keys of the tags that everything of the stage has."""
+        return {
+            "aws:ResourceTag/sagemaker:project-name": self.project,
+            "aws:ResourceTag/stage": self.stage,
+        }
 
     def arns(self, scope: Construct) -> dict[str, str]:
         """Return the ARN of each kind of resource; `rl-*` is what the workflow itself makes."""
@@ -92,6 +104,7 @@ def statements(
         iam.PolicyStatement(
             actions=[f"sagemaker:{action}" for action in grant.actions],
             resources=[arns[kind] for kind in grant.resources],
+            conditions={"StringEquals": names.tags()} if grant.tagged else None,
         )
         for grant in grants
     ]

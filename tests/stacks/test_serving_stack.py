@@ -74,7 +74,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             ServingStack(app, config=config, roles=roles, storage=storage, workflow=workflow)
             variables[project] = function_variables(
                 config,
-                names=Names(model_package_group="policies", endpoint=config.prefix),
+                names=Names(
+                    project=config.project,
+                    stage=config.stage,
+                    model_package_group="policies",
+                    endpoint=config.prefix,
+                ),
                 roles=roles,
                 storage=storage,
                 bundle=workflow.node.find_child("Bundle"),
