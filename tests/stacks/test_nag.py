@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from tests.stacks.exceptions import read_exceptions
 from tests.stacks.synthesis import PACKS, Synthesis
 
 MOST = 12
@@ -40,3 +41,8 @@ def test_every_pack_finds_fault_with_what_is_written_without_thinking(
     found = Counter(finding.tool for finding in naive_stack.findings)
     assert len(found.keys() - {"CloudFormation Validate"}) == len(PACKS), found
     assert sum(found.values()) >= 100, found
+
+
+def test_every_exception_of_a_checker_says_why() -> None:
+    for item in read_exceptions():
+        assert SENTENCE.search(item.reason), item
