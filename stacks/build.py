@@ -6,6 +6,7 @@ from constructs import Construct
 
 from stacks.access_stack import AccessStack
 from stacks.config import StageConfig
+from stacks.edge_stack import EdgeStack
 from stacks.monitoring_stack import MonitoringStack
 from stacks.serving_stack import ServingStack
 from stacks.storage_stack import StorageStack
@@ -23,6 +24,7 @@ def build(scope: Construct, config: StageConfig) -> None:
     storage = StorageStack(scope, config=config, roles=roles)
     workflow = WorkflowStack(scope, config=config, roles=roles, storage=storage)
     serving = ServingStack(scope, config=config, roles=roles, storage=storage, workflow=workflow)
+    EdgeStack(scope, config=config, roles=roles, storage=storage)
     MonitoringStack(scope, config=config, workflow=workflow, serving=serving)
     Tags.of(scope).add("sagemaker:project-name", config.project)
     Tags.of(scope).add("stage", config.stage)

@@ -106,6 +106,7 @@ class StageConfig:
         reserved_concurrency: Invocations at a time that are set aside for each function; 0: none.
             A new account allows too few to set any aside.
         log_days: How long logs are kept.
+        organisation: In the component's name, `com.<organisation>.<project>.Policy`.
     """
 
     project: str
@@ -124,6 +125,7 @@ class StageConfig:
     permissions_boundary: str | None = None
     reserved_concurrency: int = 0
     log_days: int = 90
+    organisation: str = "example"
 
     @property
     def prefix(self) -> str:
@@ -283,6 +285,8 @@ def _others(config: StageConfig) -> list[str]:
             "training.gpus: the image has no CUDA; set image_torch='base' and image_base to a "
             "PyTorch deep-learning container, or image_uri (docs/image.md)"
         )
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,40}", config.organisation):
+        problems.append(f"organisation: {config.organisation!r}; use letters, digits, '-' and '_'")
     if config.log_days not in LOG_DAYS:
         problems.append(f"log_days: CloudWatch keeps {', '.join(map(str, LOG_DAYS))} days")
     return problems + _out_of_range(

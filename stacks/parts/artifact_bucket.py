@@ -33,6 +33,7 @@ ACCESS: Mapping[str, tuple[Access, ...]] = {
         Access((READ, WRITE, "s3:DeleteObject"), ("checkpoints",)),
     ),
     "serving": (Access((READ,), ("jobs",)), Access((WRITE,), ("captured",))),
+    "edge": (Access((READ,), ("greengrass",)),),
 }
 """Who reads and writes what; docs/security.md shows it as the templates have it."""
 

@@ -77,6 +77,19 @@ READS: Mapping[str, tuple[Read, ...]] = {
             "rule/{prefix}-*",
         ),
     ),
+    # Of a version that nobody can change, CloudFormation compares the tags.
+    "AWS::GreengrassV2::ComponentVersion": (
+        Read("greengrass:DescribeComponent greengrass:ListTagsForResource", "components:com.*"),
+    ),
+    "AWS::IoT::Policy": (
+        Read("iot:GetPolicy iot:ListPolicyVersions iot:ListTagsForResource", "policy/{prefix}-*"),
+    ),
+    "AWS::IoT::RoleAlias": (
+        Read("iot:DescribeRoleAlias iot:ListTagsForResource", "rolealias/{prefix}-*"),
+    ),
+    "AWS::IoT::ThingGroup": (
+        Read("iot:DescribeThingGroup iot:ListTagsForResource", "thinggroup/{prefix}-*"),
+    ),
     "AWS::IAM::ManagedPolicy": (
         Read("iam:GetPolicy iam:GetPolicyVersion iam:ListEntitiesForPolicy", "policy/{prefix}-*"),
     ),

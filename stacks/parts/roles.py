@@ -18,9 +18,15 @@ _SERVICES = {
     "state_machine": "states.amazonaws.com",
     "events": "events.amazonaws.com",
     "clean_up": "lambda.amazonaws.com",
+    "edge": "credentials.iot.amazonaws.com",
 }
 # Services that say, when they assume a role, for which account they do it.
-_SAYS_ACCOUNT = ("sagemaker.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com")
+_SAYS_ACCOUNT = (
+    "credentials.iot.amazonaws.com",
+    "events.amazonaws.com",
+    "sagemaker.amazonaws.com",
+    "states.amazonaws.com",
+)
 
 
 class Roles(Construct):
@@ -28,7 +34,7 @@ class Roles(Construct):
 
     Attributes:
         by_step: The roles; keys are the steps of `FUNCTION_STEPS`, `training` (jobs), `serving`
-            (models), `state_machine` and `events`.
+            (models), `state_machine`, `events`, `clean_up` and `edge` (devices).
     """
 
     def __init__(self, scope: Construct, id_: str, *, prefix: str) -> None:

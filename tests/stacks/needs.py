@@ -91,6 +91,13 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     },
     "events": {"states:StartExecution": "the rule starts the workflow", **_KEY},
     "clean-up": {**_LOGS, "kms:Decrypt": "S3 and Lambda ask for it", "kms:DescribeKey": "likewise"},
+    "edge": {
+        **_LOGS,
+        "logs:CreateLogGroup": "Greengrass makes a group for each component",
+        "s3:GetObject": "devices fetch the artifacts of the component",
+        "kms:Decrypt": "objects are encrypted",
+        "kms:DescribeKey": "likewise",
+    },
     "ArtifactsReplication": {
         "s3:GetReplicationConfiguration": "S3 replicates in the role's name",
         "s3:ListBucket": "likewise",

@@ -26,7 +26,7 @@ CONFIGURED = Pipeline(
     github=GitHub(repository="example@1234/autoscaling@5678"),
 )
 STAGES_BELOW = re.compile(rf"^/?{PROJECT}-pipeline/(dev|prod)/")
-MOST_ACKNOWLEDGEMENTS = 110
+MOST_ACKNOWLEDGEMENTS = 125
 BUILDING = {"codebuild", "codeconnections", "codestar-connections", "logs"}
 """Services that every build on a clone needs."""
 

@@ -150,6 +150,15 @@ def _no_metric_filter(client: ClientFactory, identifier: str, properties: Proper
     )
 
 
+def _thing_group(client: ClientFactory, name: str, properties: Properties) -> Made:
+    found = client("iot").create_thing_group(thingGroupName=name)
+    return Made(name, {"Arn": found["thingGroupArn"], "Id": found["thingGroupId"]})
+
+
+def _no_thing_group(client: ClientFactory, identifier: str, properties: Properties) -> None:
+    client("iot").delete_thing_group(thingGroupName=identifier)
+
+
 def _nothing(client: ClientFactory, identifier: str, properties: Properties) -> None:
     """Do nothing: it goes with what it belongs to."""
 
@@ -220,6 +229,9 @@ KINDS: Mapping[str, Kind] = {
     "AWS::SNS::Subscription": Kind(create=_subscription, delete=_unsubscribe),
     "AWS::CloudWatch::Alarm": Kind(
         name="AlarmName", create=_alarm, delete=_no_alarm, update=_alarm, attributes=("Arn",)
+    ),
+    "AWS::IoT::ThingGroup": Kind(
+        name="ThingGroupName", create=_thing_group, delete=_no_thing_group, attributes=("Arn", "Id")
     ),
     "AWS::Logs::MetricFilter": Kind(
         name="FilterName",
