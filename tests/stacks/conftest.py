@@ -1,6 +1,7 @@
 """The definition in moto, with jobs that succeed and an endpoint; the templates, made once."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.lambdas.samples import (
 from tests.stacks.interpreter import Cloud, Machine, connect
 from tests.stacks.intrinsics import Deployed
 from tests.stacks.naive import naive
-from tests.stacks.recorder import Recorder
+from tests.stacks.recorder import LOAD, Recorder
 from tests.stacks.recorder import machine as machine_of
 from tests.stacks.synthesis import (
     CHECKED,
@@ -115,8 +116,9 @@ def recorded(workflows_own: Synthesis, tmp_path_factory: pytest.TempPathFactory)
     recorder = Recorder(outputs=outputs, answer=answer)
     folder = tmp_path_factory.mktemp("executions")
     with machine_of(Deployed(workflows_own.templates), recorder, folder) as synthesised:
-        for name in ("new", "old"):
-            ended = synthesised.run({}, name)
+        load = {"s3_uri": f"s3://{os.environ['ARTIFACT_BUCKET']}/{LOAD}"}
+        for name, document in (("new", {}), ("old", {"load": load})):
+            ended = synthesised.run(document, name)
             assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
         recorder.answer = lambda body: {"actions": [7] * 64}
         assert synthesised.run({}, "failing").error == "SmokeTestFailed"

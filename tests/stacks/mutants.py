@@ -140,6 +140,11 @@ MUTANTS = (
         in_definition(lambda m: m["States"]["Evaluate"]["Parameters"].pop("VpcConfig")),
     ),
     Mutant(
+        "job-not-isolated",
+        "definition unprotected",
+        in_definition(lambda m: m["States"]["Train"]["Parameters"].pop("EnableNetworkIsolation.$")),
+    ),
+    Mutant(
         "state-leads-nowhere",
         "asl-validator",
         in_definition(lambda m: m["States"]["Gate"].update(Next="Nowhere")),

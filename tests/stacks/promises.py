@@ -8,6 +8,9 @@ from tests.stacks.contract import definition
 from tests.stacks.intrinsics import Deployed
 from tests.stacks.synthesis import Finding, Templates, resources
 
+_PROTECTION = {"EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"}
+"""What the stage decides about a job, and a request without it would leave off."""
+
 
 def definition_problems(deployed: Deployed, *, network: bool) -> Iterator[Finding]:
     """Yield tasks that are not tried again, caught, bounded in time or inside the network."""
@@ -15,9 +18,12 @@ def definition_problems(deployed: Deployed, *, network: bool) -> Iterator[Findin
     for name, task in tasks(machine).items():
         for rule in _task_rules(task):
             yield Finding("definition", rule, name)
-        job = "createTrainingJob" in task["Resource"]
-        if job and network != ("VpcConfig" in task["Parameters"]):
-            yield Finding("definition", "network", name)
+        if "createTrainingJob" in task["Resource"]:
+            parameters = {key.removesuffix(".$") for key in task["Parameters"]}
+            if network != ("VpcConfig" in parameters):
+                yield Finding("definition", "network", name)
+            for key in _PROTECTION - parameters:
+                yield Finding("definition", "unprotected", f"{name} {key}")
     if "TimeoutSeconds" not in machine:
         yield Finding("definition", "no-timeout", "state machine")
 

@@ -36,6 +36,9 @@ _RESOURCES = {
     "ResourceArn": "{}",
     "TrainingJobName": f"{_PLACE}:training-job/{{}}",
 }
+LOAD = "loads/load.csv"
+"""A load file in the bucket of the stage."""
+
 _HERE = {"POLL_SECONDS": "0", "ENDPOINT_INSTANCE_TYPE": "ml.m5.large"}
 _PASSED = ("RoleArn", "ExecutionRoleArn")
 
@@ -179,6 +182,7 @@ def _furnish(given: Mapping[str, str]) -> None:
     for bucket in {given["ARTIFACT_BUCKET"], bundle}:
         s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bundle, Key=key, Body=b"bundle")
+    s3.put_object(Bucket=given["ARTIFACT_BUCKET"], Key=LOAD, Body=b"timestamp,requests")
     boto3.client("sagemaker").create_model_package_group(
         ModelPackageGroupName=given["MODEL_PACKAGE_GROUP"], ModelPackageGroupDescription="Policies"
     )

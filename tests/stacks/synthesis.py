@@ -34,6 +34,7 @@ WORKFLOWS_OWN = replace(
         subnet_ids=("subnet-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60719"),
         security_group_ids=("sg-0a1b2c3d4e5f60718",),
     ),
+    training=replace(STAGES["prod"].training, network_isolation=True),
     access_logs_bucket="organisation-access-logs",
     replica_bucket="organisation-replica",
     retrain_every_days=7,

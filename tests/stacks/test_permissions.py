@@ -1,5 +1,7 @@
 """Roles and code agree: what is called is allowed, on what it is called on, and nothing more is."""
 
+from typing import Any
+
 from tests.stacks.calls import Source
 from tests.stacks.contract import permission_problems, variable_problems
 from tests.stacks.exceptions import read_exceptions, remaining, require
@@ -47,12 +49,22 @@ def test_the_walk_over_the_code_sees_every_call_that_is_made(recorded: Recorder)
     assert len(made) > 20
 
 
-def test_every_job_runs_inside_the_network(recorded: Recorder) -> None:
+def test_every_job_is_a_valid_request_from_inside_the_network(recorded: Recorder) -> None:
     # botocore's model of SageMaker has checked the requests as they came, see the interpreter.
     assert WORKFLOWS_OWN.network is not None
-    assert len(recorded.jobs) == 6
+    begun = {
+        (job["TrainingJobName"].split("-")[1], "load" in channels(job)) for job in recorded.jobs
+    }
+    assert begun == {(step, load) for step in ("training", "evaluation") for load in (True, False)}
     for job in recorded.jobs:
         assert job["VpcConfig"] == {
             "Subnets": list(WORKFLOWS_OWN.network.subnet_ids),
             "SecurityGroupIds": list(WORKFLOWS_OWN.network.security_group_ids),
         }
+        assert job["EnableNetworkIsolation"]
+        assert job["EnableInterContainerTrafficEncryption"]
+        assert job["OutputDataConfig"]["KmsKeyId"].startswith("arn:aws:kms:")
+
+
+def channels(job: dict[str, Any]) -> set[str]:
+    return {channel["ChannelName"] for channel in job.get("InputDataConfig", ())}
