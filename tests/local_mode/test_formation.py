@@ -98,6 +98,12 @@ def full_template():
             "AWS::SageMaker::ModelPackageGroup",
             {"ModelPackageGroupName": "formed", "Tags": TAGS},
         ),
+        Things=("AWS::IoT::ThingGroup", {"ThingGroupName": "formed"}),
+        Device=("AWS::IoT::Policy", {"PolicyName": "formed", "PolicyDocument": ALLOW}),
+        Alias=(
+            "AWS::IoT::RoleAlias",
+            {"RoleAlias": "formed", "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}},
+        ),
         Parameter=(
             "AWS::SSM::Parameter",
             {
@@ -149,7 +155,15 @@ def test_every_resource_of_a_stack_is_there_and_goes_with_it(aws):
     filters = aws.client("logs").describe_metric_filters(logGroupName="formed")
     assert len(filters["metricFilters"]) == 1
 
+    iot = aws.client("iot")
+    assert [it["groupName"] for it in iot.list_thing_groups()["thingGroups"]] == ["formed"]
+    assert [it["policyName"] for it in iot.list_policies()["policies"]] == ["formed"]
+    assert iot.list_role_aliases()["roleAliases"] == ["formed"]
+
     aws.client("cloudformation").delete_stack(StackName="formed")
+    assert not iot.list_thing_groups()["thingGroups"]
+    assert not iot.list_policies()["policies"]
+    assert not iot.list_role_aliases()["roleAliases"]
     assert aws.client("kms").describe_key(KeyId=made["Key"])["KeyMetadata"]["KeyState"] == (
         "PendingDeletion"
     )

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from local_mode.aws.formation.custom import answer_custom
+from local_mode.aws.formation.devices import DEVICE_KINDS
 from local_mode.aws.formation.kind import ClientFactory, Kind, Made, Properties
 
 
@@ -150,15 +151,6 @@ def _no_metric_filter(client: ClientFactory, identifier: str, properties: Proper
     )
 
 
-def _thing_group(client: ClientFactory, name: str, properties: Properties) -> Made:
-    found = client("iot").create_thing_group(thingGroupName=name)
-    return Made(name, {"Arn": found["thingGroupArn"], "Id": found["thingGroupId"]})
-
-
-def _no_thing_group(client: ClientFactory, identifier: str, properties: Properties) -> None:
-    client("iot").delete_thing_group(thingGroupName=identifier)
-
-
 def _nothing(client: ClientFactory, identifier: str, properties: Properties) -> None:
     """Do nothing: it goes with what it belongs to."""
 
@@ -203,6 +195,7 @@ def _change_endpoint(client: ClientFactory, identifier: str, properties: Propert
 _ENDPOINT = _sagemaker("Endpoint", "endpoint", arn="EndpointArn")
 
 KINDS: Mapping[str, Kind] = {
+    **DEVICE_KINDS,
     "AWS::KMS::Key": Kind(
         create=_key, delete=_forget_key, update=_change_key, attributes=("Arn", "KeyId")
     ),
@@ -229,9 +222,6 @@ KINDS: Mapping[str, Kind] = {
     "AWS::SNS::Subscription": Kind(create=_subscription, delete=_unsubscribe),
     "AWS::CloudWatch::Alarm": Kind(
         name="AlarmName", create=_alarm, delete=_no_alarm, update=_alarm, attributes=("Arn",)
-    ),
-    "AWS::IoT::ThingGroup": Kind(
-        name="ThingGroupName", create=_thing_group, delete=_no_thing_group, attributes=("Arn", "Id")
     ),
     "AWS::Logs::MetricFilter": Kind(
         name="FilterName",
