@@ -27,6 +27,14 @@ class Network:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replica:
+    """A bucket of another region, with versions, and the key that it encrypts with there."""
+
+    bucket: str
+    key_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """What the deployment decides about training jobs; an execution chooses type and count.
 
@@ -99,7 +107,7 @@ class StageConfig:
         image_base: The base image, as `--base`; empty: the Dockerfile's own.
         network: None: jobs and functions run outside any VPC.
         access_logs_bucket: Name of an existing bucket for access logs; None: the stage has its own.
-        replica_bucket: Name of an existing bucket in another region that objects are copied to.
+        replica: An existing bucket in another region that objects are copied to.
         alarm_email: Who hears of alarms.
         retrain_every_days: 0: executions are started by hand.
         permissions_boundary: Name of a managed policy that bounds every role.
@@ -119,7 +127,7 @@ class StageConfig:
     training: Training = field(default_factory=Training)
     serving: Serving = field(default_factory=Serving)
     access_logs_bucket: str | None = None
-    replica_bucket: str | None = None
+    replica: Replica | None = None
     alarm_email: str | None = None
     retrain_every_days: int = 0
     permissions_boundary: str | None = None
@@ -276,8 +284,8 @@ def _others(config: StageConfig) -> list[str]:
         problems.append("network: give at least one subnet and one security group, or None")
     if config.alarm_email is not None and "@" not in config.alarm_email:
         problems.append(f"alarm_email: {config.alarm_email!r} is no address")
-    if config.replica_bucket and not config.retain_data:
-        problems.append("replica_bucket: copies of data that is thrown away; set retain_data=True")
+    if config.replica and not config.retain_data:
+        problems.append("replica: copies of data that is thrown away; set retain_data=True")
     if config.image_torch not in ("none", "cpu", "base"):
         problems.append(f"image_torch: {config.image_torch!r} is none of none, cpu, base")
     if config.training.gpus and not config.image_uri and config.image_torch != "base":

@@ -38,7 +38,7 @@ class StorageStack(StageStack):
             key=self.key,
             retain=retain,
             access_logs_bucket=config.access_logs_bucket,
-            replica_bucket=config.replica_bucket,
+            replica=config.replica,
         )
         artifacts.share(roles.by_step)
         self.bucket = artifacts.bucket

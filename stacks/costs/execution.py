@@ -85,7 +85,7 @@ class Execution:
         yield self._row("s3-write", "writes to S3", volumes.object_writes)
         yield self._row("s3-read", "reads from S3", volumes.object_reads)
         yield self._row("kms-request", "use of the key", volumes.key_requests)
-        if self._config.replica_bucket:
+        if self._config.replica:
             copied = volumes.object_megabytes / 1000
             yield self._row("region-transfer", "copies to the replica bucket", copied)
 

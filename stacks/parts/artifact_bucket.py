@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.config import Replica
+from stacks.parts.replication import Replication
+
 READ, WRITE = "s3:GetObject", "s3:PutObject"
-LISTS = ("prepare", "training")
-"""Steps that need to know whether an object is there, or what lies below a prefix."""
+LISTS = ("prepare", "gate", "register", "smoke_test", "training")
+"""Steps that tell what is not there from what they may not read, or look below a prefix."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class ArtifactBucket(Construct):
         key: kms.IKey,
         retain: bool,
         access_logs_bucket: str | None,
-        replica_bucket: str | None,
+        replica: Replica | None,
     ) -> None:
         super().__init__(scope, id_)
         logs = (
@@ -82,8 +85,8 @@ class ArtifactBucket(Construct):
         self.own = [self.bucket, *([logs] if isinstance(logs, s3.Bucket) else [])]
         if retain:
             self._lock()
-        if replica_bucket:
-            self._replicate(key, replica_bucket)
+        if replica:
+            Replication(self, "Replication", bucket=self.bucket, key=key, replica=replica)
 
     def _logs_bucket(self, retain: bool) -> s3.Bucket:
         # S3 delivers access logs only to buckets that it encrypts with a key of its own.
@@ -118,35 +121,6 @@ class ArtifactBucket(Construct):
             ),
         )
 
-    def _replicate(self, key: kms.IKey, replica: str) -> None:
-        target = f"arn:{Aws.PARTITION}:s3:::{replica}"
-        role = iam.Role(
-            self,
-            "Replication",
-            assumed_by=iam.ServicePrincipal(
-                "s3.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
-            ),
-            description="Copies objects of the artifact bucket to the replica bucket",
-        )
-        bucket = self.bucket.node.default_child
-        assert isinstance(bucket, s3.CfnBucket)
-        bucket.replication_configuration = s3.CfnBucket.ReplicationConfigurationProperty(
-            role=role.role_arn,
-            rules=[
-                s3.CfnBucket.ReplicationRuleProperty(
-                    id="all",
-                    status="Enabled",
-                    priority=1,
-                    filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix=""),
-                    delete_marker_replication=s3.CfnBucket.DeleteMarkerReplicationProperty(
-                        status="Disabled"
-                    ),
-                    destination=s3.CfnBucket.ReplicationDestinationProperty(bucket=target),
-                )
-            ],
-        )
-
     def share(self, roles: Mapping[str, iam.IRole]) -> None:
         """Let the roles at their parts of the bucket, by the bucket's own policy.
 
@@ -166,8 +140,16 @@ class ArtifactBucket(Construct):
                 )
         self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
-                actions=["s3:ListBucket", "s3:GetBucketLocation"],
+                actions=["s3:ListBucket"],
                 principals=[roles[step] for step in LISTS],
+                resources=[self.bucket.bucket_arn],
+            )
+        )
+        # SageMaker looks up where a job's channels and outputs lie.
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["s3:GetBucketLocation"],
+                principals=[roles["training"]],
                 resources=[self.bucket.bucket_arn],
             )
         )

@@ -127,8 +127,10 @@ def allow_detection(
         results: Whether it may read what was found, too.
     """
     actions = ["DetectStackDrift", "DetectStackResourceDrift"]
+    unbound = ["BatchDescribeTypeConfigurations"]
     if results:
-        actions += ["DescribeStackDriftDetectionStatus", "DescribeStackResourceDrifts"]
+        actions.append("DescribeStackResourceDrifts")
+        unbound.append("DescribeStackDriftDetectionStatus")
     policy = allow(
         role,
         id_,
@@ -140,7 +142,7 @@ def allow_detection(
                 resources=[_stacks(f"{config.prefix}-*")],
             ),
             iam.PolicyStatement(
-                actions=["cloudformation:BatchDescribeTypeConfigurations"], resources=["*"]
+                actions=[f"cloudformation:{action}" for action in unbound], resources=["*"]
             ),
             *read_statements(types, config),
         ],

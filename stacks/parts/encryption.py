@@ -28,6 +28,7 @@ class Encryption(Construct):
         )
         self._allow_logs()
         self._allow_publishers()
+        self.key.add_to_resource_policy(only_services_get_grants())
 
     def _allow_logs(self) -> None:
         groups = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:*"
@@ -52,6 +53,19 @@ class Encryption(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
+
+
+def only_services_get_grants() -> iam.PolicyStatement:
+    """Return the statement that refuses grants which no AWS service asks for."""
+    neither = ("kms:GrantIsForAWSResource", "aws:PrincipalIsAWSService")
+    return iam.PolicyStatement(
+        sid="NoOtherGrants",
+        effect=iam.Effect.DENY,
+        actions=["kms:CreateGrant"],
+        principals=[iam.AnyPrincipal()],
+        resources=["*"],
+        conditions={"BoolIfExists": dict.fromkeys(neither, "false")},
+    )
 
 
 def use_key(key: kms.IKey, *, write: bool) -> iam.PolicyStatement:

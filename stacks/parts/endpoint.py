@@ -87,9 +87,6 @@ class Endpoint(Construct):
             if network
             else None,
         )
-        # Isolated, the container could not fetch the bundle that its package names.
-        skip = {"id": "CKV_AWS_370", "comment": "The container fetches its bundle from S3."}
-        model.add_metadata("checkov", {"skip": [skip]})
         return model.attr_model_name
 
     def _variant(

@@ -98,15 +98,19 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         "kms:Decrypt": "objects are encrypted",
         "kms:DescribeKey": "likewise",
     },
-    "ArtifactsReplication": {
+    "ArtifactsReplicationRole": {
         "s3:GetReplicationConfiguration": "S3 replicates in the role's name",
         "s3:ListBucket": "likewise",
         "s3:GetObjectVersionForReplication": "likewise",
         "s3:GetObjectVersionAcl": "likewise",
         "s3:GetObjectVersionTagging": "likewise",
+        "s3:GetObjectRetention": "likewise, where objects are locked",
+        "s3:GetObjectLegalHold": "likewise",
         "s3:ReplicateObject": "likewise, into the replica bucket",
         "s3:ReplicateTags": "likewise",
         "kms:Decrypt": "objects are encrypted",
+        "kms:DescribeKey": "likewise",
+        "kms:Encrypt": "and encrypted again by the replica's key",
     },
 }
 """By the role's name without the stage's; a role that is not here is refused."""

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from stacks.config import STAGES, Network, Serving, StageConfig, Training, check, stage_config
+from stacks.config import (
+    STAGES,
+    Network,
+    Replica,
+    Serving,
+    StageConfig,
+    Training,
+    check,
+    stage_config,
+)
 from stacks.errors import ConfigError
 
 DEV = replace(STAGES["dev"], project="rl")
@@ -73,7 +82,7 @@ def test_serving_that_sagemaker_refuses_is_refused(serving: Serving, message: st
     [
         ({"network": Network(subnet_ids=(), security_group_ids=("sg-1",))}, "at least one subnet"),
         ({"alarm_email": "nobody"}, "alarm_email: 'nobody' is no address"),
-        ({"replica_bucket": "x"}, "set retain_data=True"),
+        ({"replica": Replica(bucket="x", key_arn="arn:x")}, "set retain_data=True"),
         ({"image_torch": "gpu"}, "image_torch: 'gpu' is none of none, cpu, base"),
         (
             {"training": Training(gpus=True, instance_types=("ml.g5.xlarge",))},
