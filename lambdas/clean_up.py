@@ -59,7 +59,9 @@ def handler(event: Mapping[str, object], context: object) -> None:
     """
     reason = ""
     try:
-        if event["RequestType"] == "Delete":
+        if event["RequestType"] == "Delete" and _going(
+            str(event["StackId"]), cloudformation=client("cloudformation")
+        ):
             properties = event["ResourceProperties"]
             assert isinstance(properties, Mapping)
             clean_up(
@@ -71,6 +73,21 @@ def handler(event: Mapping[str, object], context: object) -> None:
     except Exception as error:  # CloudFormation would wait an hour for an answer that never comes
         reason = " ".join(f"{type(error).__name__}: {error}".split())
     _answer(event, reason)
+
+
+def _going(stack: str, *, cloudformation: Client) -> bool:
+    """Tell whether a stack is being deleted.
+
+    CloudFormation also deletes a resource that a living stack does without from now on: a stage
+    that begins to keep its data must not lose it by that.
+    """
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return True
+        raise
+    return all(str(it["StackStatus"]).startswith("DELETE_") for it in found)
 
 
 def clean_up(leftovers: Leftovers, *, s3: Client, sagemaker: Client, logs: Client) -> None:

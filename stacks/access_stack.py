@@ -17,3 +17,8 @@ class AccessStack(StageStack):
     def __init__(self, scope: Construct, *, config: StageConfig) -> None:
         super().__init__(scope, "Access", config=config, description="Identities of the workflow")
         self.roles = Roles(self, "Roles", prefix=config.prefix)
+        # Named in any case: a stack cannot take back a name that another still uses, so a setting
+        # that ends the use of a role could never be changed.
+        for role in self.roles.by_step.values():
+            self.export_value(role.role_arn)
+            self.export_value(role.role_name)

@@ -191,6 +191,8 @@ def check(config: StageConfig) -> None:
 
 
 def _names(config: StageConfig) -> list[str]:
+    if config.project.startswith(("aws", "ssm")):
+        return [f"project: parameters may not begin with {config.project[:3]}; choose another name"]
     if len(config.prefix) <= LONGEST_PREFIX:
         return []
     return [f"project: {config.prefix} is longer than {LONGEST_PREFIX} characters; shorten it"]

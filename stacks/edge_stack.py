@@ -4,7 +4,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from stacks.config import StageConfig
+from stacks.config import STAGES, StageConfig
 from stacks.parts.acknowledge import acknowledge, wildcard_arn
 from stacks.parts.edge_component import EdgeComponent
 from stacks.parts.edge_devices import EdgeDevices
@@ -68,5 +68,5 @@ class EdgeStack(StageStack):
             "Component",
             organisation=config.organisation,
             project=config.project,
-            retain=config.retain_data,
+            number=list(STAGES).index(config.stage) if config.stage in STAGES else len(STAGES),
         )

@@ -7,6 +7,7 @@ from constructs import Construct
 from stacks.config import StageConfig
 from stacks.parts.alarms import LONGEST_WATCH_DAYS, WorkflowAlarms
 from stacks.parts.dashboard import Dashboard
+from stacks.parts.events import retrain_rule
 from stacks.parts.outcomes import Outcomes
 from stacks.parts.training_bundle import metric_definitions
 from stacks.serving_stack import ServingStack
@@ -42,7 +43,7 @@ class MonitoringStack(StageStack):
             functions=list(functions.values()),
             topic=workflow.topic,
             retrain_every_days=0 if seldom else every_days,
-            retrain_rule=workflow.events.retrain if every_days else None,
+            retrain_rule=retrain_rule(config) if every_days else None,
         )
         outcomes = Outcomes(
             self,

@@ -61,3 +61,6 @@ class StorageStack(StageStack):
                 key=self.key,
                 before=[registry],
             )
+        # As for the roles: an image of one's own ends the use of the repository.
+        self.export_value(self.repository.repository_name)
+        self.export_value(self.repository.repository_arn)

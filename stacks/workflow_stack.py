@@ -27,7 +27,6 @@ class WorkflowStack(StageStack):
         functions: Its functions.
         topic: Where faults and alarms go.
         bundle: The training bundle.
-        events: The rules.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class WorkflowStack(StageStack):
             key=storage.key,
             endpoint=names.endpoint,
         )
-        Unscoped(self, "Unscoped", roles=roles, network=config.network)
+        unscoped = Unscoped(self, "Unscoped", roles=roles, network=config.network)
         self.functions = Functions(
             self,
             "Functions",
@@ -74,6 +73,7 @@ class WorkflowStack(StageStack):
                 config, names=names, roles=roles, storage=storage, bundle=self.bundle, image=image
             ),
             bundle=self.bundle,
+            repository=storage.repository,
             key=storage.key,
             dead_letters=self.topic,
             network=config.network,
@@ -90,7 +90,10 @@ class WorkflowStack(StageStack):
             network=config.network,
             log_days=config.log_days,
         )
-        self.events = Events(
+        # AWS looks whether the roles may trace, log and use the network when these are made.
+        for needing in (self.functions, self.state_machine):
+            needing.node.add_dependency(unscoped)
+        Events(
             self,
             "Events",
             config=config,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -85,7 +84,7 @@ class WorkflowAlarms(Construct):
         functions: Sequence[lambda_.IFunction],
         topic: sns.ITopic,
         retrain_every_days: int,
-        retrain_rule: events.IRule | None,
+        retrain_rule: str | None,
     ) -> None:
         super().__init__(scope, id_)
         self._topic = topic
@@ -155,7 +154,7 @@ class WorkflowAlarms(Construct):
         )
         return _tell(alarm, self._topic)
 
-    def _refused(self, rule: events.IRule) -> cloudwatch.Alarm:
+    def _refused(self, rule: str) -> cloudwatch.Alarm:
         return add_alarm(
             self,
             "RefusedRetraining",
@@ -163,7 +162,7 @@ class WorkflowAlarms(Construct):
             metric=cloudwatch.Metric(
                 namespace="AWS/Events",
                 metric_name="FailedInvocations",
-                dimensions_map={"RuleName": rule.rule_name},
+                dimensions_map={"RuleName": rule},
                 statistic="Sum",
                 period=Duration.minutes(5),
             ),

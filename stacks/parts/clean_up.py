@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import CustomResource, Duration
+from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -53,6 +53,11 @@ class CleanUp(Construct):
                 iam.PolicyStatement(
                     actions=["sagemaker:ListModels", "sagemaker:ListEndpointConfigs"],
                     resources=["*"],
+                ),
+                # Whether the stack goes, or only does without this resource from now on.
+                iam.PolicyStatement(
+                    actions=["cloudformation:DescribeStacks"],
+                    resources=[Stack.of(self).stack_id],
                 ),
                 use_key(key, write=False),
             ],

@@ -44,6 +44,8 @@ class Containers(Construct):
                 statements=[
                     *self._statements(group, bundle, repository),
                     use_key(key, write=True),
+                    # SageMaker asks for this of whoever's outputs it encrypts.
+                    iam.PolicyStatement(actions=["kms:Encrypt"], resources=[key.key_arn]),
                     lend_key(key),
                 ],
             )
@@ -53,6 +55,12 @@ class Containers(Construct):
     ) -> list[iam.PolicyStatement]:
         return [
             iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn]),
+            # As a channel, the bundle is looked for by its prefix.
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[bundle.bucket_arn],
+                conditions={"StringEquals": {"s3:prefix": bundle.object_key}},
+            ),
             iam.PolicyStatement(
                 actions=[
                     "ecr:BatchCheckLayerAvailability",

@@ -2,12 +2,8 @@
 
 import json
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_greengrassv2 as greengrass
 from constructs import Construct
-
-FIRST_VERSION = "0.0.0"
-"""Below every version that carries a policy."""
 
 _WAITS = "echo 'no policy has been deployed to this device yet'"
 
@@ -20,23 +16,25 @@ class EdgeComponent(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, organisation: str, project: str, retain: bool
+        self, scope: Construct, id_: str, *, organisation: str, project: str, number: int
     ) -> None:
         super().__init__(scope, id_)
         self.name = f"com.{organisation}.{project}.Policy"
-        # Versions are immutable: a change of this text needs another number.
-        version = greengrass.CfnComponentVersion(
-            self, "First", inline_recipe=json.dumps(first_recipe(self.name), indent=1)
-        )
-        version.apply_removal_policy(RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY)
+        recipe = first_recipe(self.name, f"0.0.{number}")
+        greengrass.CfnComponentVersion(self, "First", inline_recipe=json.dumps(recipe, indent=1))
 
 
-def first_recipe(name: str) -> dict[str, object]:
-    """Return the recipe, in the casing that AWS's schema has; it suits both nuclei."""
+def first_recipe(name: str, version: str) -> dict[str, object]:
+    """Return the recipe, in the casing that AWS's schema has; it suits both nuclei.
+
+    Args:
+        name: Of the component, the same in all stages of an account.
+        version: Each stage has its own below 0.1.0: versions are immutable, and have one owner.
+    """
     return {
         "RecipeFormatVersion": "2020-01-25",
         "ComponentName": name,
-        "ComponentVersion": FIRST_VERSION,
+        "ComponentVersion": version,
         "ComponentType": "aws.greengrass.generic",
         "ComponentDescription": "Waits for the first policy",
         "ComponentPublisher": "The workflow",

@@ -7,7 +7,6 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 THING = "${iot:Connection.Thing.ThingName}"
-_OWN_TOPICS = ("greengrass/health/json", "greengrassv2/health/json", "jobs/*", "shadow/*")
 
 
 class EdgeDevices(Construct):
@@ -43,26 +42,27 @@ def _document(root: str, role_alias: str) -> dict[str, Any]:
     """Return the policy: a device speaks in its own name, on its own topics alone.
 
     The actions are those of AWS's minimal policy for core devices; topics of the component follow
-    `<project>/<stage>/<thing>/...`.
+    `<project>/<stage>/<thing>/...`. AWS takes 2,048 characters, so statements share resources.
     """
     iot_arn = f"arn:{Aws.PARTITION}:iot:{Aws.REGION}:{Aws.ACCOUNT_ID}"
     greengrass = f"arn:{Aws.PARTITION}:greengrass:{Aws.REGION}:{Aws.ACCOUNT_ID}"
-    topics = [*(f"$aws/things/{THING}*/{it}" for it in _OWN_TOPICS), f"{root}/{THING}/*"]
-    allowed: dict[str, list[str]] = {
-        "iot:Connect": [f"{iot_arn}:client/{THING}*"],
-        "iot:Publish": [f"{iot_arn}:topic/{it}" for it in topics],
-        "iot:Receive": [f"{iot_arn}:topic/{it}" for it in topics],
-        "iot:Subscribe": [f"{iot_arn}:topicfilter/{it}" for it in topics],
-        "iot:AssumeRoleWithCertificate": [f"{iot_arn}:rolealias/{role_alias}"],
-        "greengrass:GetComponentVersionArtifact": [f"{greengrass}:components:*"],
-        "greengrass:ResolveComponentCandidates": ["*"],
-        "greengrass:GetDeploymentConfiguration": [f"{greengrass}:coreDevices:{THING}*"],
-        "greengrass:ListThingGroupsForCoreDevice": [f"{greengrass}:coreDevices:{THING}*"],
-    }
+    topics = (f"$aws/things/{THING}*/*", f"{root}/{THING}/*")
+    allowed: list[tuple[list[str], list[str]]] = [
+        (["iot:Connect"], [f"{iot_arn}:client/{THING}*"]),
+        (["iot:Publish", "iot:Receive"], [f"{iot_arn}:topic/{it}" for it in topics]),
+        (["iot:Subscribe"], [f"{iot_arn}:topicfilter/{it}" for it in topics]),
+        (["iot:AssumeRoleWithCertificate"], [f"{iot_arn}:rolealias/{role_alias}"]),
+        (["greengrass:GetComponentVersionArtifact"], [f"{greengrass}:components:*"]),
+        (["greengrass:ResolveComponentCandidates"], ["*"]),
+        (
+            ["greengrass:GetDeploymentConfiguration", "greengrass:ListThingGroupsForCoreDevice"],
+            [f"{greengrass}:coreDevices:{THING}*"],
+        ),
+    ]
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": action, "Resource": resources}
-            for action, resources in allowed.items()
+            {"Effect": "Allow", "Action": actions, "Resource": resources}
+            for actions, resources in allowed
         ],
     }

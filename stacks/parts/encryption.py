@@ -27,6 +27,7 @@ class Encryption(Construct):
             removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
         )
         self._allow_logs()
+        self._allow_log_delivery()
         self._allow_publishers()
         self.key.add_to_resource_policy(only_services_get_grants())
 
@@ -39,6 +40,19 @@ class Encryption(Construct):
                 principals=[iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
                 resources=["*"],
                 conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+            )
+        )
+
+    def _allow_log_delivery(self) -> None:
+        # Step Functions has its encrypted events delivered to the log.
+        source = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogDelivery",
+                actions=["kms:Decrypt"],
+                principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
+                resources=["*"],
+                conditions={"StringLike": {"kms:EncryptionContext:SourceArn": source}},
             )
         )
 

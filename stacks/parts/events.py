@@ -18,12 +18,13 @@ from stacks.parts.roles import Roles, allow
 _ENDED = ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
-class Events(Construct):
-    """EventBridge rules of the workflow.
+def retrain_rule(config: StageConfig) -> str:
+    """Return the name of the rule that starts executions by the clock."""
+    return f"{config.prefix}-retrain"
 
-    Attributes:
-        retrain: Starts executions by the clock; None where people start them.
-    """
+
+class Events(Construct):
+    """EventBridge rules of the workflow."""
 
     def __init__(
         self,
@@ -60,11 +61,8 @@ class Events(Construct):
                 },
             ),
         )
-        self.retrain = (
+        if config.retrain_every_days:
             self._retrain(config, roles, state_machine_arn, key)
-            if config.retrain_every_days
-            else None
-        )
 
         acknowledge(
             self,
@@ -84,7 +82,7 @@ class Events(Construct):
 
     def _retrain(
         self, config: StageConfig, roles: Roles, state_machine_arn: str, key: kms.IKey
-    ) -> events.Rule:
+    ) -> None:
         allow(
             roles["events"],
             "Policy",
@@ -108,6 +106,7 @@ class Events(Construct):
         rule = events.Rule(
             self,
             "Retrain",
+            rule_name=retrain_rule(config),
             description="Trains again, and deploys what passes the gate",
             schedule=events.Schedule.rate(Duration.days(config.retrain_every_days)),
         )
@@ -121,4 +120,3 @@ class Events(Construct):
                 input=json.dumps(request),
             )
         ]
-        return rule

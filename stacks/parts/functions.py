@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import Duration, IgnoreMode
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -50,6 +51,7 @@ class Functions(Construct):
         names: Names,
         variables: Mapping[str, str],
         bundle: TrainingBundle,
+        repository: ecr.IRepository,
         key: kms.IKey,
         dead_letters: sns.ITopic,
         network: Network | None,
@@ -58,6 +60,7 @@ class Functions(Construct):
     ) -> None:
         super().__init__(scope, id_)
         code = handlers()
+        self._images = repository.repository_arn
         self._key, self._dead_letters, self._network = key, dead_letters, network
         self.by_step = {
             step: self._function(step, code, roles, names, dict(variables), bundle, log_days)
@@ -128,6 +131,9 @@ class Functions(Construct):
     ) -> list[iam.PolicyStatement]:
         if step == "prepare":  # looks whether the bundle is there
             return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn])]
+        if step == "register":  # the registry looks the image up in the caller's name
+            reads = ["ecr:BatchGetImage", "ecr:DescribeImages"]
+            return [iam.PolicyStatement(actions=reads, resources=[self._images])]
         if step == "deploy":
             return [pass_role(roles["serving"], SAGEMAKER), lend_key(self._key)]
         return [lend_key(self._key)] if step == "smoke_test" else []

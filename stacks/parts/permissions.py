@@ -50,7 +50,10 @@ FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
 }
 
 STATE_MACHINE: tuple[Grant, ...] = (
-    Grant(("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "AddTags"), ("jobs",)),
+    Grant(
+        ("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "AddTags", "ListTags"),
+        ("jobs",),
+    ),
     Grant(("DescribeEndpoint",), ("endpoint",)),
 )
 """`.sync` describes the job and stops it with the execution."""

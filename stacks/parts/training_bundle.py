@@ -26,6 +26,8 @@ class TrainingBundle(Construct):
     Attributes:
         s3_uri: Address of the archive.
         object_arn: ARN of the archive, for whoever may read it.
+        object_key: Its key.
+        bucket_arn: ARN of the bucket that it lies in.
     """
 
     def __init__(self, scope: Construct, id_: str, *, source: Path = SOURCE) -> None:
@@ -42,7 +44,9 @@ class TrainingBundle(Construct):
                 asset_hash_type=AssetHashType.CUSTOM,
             )
         self.s3_uri = asset.s3_object_url
-        self.object_arn = asset.bucket.arn_for_objects(asset.s3_object_key)
+        self.object_key = asset.s3_object_key
+        self.object_arn = asset.bucket.arn_for_objects(self.object_key)
+        self.bucket_arn = asset.bucket.bucket_arn
 
 
 def preset_names(default: str, source: Path = SOURCE) -> list[str]:

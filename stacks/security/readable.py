@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _PSEUDO = {
+    "AWS::StackId": "this stack",
     "AWS::AccountId": "ACCOUNT",
     "AWS::Partition": "aws",
     "AWS::Region": "REGION",

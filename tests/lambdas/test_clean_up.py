@@ -154,10 +154,38 @@ def event(url, kind):
     }
 
 
+class Stacks:
+    """CloudFormation, with one stack in a state; None: it is gone."""
+
+    def __init__(self, status):
+        self.status = status
+
+    def describe_stacks(self, StackName):
+        assert StackName == "s"
+        if self.status is None:
+            error = {"Code": "ValidationError", "Message": "Stack with id s does not exist"}
+            raise ClientError({"Error": error}, "DescribeStacks")
+        return {"Stacks": [{"StackStatus": self.status}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "cleans"),
+    [("DELETE_IN_PROGRESS", True), (None, True), ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", False)],
+)
+def test_a_stack_that_lives_on_keeps_everything(waiting, monkeypatch, status, cleans):
+    asked = []
+    monkeypatch.setattr(module, "client", lambda service: Stacks(status))
+    monkeypatch.setattr(module, "clean_up", lambda *_, **clients: asked.append(clients))
+    url, came = waiting
+    handler(event(url, "Delete"), None)
+    assert bool(asked) == cleans
+    assert came[0]["Status"] == "SUCCESS"
+
+
 @pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
 def test_cloudformation_gets_its_answer(waiting, monkeypatch, kind):
     asked = []
-    monkeypatch.setattr(module, "client", lambda service: service)
+    monkeypatch.setattr(module, "client", lambda service: Stacks("DELETE_IN_PROGRESS"))
     monkeypatch.setattr(module, "clean_up", lambda *_, **clients: asked.append(clients))
     url, came = waiting
     handler(event(url, kind), None)
@@ -178,7 +206,7 @@ def test_a_fault_is_the_answer(waiting, monkeypatch):
     def refuse(*_, **__):
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteModel")
 
-    monkeypatch.setattr(module, "client", lambda service: service)
+    monkeypatch.setattr(module, "client", lambda service: Stacks("DELETE_IN_PROGRESS"))
     monkeypatch.setattr(module, "clean_up", refuse)
     url, came = waiting
     handler({**event(url, "Delete"), "PhysicalResourceId": "made before"}, None)

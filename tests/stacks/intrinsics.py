@@ -13,6 +13,7 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 _PSEUDO = {
     "AWS::AccountId": ACCOUNT,
+    "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/this/1",
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
     "AWS::URLSuffix": "amazonaws.com",

@@ -63,20 +63,31 @@ _ROLLBACK = {"cloudwatch:DescribeAlarms": "SageMaker looks at the alarms of a de
 NEEDS: Mapping[str, Mapping[str, str]] = {
     "prepare": _FUNCTION,
     "gate": _FUNCTION,
-    "register": _FUNCTION,
+    "register": {
+        **_FUNCTION,
+        "ecr:BatchGetImage": "the registry looks the image up in the caller's name",
+        "ecr:DescribeImages": "likewise",
+    },
     "deploy": {**_FUNCTION, **_VOLUMES, **_ROLLBACK},
     "smoke-test": {**_FUNCTION, **_VOLUMES},
     "training": {
         **_CONTAINER,
+        "kms:Encrypt": "SageMaker asks for it of whoever's outputs it encrypts",
         "s3:DeleteObject": "SageMaker keeps the folder of checkpoints as the container has it",
         "s3:ListBucket": "SageMaker lists channels and checkpoints",
         "s3:GetBucketLocation": "likewise",
     },
-    "serving": {**_CONTAINER, **_ROLLBACK},
+    "serving": {
+        **_CONTAINER,
+        **_ROLLBACK,
+        "kms:Encrypt": "as for jobs",
+        "s3:ListBucket": "likewise: the bundle's prefix alone",
+    },
     "state-machine": {
         **_TRACES,
         **_KEY,
         **_VOLUMES,
+        "sagemaker:ListTags": ".sync looks at the tags of what it made",
         "events:PutTargets": ".sync hears of the end of a job by a rule",
         "events:PutRule": "likewise",
         "events:DescribeRule": "likewise",

@@ -32,6 +32,7 @@ def test_the_stages_are_sound(stage: str) -> None:
         ("rl", None, "stage: None does not exist"),
         ("RL_scaling", "dev", "project: 'RL_scaling' is no name; use lower-case letters"),
         (None, "dev", "project: None is no name"),
+        ("aws-rl", "dev", "parameters may not begin with aws"),
         ("a-project-with-a-name-beyond-reason", "dev", "longer than 32 characters; shorten it"),
     ],
 )

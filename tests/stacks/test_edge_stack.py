@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from stacks.config import LONGEST_PREFIX
 from tests.stacks.intrinsics import Deployed
+
+LONGEST_POLICY = 2048  # blanks not counted, says AWS IoT's reference
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +36,28 @@ def test_names_are_those_of_the_stage(documents: dict[str, Any]) -> None:
 def test_a_device_speaks_in_its_own_name_alone(documents: dict[str, Any]) -> None:
     thing = "${iot:Connection.Thing.ThingName}"
     statements = documents["Policy"]["PolicyDocument"]["Statement"]
-    by_action = {it["Action"]: it["Resource"] for it in statements}
+    by_action = {
+        action: it["Resource"]
+        for it in statements
+        for action in ([it["Action"]] if isinstance(it["Action"], str) else it["Action"])
+    }
     for action, resources in by_action.items():
         assert "*" not in action
         named = resources if isinstance(resources, list) else [resources]
         if action.startswith("iot:") and action != "iot:AssumeRoleWithCertificate":
             assert all(thing in resource for resource in named), action
-    (alias,) = by_action["iot:AssumeRoleWithCertificate"]
+    found = by_action["iot:AssumeRoleWithCertificate"]
+    (alias,) = [found] if isinstance(found, str) else found
     assert alias.endswith(":rolealias/rl-autoscaling-prod-edge")
     own = "topic/rl-autoscaling/prod/${iot:Connection.Thing.ThingName}/*"
     assert any(resource.endswith(own) for resource in by_action["iot:Publish"])
+
+
+def test_aws_iot_takes_the_policy_with_the_longest_names(documents: dict[str, Any]) -> None:
+    text = json.dumps(documents["Policy"]["PolicyDocument"], separators=(",", ":"))
+    names = text.count("rl-autoscaling") * (LONGEST_PREFIX - len("rl-autoscaling-prod"))
+    regions = text.count("us-east-1") * (len("ap-southeast-1") - len("us-east-1"))
+    assert len(text) + names + regions <= LONGEST_POLICY
 
 
 def test_the_first_version_is_a_recipe_that_both_nuclei_take(documents: dict[str, Any]) -> None:
@@ -51,7 +66,8 @@ def test_the_first_version_is_a_recipe_that_both_nuclei_take(documents: dict[str
     assert recipe["ComponentName"] == "com.example.rl-autoscaling.Policy"
     assert re.fullmatch(r"[a-zA-Z0-9\-_.]{1,128}", recipe["ComponentName"])
     parts = recipe["ComponentVersion"].split(".")
-    assert len(parts) == 3
+    # The name is that of all stages, so each has a version of its own below those with a policy.
+    assert parts == ["0", "0", "2"]
     assert all(int(part) <= 999_999 for part in parts)
     (manifest,) = recipe["Manifests"]
     # What nucleus lite does not have: bootstrap, shutdown, recover, Skipif.

@@ -239,7 +239,7 @@ def test_a_retraining_that_does_not_begin_is_missed(templates: Templates) -> Non
     assert alarm["TreatMissingData"] == "breaching"
     refused = alarms(templates)["RefusedRetraining"]
     assert (refused["Namespace"], refused["MetricName"]) == ("AWS/Events", "FailedInvocations")
-    assert "EventsRetrain" in str(refused["Dimensions"])
+    assert "often-prod-retrain" in str(refused["Dimensions"])
 
 
 def test_nothing_depends_on_the_stack(templates: Templates) -> None:
