@@ -186,8 +186,8 @@ MUTANTS = (
     Mutant("any-role-passed", "IAM5[Resource::*]", lambda t: passing(t).update(Resource="*")),
     Mutant(
         "grants-for-anybody",
-        "contract unbounded",
-        lambda t: policy("FunctionsDeployPolicy", "kms:CreateGrant")(t).pop("Condition"),
+        "cfn-guard kms_create_grant",
+        without(key, "NoOtherGrants"),
     ),
     Mutant(
         "metrics-of-any-name",
