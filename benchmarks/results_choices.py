@@ -65,7 +65,10 @@ def effort(results: Results) -> str:
     days = {str(each["days"]) for each in times}
     rows = [
         ["a training, CPU-seconds, median (least to most) of the seeds", *trainings],
-        ["a decision, one minute after the last, median", *_cells(times, "decision_median_us")],
+        [
+            "a decision of a bank in memory, a minute later, median",
+            *_cells(times, "decision_median_us"),
+        ],
         ["the same, 99th percentile", *_cells(times, "decision_p99_us")],
         ["a decision from 14 days of load alone", *_cells(times, "rebuild_seconds")],
         [f"the policy over {'/'.join(days)} days of minutes", *_cells(times, "policy_seconds")],

@@ -135,9 +135,10 @@ _GENERATED = (
 _CHOICES = "The gap closed, failure price 20. Parts are taken away from the same artifacts."
 _REMAINS = "The median seed. Where all is machine time, it could only have saved machines."
 _TAKES = (
-    "CPU time of one thread. A decision one minute after the last is the usual case; the one from "
-    "14 days of load alone is the first of a new endpoint. The long back-test repeats generated "
-    "load."
+    "CPU time of one thread. A decision one minute after the last is that of a bank that stays in "
+    "memory; an endpoint reads it from the request's memory first, which takes longer. The one "
+    "from 14 days of load alone is the first of a new endpoint. The long back-test repeats "
+    "generated load."
 )
 _LOSSES = (
     "Picked from the results: every case in which the median seed costs more than some tuned "
