@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from lambdas.aws import Client, client, missing
-from lambdas.names import tags
+from lambdas.names import stage_tags
 
 SERVING = "rl-serving-"
 """How the names of models and configurations begin that `lambdas.deploy` makes."""
@@ -154,7 +154,7 @@ def _of_stage(
     sagemaker: Client,
 ) -> list[str]:
     """Return the names on `pages` that this stage made, by their tags."""
-    wanted = tags(project=leftovers.project, stage=leftovers.stage, identity="")[:2]
+    wanted = stage_tags(project=leftovers.project, stage=leftovers.stage)
     names = []
     for page in pages:
         for item in page[f"{member}s"]:

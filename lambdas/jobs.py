@@ -80,7 +80,7 @@ class Jobs:
         """Describe the evaluation job; the preset comes with the artifact that it evaluates.
 
         Returns:
-            As `training`, with the channels besides `checkpoint` under `load_channels`: the
+            As `training`, with the channels besides `checkpoint` under `input_channels`: the
             address of the artifact is known only once the training job has ended.
         """
         episodes = self.document.evaluation.episodes
@@ -91,7 +91,7 @@ class Jobs:
         hyperparameters = {**given, **self._environment()}
         # One host: a second one would evaluate the same windows again.
         request = self._request("evaluation", "evaluate.py", hyperparameters, 1)
-        return self._job("evaluation", request) | {"load_channels": self._channels()}
+        return self._job("evaluation", request) | {"input_channels": self._channels()}
 
     def _job(self, step: str, request: Request) -> Request:
         return {

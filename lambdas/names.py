@@ -42,7 +42,13 @@ def resource_name(step: str, preset: str, identity: str) -> str:
     return "-".join(part for part in ("rl", step, slug, identity) if part)
 
 
-def tags(*, project: str, stage: str, identity: str) -> list[dict[str, str]]:
-    """List the tags of everything that an execution makes, in the form SageMaker takes."""
-    pairs = {"sagemaker:project-name": project, "stage": stage, "execution": identity}
+def stage_tags(*, project: str, stage: str) -> list[dict[str, str]]:
+    """List the tags that tell what belongs to a stage, in the form SageMaker takes."""
+    pairs = {"sagemaker:project-name": project, "stage": stage}
     return [{"Key": key, "Value": value} for key, value in pairs.items()]
+
+
+def tags(*, project: str, stage: str, identity: str) -> list[dict[str, str]]:
+    """List the tags of everything that an execution makes."""
+    execution = {"Key": "execution", "Value": identity}
+    return [*stage_tags(project=project, stage=stage), execution]

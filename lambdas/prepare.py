@@ -131,7 +131,7 @@ def prepare(
     training, evaluation = jobs.training(), jobs.evaluation()
     result = {
         "execution": {"id": identity, "name": execution_name, "preset": preset},
-        "plan": _plan(request, isolated=bool(settings.network_isolation)),
+        "plan": _plan(request, channels=bool(evaluation["input_channels"])),
         "training": training,
         "evaluation": evaluation,
         "gate": {"baseline": request.gate.baseline, "confidence": request.gate.confidence},
@@ -169,11 +169,10 @@ def _check_objects(request: ExecutionInput, *, settings: Settings, s3: Client) -
         raise InvalidInput(problems)
 
 
-def _plan(request: ExecutionInput, *, isolated: bool) -> Document:
+def _plan(request: ExecutionInput, *, channels: bool) -> Document:
     return {
         "train": request.training.run,
-        # The states are named after a load file; what they differ in is having channels at all.
-        "load_file": request.load.s3_uri is not None or isolated,
+        "channels": channels,
         "evaluate": request.evaluation.run,
         # A package that waits for a person's approval must not answer requests before it has it.
         "deploy": request.endpoint.run and request.registry.approval == "automatic",

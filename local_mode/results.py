@@ -30,7 +30,7 @@ _RETURNS = (
     ("deviation", "standard_deviation", "{:,.1f}"),
 )
 # Time in which the workflow itself does nothing: jobs and the start of the server.
-_WORK = ("Train", "TrainOnFile", "Evaluate", "WaitForEndpoint")
+_WORK = ("Train", "TrainWithChannels", "Evaluate", "WaitForEndpoint")
 
 
 def fetch(client: ClientFactory, finished: Finished, folder: Path) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _cell(value: float | None, form: str) -> str:
 def closing(finished: Finished, folder: Path, total: float) -> str:
     """Return the last lines: the verdict, where the results are, and where the time went."""
     work = sum(finished.seconds.get(state, 0.0) for state in _WORK)
-    training = finished.seconds.get("Train", 0.0) + finished.seconds.get("TrainOnFile", 0.0)
+    training = finished.seconds.get("Train", 0.0) + finished.seconds.get("TrainWithChannels", 0.0)
     return "\n".join(
         (
             f"{finished.status}: {finished.output.get('reason', '')}",

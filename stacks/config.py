@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from stacks.errors import ConfigError
 
@@ -326,8 +326,3 @@ _RULES: tuple[Callable[[StageConfig], list[str]], ...] = (
 )
 
 KNOWN_CONTEXT = ("project", "stage")
-
-
-def known_fields() -> tuple[str, ...]:
-    """Return the names of a stage's settings."""
-    return tuple(item.name for item in fields(StageConfig))

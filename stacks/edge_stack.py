@@ -68,5 +68,5 @@ class EdgeStack(StageStack):
             "Component",
             organisation=config.organisation,
             project=config.project,
-            number=list(STAGES).index(config.stage) if config.stage in STAGES else len(STAGES),
+            number=list(STAGES).index(config.stage),
         )

@@ -7,7 +7,6 @@ from constructs import Construct
 from stacks.build import build
 from stacks.config import StageConfig
 from stacks.github_stack import GitHubStack
-from stacks.parts.acknowledge import acknowledge
 from stacks.parts.drift import Drift
 from stacks.parts.encryption import Encryption
 from stacks.parts.notifications import Notifications
@@ -34,14 +33,7 @@ class PipelineStack(Stack):
             termination_protection=True,
         )
         key = Encryption(self, "Encryption", prefix=name, retain=False).key
-        notifications = Notifications(self, "Notifications", key=key, email=config.alarm_email)
-        self.topic = notifications.topic
-        if config.alarm_email:
-            acknowledge(
-                notifications,
-                "Serverless::Serverless-SNSRedrivePolicy",
-                "A mailbox is told of what the pipeline's console goes on showing.",
-            )
+        self.topic = Notifications(self, "Notifications", key=key, email=config.alarm_email).topic
         bucket = PipelineArtifacts(
             self, "Artifacts", key=key, access_logs_bucket=config.access_logs_bucket
         ).bucket

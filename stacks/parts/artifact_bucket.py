@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.config import Replica
+from stacks.parts.buckets import logs_bucket, private_bucket
 from stacks.parts.replication import Replication
 
 READ, WRITE = "s3:GetObject", "s3:PutObject"
@@ -60,55 +61,22 @@ class ArtifactBucket(Construct):
         replica: Replica | None,
     ) -> None:
         super().__init__(scope, id_)
-        logs = (
-            s3.Bucket.from_bucket_name(self, "Logs", access_logs_bucket)
-            if access_logs_bucket
-            else self._logs_bucket(retain)
-        )
-        self.bucket = s3.Bucket(
+        removal = RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY
+        logs = logs_bucket(self, existing=access_logs_bucket, removal=removal)
+        self.bucket = private_bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            event_bridge_enabled=False,
-            server_access_logs_bucket=logs,
-            server_access_logs_prefix="artifacts/",
-            lifecycle_rules=_lifecycle(retain),
-            removal_policy=_removal(retain),
+            key=key,
+            logs=logs,
+            logs_prefix="artifacts/",
+            lifecycle=_lifecycle(retain),
+            removal=removal,
         )
         self.own = [self.bucket, *([logs] if isinstance(logs, s3.Bucket) else [])]
         if retain:
             self._lock()
         if replica:
             Replication(self, "Replication", bucket=self.bucket, key=key, replica=replica)
-
-    def _logs_bucket(self, retain: bool) -> s3.Bucket:
-        # S3 delivers access logs only to buckets that it encrypts with a key of its own.
-        return s3.Bucket(
-            self,
-            "Logs",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="expire",
-                    expiration=Duration.days(90),
-                    noncurrent_version_expiration=Duration.days(1),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
-            ],
-            removal_policy=_removal(retain),
-        )
 
     def _lock(self) -> None:
         bucket = self.bucket.node.default_child
@@ -165,7 +133,3 @@ def _lifecycle(retain: bool) -> list[s3.LifecycleRule]:
             abort_incomplete_multipart_upload_after=Duration.days(1),
         ),
     ]
-
-
-def _removal(retain: bool) -> RemovalPolicy:
-    return RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY

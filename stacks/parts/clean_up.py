@@ -11,7 +11,7 @@ from constructs import Construct
 
 from stacks.config import StageConfig
 from stacks.parts.encryption import use_key
-from stacks.parts.functions import handlers
+from stacks.parts.functions import ARCHITECTURE, RUNTIME, handlers
 from stacks.parts.logging import log_group
 from stacks.parts.permissions import CLEAN_UP, Names, statements
 from stacks.parts.roles import Roles, allow, log_group_arn
@@ -50,10 +50,6 @@ class CleanUp(Construct):
                     actions=["logs:DeleteLogGroup"],
                     resources=[log_group_arn(self, f"/aws/sagemaker/Endpoints/{names.endpoint}")],
                 ),
-                iam.PolicyStatement(
-                    actions=["sagemaker:ListModels", "sagemaker:ListEndpointConfigs"],
-                    resources=["*"],
-                ),
                 # Whether the stack goes, or only does without this resource from now on.
                 iam.PolicyStatement(
                     actions=["cloudformation:DescribeStacks"],
@@ -68,8 +64,8 @@ class CleanUp(Construct):
             description="Removes what executions made when the stage is destroyed",
             code=handlers(),
             handler="lambdas.clean_up.handler",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
             role=role.without_policy_updates(),
             timeout=Duration.minutes(15),
             log_group=logs,

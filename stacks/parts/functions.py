@@ -27,6 +27,8 @@ from stacks.parts.roles import Roles, allow
 from stacks.parts.training_bundle import TrainingBundle
 
 ROOT = Path(__file__).resolve().parents[2]
+RUNTIME, ARCHITECTURE = lambda_.Runtime.PYTHON_3_14, lambda_.Architecture.ARM_64
+"""Of every function; the handlers need nothing that is compiled."""
 
 _WILDCARDS = {
     "model-package/{group}/*": "The registry numbers the versions; the group is named.",
@@ -107,8 +109,8 @@ class Functions(Construct):
             description=f"The state {title} of the workflow",
             code=code,
             handler=f"lambdas.{step}.handler",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
             role=roles[step].without_policy_updates(),
             environment=variables,
             environment_encryption=self._key,

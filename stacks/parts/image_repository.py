@@ -1,6 +1,6 @@
 """The repository of the project's one image, which trains and serves."""
 
-from aws_cdk import Duration, RemovalPolicy, Tags
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -33,4 +33,3 @@ class ImageRepository(Construct):
                 ecr.LifecycleRule(description="All but the newest", max_image_count=50),
             ],
         )
-        Tags.of(self.repository).add("content", "training and serving")

@@ -10,25 +10,24 @@ SHADOW_VARIANT = "ShadowTraffic"
 
 
 def endpoint_metric(
-    endpoint: str, name: str, statistic: str, *, minutes: int = 1, label: str | None = None
+    endpoint: str, name: str, statistic: str, *, label: str | None = None
 ) -> cloudwatch.Metric:
     """Return a metric of the requests to an endpoint, which need not exist yet."""
-    return cloudwatch.Metric(
-        namespace="AWS/SageMaker",
-        metric_name=name,
-        dimensions_map={"EndpointName": endpoint, "VariantName": VARIANT},
-        statistic=statistic,
-        period=Duration.minutes(minutes),
-        label=label,
-    )
+    return _of_variant("AWS/SageMaker", endpoint, name, statistic, label)
 
 
 def instance_metric(
     endpoint: str, name: str, statistic: str, *, minutes: int = 1, label: str | None = None
 ) -> cloudwatch.Metric:
     """Return a metric of the instances behind an endpoint."""
+    return _of_variant("/aws/sagemaker/Endpoints", endpoint, name, statistic, label, minutes)
+
+
+def _of_variant(
+    namespace: str, endpoint: str, name: str, statistic: str, label: str | None, minutes: int = 1
+) -> cloudwatch.Metric:
     return cloudwatch.Metric(
-        namespace="/aws/sagemaker/Endpoints",
+        namespace=namespace,
         metric_name=name,
         dimensions_map={"EndpointName": endpoint, "VariantName": VARIANT},
         statistic=statistic,

@@ -66,6 +66,7 @@ CLEAN_UP: tuple[Grant, ...] = (
     Grant(("ListTags",), ("configs", "models")),
     Grant(("ListModelPackages",), ("group",)),
     Grant(("DeleteModelPackage",), ("packages",)),
+    Grant(("ListModels", "ListEndpointConfigs"), ("any",)),
 )
 
 
@@ -95,7 +96,8 @@ class Names:
             "group": ("model-package-group", self.model_package_group),
             "packages": ("model-package", f"{self.model_package_group}/*"),
         }
-        return {kind: arn(scope, "sagemaker", *pair) for kind, pair in kinds.items()}
+        named = {kind: arn(scope, "sagemaker", *pair) for kind, pair in kinds.items()}
+        return named | {"any": "*"}  # for actions that know no resource
 
 
 def statements(

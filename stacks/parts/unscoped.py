@@ -1,4 +1,4 @@
-"""Actions that know no resource, kept apart, so that a wildcard stands nowhere else."""
+"""Actions of the workflow's stack that know no resource, in one place."""
 
 from collections.abc import Iterable
 

@@ -44,7 +44,7 @@ def test_an_empty_input_gives_the_whole_plan() -> None:
     document = run({})
     assert document["plan"] == {
         "train": True,
-        "load_file": False,
+        "channels": False,
         "evaluate": True,
         "deploy": True,
         "edge": False,
@@ -113,11 +113,11 @@ def test_the_stage_decides_how_jobs_run(step: str, monkeypatch: pytest.MonkeyPat
     assert request["EnableNetworkIsolation"] is True
     assert request["EnableInterContainerTrafficEncryption"] is True
     # An isolated job cannot fetch the bundle by itself.
-    channels = document["evaluation"]["load_channels"]
+    channels = document["evaluation"]["input_channels"]
     assert [channel["ChannelName"] for channel in channels] == ["code"]
     assert channels[0]["DataSource"]["S3DataSource"]["S3Uri"] == VARIABLES["SOURCE_S3_URI"]
     assert document["training"]["request"]["InputDataConfig"] == channels
-    assert document["plan"]["load_file"] is True
+    assert document["plan"]["channels"] is True
 
 
 @pytest.mark.usefixtures("account")
@@ -181,8 +181,8 @@ def test_a_load_file_becomes_a_channel_of_both_jobs(put: Callable[[str, bytes], 
     channels = document["training"]["request"]["InputDataConfig"]
     assert [channel["ChannelName"] for channel in channels] == ["load"]
     assert channels[0]["DataSource"]["S3DataSource"]["S3Uri"] == LOAD
-    assert document["evaluation"]["load_channels"] == channels
-    assert document["plan"]["load_file"] is True
+    assert document["evaluation"]["input_channels"] == channels
+    assert document["plan"]["channels"] is True
     assert problems_of_request(document["training"]["request"]) == ""
 
 
@@ -190,7 +190,7 @@ def test_a_load_file_becomes_a_channel_of_both_jobs(put: Callable[[str, bytes], 
 def test_without_a_load_file_there_is_no_channel() -> None:
     document = run({"load": {"profile": "default"}})
     assert "InputDataConfig" not in document["training"]["request"]
-    assert document["evaluation"]["load_channels"] == []
+    assert document["evaluation"]["input_channels"] == []
 
 
 @pytest.mark.usefixtures("account")

@@ -81,7 +81,7 @@ def test_a_load_file_is_a_channel_of_both_jobs(machine: Machine, cloud: Cloud) -
     put(LOAD, b"timestamp,requests\n")
     ended = machine.run({"load": {"s3_uri": LOAD}, "training": {"use_spot": False}} | NO_ENDPOINT)
     assert (ended.status, ended.output["status"]) == ("SUCCEEDED", "Registered")
-    assert "TrainOnFile" in ended.states
+    assert "TrainWithChannels" in ended.states
     [training, evaluation] = cloud.requests.values()
     assert channels(training) == {"load": LOAD}
     assert channels(evaluation).keys() == {"checkpoint", "load"}

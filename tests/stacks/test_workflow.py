@@ -74,7 +74,7 @@ def test_functions_are_tried_again_for_faults_that_pass_alone(name: str) -> None
 
 
 def test_jobs_wait_long_for_capacity_and_get_a_name_for_each_try() -> None:
-    assert list(JOBS) == ["Train", "TrainOnFile", "Evaluate"]
+    assert list(JOBS) == ["Train", "TrainWithChannels", "Evaluate"]
     for task in JOBS.values():
         limits = task["Retry"][0]
         assert limits["ErrorEquals"] == ["SageMaker.ResourceLimitExceededException"]
@@ -82,11 +82,11 @@ def test_jobs_wait_long_for_capacity_and_get_a_name_for_each_try() -> None:
         assert "$$.State.RetryCount" in task["Parameters"]["TrainingJobName.$"]
 
 
-def test_the_two_training_states_differ_in_the_load_alone() -> None:
-    with_file = json.loads(json.dumps(STATES["TrainOnFile"]))
-    channels = with_file["Parameters"].pop("InputDataConfig.$")
+def test_the_two_training_states_differ_in_the_channels_alone() -> None:
+    with_channels = json.loads(json.dumps(STATES["TrainWithChannels"]))
+    channels = with_channels["Parameters"].pop("InputDataConfig.$")
     assert channels == "$.training.request.InputDataConfig"
-    assert with_file | {"Comment": ""} == STATES["Train"] | {"Comment": ""}
+    assert with_channels | {"Comment": ""} == STATES["Train"] | {"Comment": ""}
 
 
 def test_the_machine_outlasts_its_longest_jobs() -> None:
