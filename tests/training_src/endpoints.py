@@ -31,6 +31,7 @@ HEAVY = (
     "torch",
 )
 JSON = "application/json"
+AS_JSON = [(b"content-type", b"application/json")]
 
 
 def autoscaling_policy(head="band", *, outputs=2, **parts):
@@ -200,3 +201,7 @@ def call(application, method, path, body=b"", headers=(), *, size=1 << 16):
     start, end = sent
     assert int(dict(start["headers"])[b"content-length"]) == len(end["body"])
     return start["status"], dict(start["headers"]), json.loads(end["body"])
+
+
+def post(application, body, headers=AS_JSON, **options):
+    return call(application, "POST", "/invocations", body, headers, **options)

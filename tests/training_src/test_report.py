@@ -21,7 +21,6 @@ from autoscaling_rl.backtest_settings import BacktestSettings
 from autoscaling_rl.baselines.registry import BASELINES
 from autoscaling_rl.baselines.replay import replay_need
 from autoscaling_rl.baselines.window import Trajectory, Window
-from autoscaling_rl.environments.dynamics import make_rules
 from autoscaling_rl.load.file import Gap, Load
 from autoscaling_rl.report import (
     Example,
@@ -33,13 +32,12 @@ from autoscaling_rl.report import (
     write_evaluation_report,
     write_picture,
 )
-from autoscaling_rl.report.clock import time_ticks
-from autoscaling_rl.report.scale import Scale, extremes, peaks, round_up
 from autoscaling_rl.report.verdict import replay_verdict
-from autoscaling_rl.report.words import number, percent, signed
+from autoscaling_rl.report.words import number, percent
 from autoscaling_rl.scorecard import Totals, evaluation_scorecard
 from lambdas.gate import judge
 from lambdas.scorecard import Scorecard
+from tests.training_src.examples import example
 
 BUNDLE = Path(__file__).parents[2] / "training_src"
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -121,18 +119,6 @@ def return_card(policy, random):
         "windows": [str(each) for each in range(len(policy))],
         "policies": policies,
     }
-
-
-def example(minutes=2880, *, scale=20.0, name="seed 0", **clock):
-    """Return a window with a sudden rise in its middle that two fixed fleets cannot serve."""
-    load = np.full(60 + minutes, scale * 250.0)
-    load[60 + minutes // 2 :][:30] *= 1.5
-    window = Window(load, 60, make_rules(capacity=250.0))
-    runs = {
-        run: replay_need(window, np.full(minutes, machines))
-        for run, machines in (("policy", 24.0), ("target_tracking_tuned", 26.0), ("oracle", 30.0))
-    }
-    return Example.of(name, window, runs, **clock)
 
 
 def evaluate(path, card, **parts):
@@ -427,70 +413,3 @@ def test_pages_are_written_without_matplotlib():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "False"
-
-
-SERIES = st.lists(st.floats(0, 1e6), min_size=1, max_size=60).map(np.array)
-
-
-@given(values=SERIES, columns=st.integers(1, 70))
-def test_thinned_series_keep_their_extremes_and_their_ends(values, columns):
-    for thin in (peaks, extremes):
-        minutes, shown = thin(values, columns)
-        assert (minutes[0], minutes[-1]) == (0, len(values))
-        assert (np.diff(minutes) >= 0).all()
-        assert shown.max() == values.max()
-        assert set(shown) <= set(values)
-    assert shown.min() == values.min()
-
-
-@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=9), st.booleans(), st.integers(1, 9))
-def test_axes_show_every_value_and_their_ticks_lie_on_them(values, zero, count):
-    scale = Scale.over(values, zero=zero)
-    assert scale.low < scale.high
-    assert all(-1e-9 <= scale.at(value) <= 1 + 1e-9 for value in values)
-    ticks = scale.ticks(count)
-    assert all(-1e-6 <= scale.at(tick) <= 1 + 1e-6 for tick in ticks)
-    assert len(ticks) <= 2 * count + 2
-
-
-@given(st.floats(1e-9, 1e12))
-def test_rounding_up_never_falls_short(value):
-    assert value * (1 - 1e-6) <= round_up(value) <= 1.5001 * value or round_up(value) <= 2 * value
-
-
-def test_ticks_of_time_are_round_and_say_the_day_where_it_changes():
-    recorded = example(3000, start=datetime(2024, 2, 28, 22, 30, tzinfo=UTC))
-    assert time_ticks(recorded, 0, 600, 5) == [
-        (90.0, "Thu 29 Feb, 00:00"),
-        (210.0, "02:00"),
-        (330.0, "04:00"),
-        (450.0, "06:00"),
-        (570.0, "08:00"),
-    ]
-    assert [text for _, text in time_ticks(recorded, 0, 2900, 3)] == ["Thu 29 Feb", "Fri 1 Mar"]
-    generated = example(3000, minute_of_week=6 * 1440)
-    assert [text for _, text in time_ticks(generated, 0, 3000, 3)] == ["Sun", "Mon", "Tue"]
-    assert [text for _, text in time_ticks(example(3000), 0, 3000, 3)] == [
-        "day 1",
-        "day 2",
-        "day 3",
-    ]
-    assert len(time_ticks(example(60), 0, 10**7, 8)) <= 9
-
-
-def test_numbers_are_written_for_readers():
-    assert [number(value) for value in (1234567.8, -0.4, -3.0, None, math.nan, math.inf)] == [
-        "1\u202f234\u202f568",
-        "0",
-        f"{MINUS}3",
-        DASH,
-        DASH,
-        DASH,
-    ]
-    assert [signed(value) for value in (0.021, 0.0001, -0.0001, -0.5, None)] == [
-        "+2.1\xa0%",
-        "0.0\xa0%",
-        "0.0\xa0%",
-        f"{MINUS}50.0\xa0%",
-        DASH,
-    ]
