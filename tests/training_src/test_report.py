@@ -360,6 +360,7 @@ def test_a_back_test_shows_the_figures_of_its_scorecard(tmp_path, result):
     assert (
         f"({percent(ends['lower'])} to {percent(ends['upper'])})".replace("\xa0", " ") in page.text
     )
+    assert "90 % confidence interval" in page.text  # each end holds with 95 %
     assert "Back-test over 2 days from 2024-06-02 00:00" in page.text
     assert "Sun 2 Jun" in page.text
     assert (

@@ -36,6 +36,7 @@ POLICY = "policy"
 BEST_TUNED = "best_tuned"  # stands for the tuned baseline of least cost in the windows judged
 UNIT = "machine-minutes"
 SLO_SHARE = 0.005  # of a minute's load; a minute with more failures breaks the objective
+CONFIDENCE = 0.95  # of each end of a saving's interval, which so covers 90 %
 RESAMPLES, SEED = 4000, 20_230_517  # as in the gate
 
 
@@ -153,7 +154,7 @@ class Interval:
 def paired_interval(
     policy: Sequence[float] | FloatArray,
     baseline: Sequence[float] | FloatArray,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
 ) -> Interval | None:
     """Return the saving of a policy over a baseline with a percentile interval.
 

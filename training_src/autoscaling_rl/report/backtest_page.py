@@ -16,12 +16,10 @@ from autoscaling_rl.report.page import Page, Section, note_list
 from autoscaling_rl.report.tables import knob_table, pairs
 from autoscaling_rl.report.verdict import cost_tiles, replay_verdict
 from autoscaling_rl.report.words import number
-from autoscaling_rl.scorecard import POLICY
+from autoscaling_rl.scorecard import CONFIDENCE, POLICY
 
 if TYPE_CHECKING:
     from autoscaling_rl.backtest import Result
-
-COVERAGE = 0.9  # of the scorecard's intervals: each end holds with 95 %
 
 
 def write_backtest_report(result: "Result", path: Path) -> None:
@@ -81,7 +79,7 @@ def _comparisons(result: "Result", scorecard: dict[str, Any]) -> list[Comparison
                 saving=interval["saving"],
                 lower=interval["lower"] if known else None,
                 upper=interval["upper"] if known else None,
-                coverage=COVERAGE,
+                coverage=2 * CONFIDENCE - 1,
                 per_window=tuple(each.tolist()),
                 scale=float(theirs.mean()),
             )
