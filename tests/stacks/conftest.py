@@ -22,6 +22,7 @@ from tests.lambdas.samples import (
     pack,
     scorecard,
 )
+from tests.stacks.delivery import CONFIGURED, Resources, resources_of, synthesise_delivery
 from tests.stacks.interpreter import Cloud, Machine, connect
 from tests.stacks.intrinsics import Deployed
 from tests.stacks.naive import naive
@@ -123,3 +124,21 @@ def recorded(workflows_own: Synthesis, tmp_path_factory: pytest.TempPathFactory)
         recorder.answer = lambda body: {"actions": [7] * 64}
         assert synthesised.run({}, "failing").error == "SmokeTestFailed"
     return recorder
+
+
+@pytest.fixture(scope="session")
+def delivery(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """Synthesise what delivers the stages, under all packs of cdk-nag."""
+    return synthesise_delivery(CONFIGURED, tmp_path_factory.mktemp("delivery"), packs=PACKS)
+
+
+@pytest.fixture(scope="session")
+def pipeline(delivery: Synthesis) -> Resources:
+    """Return the resources of the pipeline's own stack."""
+    return resources_of(delivery, "pipeline")
+
+
+@pytest.fixture(scope="session")
+def github(delivery: Synthesis) -> Resources:
+    """Return the resources of the stack for GitHub's workflows."""
+    return resources_of(delivery, "github")

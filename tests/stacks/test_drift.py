@@ -1,0 +1,83 @@
+"""Changes made by hand: every stack is looked at, every type can be read, and somebody is told."""
+
+import json
+import re
+
+from tests.stacks.delivery import (
+    Resources,
+    allowed,
+    of_type,
+    role_named,
+    stacks_of,
+    text,
+)
+from tests.stacks.synthesis import PROJECT, Synthesis
+
+
+def test_drift_is_looked_for_every_week_in_every_stack(
+    delivery: Synthesis, pipeline: Resources
+) -> None:
+    schedules = of_type(pipeline, "Scheduler::Schedule").values()
+    looked_at = {json.loads(it["Target"]["Input"])["StackName"] for it in schedules}
+    deployed = {
+        name
+        for stage in ("dev", "prod")
+        for name in stacks_of(delivery.folder / f"assembly-{PROJECT}-pipeline-{stage}")
+    }
+    assert looked_at == deployed
+    for schedule in schedules:
+        assert schedule["ScheduleExpression"] == "rate(7 days)"
+        target = text(schedule["Target"]["Arn"])
+        assert target.endswith(":scheduler:::aws-sdk:cloudformation:detectStackDrift")
+
+
+def test_drift_and_failed_detections_are_told(pipeline: Resources) -> None:
+    rules = [
+        rule
+        for rule in of_type(pipeline, "Events::Rule").values()
+        if rule["EventPattern"]["source"] == ["aws.cloudformation"]
+    ]
+    assert len(rules) == 2
+    for rule, stage in zip(rules, ("dev", "prod"), strict=True):
+        detail = rule["EventPattern"]["detail"]
+        (prefix,) = detail["stack-id"]
+        assert text(prefix["prefix"]).endswith(f":stack/{PROJECT}-{stage}-")
+        told = [it["status-details"] for it in detail["$or"]]
+        assert told == [
+            {"stack-drift-status": ["DRIFTED"]},
+            {"detection-status": ["DETECTION_FAILED"]},
+        ]
+        (target,) = rule["Targets"]
+        assert target["Arn"]["Ref"] in of_type(pipeline, "SNS::Topic")
+
+
+def test_what_looks_for_drift_can_read_every_type_of_the_stages_and_change_none(
+    delivery: Synthesis, checked: Synthesis, pipeline: Resources
+) -> None:
+    from stacks.parts.drift_reads import READS
+
+    # Neither is a resource that could drift.
+    known = {*READS, "AWS::CDK::Metadata", "AWS::CloudFormation::CustomResource"}
+    folders = [delivery.folder / f"assembly-{PROJECT}-pipeline-{it}" for it in ("dev", "prod")]
+    types = {
+        resource["Type"]
+        for folder in (*folders, checked.folder)
+        for template in stacks_of(folder).values()
+        for resource in template["Resources"].values()
+        if not resource["Type"].startswith("Custom::")
+    }
+    assert types - known == set(), "say in stacks/parts/drift_reads.py what reading them takes"
+    reading = re.compile(r"\w+:(Get|List|Describe|Detect|BatchDescribe|BatchGet)\w+|kms:Decrypt")
+    for part in ("DevDriftRole", "ProdDriftRole"):
+        actions = {action for action, _, _ in allowed(pipeline, role_named(pipeline, part))}
+        assert len(actions) > 20
+        assert [action for action in actions if not reading.fullmatch(action)] == []
+        assert not {"s3:GetObject", "ssm:GetParametersByPath"} & actions
+
+
+def test_who_looks_for_drift_from_github_changes_nothing(github: Resources) -> None:
+    for action, resource, _ in allowed(github, role_named(github, "OidcDrift")):
+        if action == "sts:AssumeRole":
+            assert "-lookup-role-" in resource
+        else:
+            assert re.search(r":(Get|List|Describe|Detect|BatchDescribe)|kms:Decrypt", action)

@@ -1,0 +1,51 @@
+"""Nonsense in what delivers the stages is refused, a line for each mistake."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stacks.errors import ConfigError
+from stacks.pipeline_config import GitHub, pipeline_config
+from tests.stacks.delivery import (
+    CONFIGURED,
+)
+from tests.stacks.synthesis import PROJECT
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"connection_arn": None, "github": None}, "connection_arn: is not set, nor is github"),
+        ({"connection_arn": "arn:aws:iam::1:role/x"}, "connection_arn: 'arn:aws:iam::1:role/x'"),
+        ({"repository": "autoscaling"}, "repository: 'autoscaling' is none; use owner/name"),
+        ({"branch": ""}, "branch: is empty"),
+        ({"stages": ("dev",)}, "stages: dev; name two or more"),
+        ({"stages": ("dev", "dev")}, "stages: dev, dev; name two or more, each once"),
+        ({"stages": ("dev", "live")}, "stages: 'live' does not exist"),
+        ({"check_preset": "a b"}, "check_preset: 'a b'"),
+        ({"drift_every_days": -1}, "drift_every_days: -1 must be within 0 and 365"),
+        ({"alarm_email": "team"}, "alarm_email: 'team' is no address"),
+        ({"log_days": 2}, "log_days: CloudWatch keeps"),
+        ({"github": GitHub(repository="o")}, "github.repository: 'o' is none"),
+        ({"github": GitHub(repository="o/r@1")}, "github.repository: 'o/r@1' is none"),
+        ({"github": GitHub(repository="o/r", provider_arn="x")}, "github.provider_arn: 'x'"),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_is_synthesised(
+    change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        pipeline_config(PROJECT, replace(CONFIGURED, **change))
+    assert str(caught.value).startswith(f"stacks/pipeline_config.py: {message}")
+
+
+def test_every_mistake_gets_a_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        pipeline_config(PROJECT, replace(CONFIGURED, repository="", branch="", log_days=0))
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_project_without_a_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="project: None is no name"):
+        pipeline_config(None, CONFIGURED)
