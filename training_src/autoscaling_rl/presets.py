@@ -34,7 +34,7 @@ class GeneralSettings:
     """The keys of a preset that stand outside its tables.
 
     Attributes:
-        toolkit: what trains, "cem" or "sb3".
+        toolkit: what trains: "hindsight", "cem" or "sb3".
         description: one line for people.
         seed: seed of everything random in training; the same seed gives the same policy.
     """

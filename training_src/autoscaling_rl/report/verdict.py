@@ -55,7 +55,9 @@ def gate_verdict(
         name = describe(found.baseline).phrase
         detail += f" Of the baselines that were tuned on the days before, {name} did best here."
     if costs:
-        detail += f" Cost counts machine time and failed work. {_cheaper(everyone)}"
+        detail += (
+            f" Cost counts machine time, failed work and what changes cost. {_cheaper(everyone)}"
+        )
     if found.passed:
         return Verdict("Passes the gate", "good", f"{words} and passes the gate.", detail)
     return Verdict("Rejected", "bad", f"{words}: the gate rejects it.", detail)
@@ -72,7 +74,7 @@ def replay_verdict(found: Comparison | None, everyone: Sequence[Comparison], spa
     if found is None:
         headline = "The policy could not be compared: the baseline cost nothing."
         return Verdict("Not judged", "open", headline)
-    detail = f"Back-test over {span}. Cost counts machine time and failed work. "
+    detail = f"Back-test over {span}. Cost counts machine time, failed work and what changes cost. "
     detail += _cheaper(everyone)
     if found.upper is not None and found.upper < 0:
         word, kind = "Costs more", "bad"

@@ -75,7 +75,8 @@ DESCRIPTIONS = {
     "oracle": Description(
         "Oracle",
         "the oracle",
-        "Knows all future load: the least cost that is possible at all. Nobody can reach it.",
+        "Knows all future load: the least cost that is possible at all where every boot takes "
+        "the same time, a reference where boot times differ.",
     ),
     "random": Description("Random", "a random policy", "Chooses every action at random."),
 }
