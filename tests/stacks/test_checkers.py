@@ -9,6 +9,7 @@ from stacks.pipeline_config import pipeline_config
 from tests.stacks.calls import Source
 from tests.stacks.checkers import TOOLS, Case, install, lay_out
 from tests.stacks.contract import permission_problems, variable_problems
+from tests.stacks.delivery import CONFIGURED
 from tests.stacks.exceptions import require
 from tests.stacks.intrinsics import Deployed
 from tests.stacks.mutants import MUTANTS, NOT_FOR_CDK
@@ -31,7 +32,6 @@ from tests.stacks.synthesis import (
     resources,
     synthesise,
 )
-from tests.stacks.test_pipeline_stack import CONFIGURED
 
 pytestmark = pytest.mark.slow
 
