@@ -9,11 +9,10 @@ days count. So the choice is a function of the last two weeks of load, and whoev
 these decides as one that has run for years.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .features import features
+from .fleet import Fleet, charge, in_service
 from .members import (
     HOLDS,
     PEAK_HEADROOMS,
@@ -22,9 +21,7 @@ from .members import (
     BankSettings,
     Trackers,
     network_bands,
-    owed,
     rule_bands,
-    sliding_most,
     whole_machines,
 )
 from .policy import MAX_MACHINES, Policy
@@ -32,34 +29,8 @@ from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
 MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
+MOVE_WEIGHT = 3.0
 MOST = 1e18  # of any number of a state
-COST_GRID = 1024.0  # costs are whole multiples of 1/1024 machine-minute: their sums are exact
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """What is fixed for a fleet.
-
-    Attributes:
-        warmup: nominal warm-up in minutes.
-        price: machine-minutes that a failed machine-minute costs.
-        change_price: machine-minutes that adding or removing a machine costs.
-        least: least number of machines.
-        most: largest number of machines; 0 means no limit.
-        minimum_billed_minutes: minutes that a machine is billed for at least.
-    """
-
-    warmup: int = 5
-    price: float = 20.0
-    change_price: float = 0.0
-    least: int = 1
-    most: int = 0
-    minimum_billed_minutes: int = 0
-
-    @property
-    def rows(self) -> int:
-        """Minutes of a simulated fleet that the costs of its last minute hang on."""
-        return max(2, self.warmup + 1, self.minimum_billed_minutes + 1)
 
 
 class Bank:
@@ -77,7 +48,7 @@ class Bank:
     ) -> None:
         """Begin with no load; the first value will be that of `minute`, in minutes since 1970."""
         self.policy, self.settings, self.fleet = policy, settings, fleet
-        self.series = Series(minute, fleet.warmup, room)
+        self.series = Series(minute, fleet.horizon, room)
         self.network = len(settings.price_factors) * len(settings.offsets)
         rules = len(QUANTILE_RULES) * len(HOLDS) + len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
         self.bands = self.network + (rules if settings.rules else 0)
@@ -134,17 +105,24 @@ class Bank:
 
     def _stretch(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
-        series, count = self.series, end - begin
-        if len(self.machines):  # what the minute before cost is known by now
-            self.costs[0] += self._cost(self.machines, series.load[begin - 1 : begin])[0]
+        series, count, delay = self.series, end - begin, self.fleet.delay
+        if len(self.machines) > delay:  # what these cost in the minute before is known by now
+            rows = self.machines[: len(self.machines) - delay]
+            self.costs[0] += charge(self.fleet, rows, series.load[begin - 1 : begin])[0]
         fresh = (series.origin + begin) // DAY != self.day
         if fresh:
             self._turn_day((series.origin + begin) // DAY)
         low, high = self._bands(begin, end)
         before = self.machines
         self._simulate(begin, low, high, fresh)
-        costs = self._cost(self.machines[:-1], series.load[begin : end - 1])
-        leaders = self._choose(begin, costs)
+        costs = np.zeros((count - 1, self.size))
+        charged = min(count - 1, max(0, len(self.machines) - 1 - delay))
+        costs[count - 1 - charged :] = charge(
+            self.fleet,
+            self.machines[: len(self.machines) - 1 - delay],
+            series.load[end - 1 - charged : end - 1],
+        )
+        leaders = self._choose(begin, costs, len(before), fresh)
         self.costs[0] += costs.sum(axis=0)
         rows, made = np.arange(count), self.machines[len(before) :]
         bands = leaders < self.bands
@@ -180,7 +158,7 @@ class Bank:
 
     def _simulate(self, begin: int, low: FloatArray, high: FloatArray, fresh: bool) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
-        load, warmup, old = self.series.load, self.fleet.warmup, len(self.machines)
+        load, old, longest = self.series.load, len(self.machines), self.fleet.longest
         bands, made = self.bands, np.empty((old + len(low), self.size))
         made[:old] = self.machines
         for row in range(len(low)):
@@ -195,31 +173,30 @@ class Bank:
             if not self.trackers.size:
                 continue
             fleets = made[:place, bands:]
-            serving = fleets[-warmup:].min(axis=0) if warmup else fleets[-1]
-            served = fleets[-warmup - 1 :].min(axis=0)
+            serving = fleets[-longest:].min(axis=0) if longest else fleets[-1]
+            served = self._served(fleets)
             stepped = self.trackers.step(load[begin + row - 1], fleets[-1], served, serving)
             made[place, bands:] = self._limited(stepped)
         self.machines = made
 
-    def _cost(self, machines: FloatArray, load: FloatArray) -> FloatArray:
-        """Return the costs of the last `len(load)` rows of `machines`, whose loads these are."""
-        count, width = len(load), self.fleet.warmup + 1
-        if not count:
-            return np.zeros((0, machines.shape[1]))
-        first = max(0, len(machines) - count - self.fleet.warmup)
-        serving = -sliding_most(-machines[first:], width)[-count:]
-        billed = machines[-count:]
-        failed = np.maximum(load[:, None] - serving, 0.0)
-        costs = billed + self.fleet.price * failed
-        if self.fleet.change_price:
-            changed = np.abs(np.diff(machines[-count - 1 :], axis=0))
-            costs[count - len(changed) :] += self.fleet.change_price * changed
-        if self.fleet.minimum_billed_minutes > 1:
-            costs += owed(machines, count, self.fleet.minimum_billed_minutes)
-        return np.rint(costs * COST_GRID) / COST_GRID
+    def _served(self, fleets: FloatArray) -> FloatArray:
+        """Return the machines that were in service in the last minute whose load is known."""
+        seen = fleets[: max(1, len(fleets) - self.fleet.delay)]
+        if not self.fleet.waits:
+            least: FloatArray = seen[-self.fleet.warmup - 1 :].min(axis=0)
+            return least
+        return in_service(seen, 1, self.fleet)[0]
 
-    def _choose(self, begin: int, costs: FloatArray) -> IntArray:
-        """Return the member to follow in each minute from `begin` on."""
+    def _choose(self, begin: int, costs: FloatArray, first: int, fresh: bool) -> IntArray:
+        """Return the member to follow in each minute from `begin` on.
+
+        Args:
+            begin: index of the first minute.
+            costs: of each minute but the last, shape (minutes - 1, members).
+            first: row of `machines` that is of the first minute.
+            fresh: whether the first minute is the first of a day. Then every member can be followed
+                without a change: the choice of a day must not hang on those before.
+        """
         every, settings = self.settings.choose_every, self.settings
         leaders = np.full(len(costs) + 1, self.leader)
         late = -(self.series.origin + begin) % every
@@ -231,9 +208,28 @@ class Bank:
         for place in range(late, len(leaders), every):
             known = today + running[place - 1] if place else today
             scores = earlier + known
+            if not fresh or place:
+                now = self.machines[: first + place + 1]
+                scores = scores + self._moving(now, int(leaders[place - 1] if place else self.leader))
             chosen = int(scores.argmin()) if scores.any() else self.first
-            leaders[place : place + every] = chosen
+            leaders[place:] = chosen
         return leaders
+
+    def _moving(self, machines: FloatArray, leader: int) -> FloatArray | float:
+        """Return what it costs to follow each member instead of the leader."""
+        fleet = self.fleet
+        if not fleet.change_price and fleet.minimum_billed_minutes <= 1:
+            return 0.0
+        more = machines[-1] - machines[-1, leader]
+        moving = fleet.change_price * np.abs(more)
+        if fleet.minimum_billed_minutes > 1:
+            past = machines[-fleet.minimum_billed_minutes - 1 : -1, leader][::-1]
+            if len(past):
+                young = np.maximum(machines[-1, leader] - np.minimum.accumulate(past), 0.0)
+                gone = np.maximum(-more, 0.0)
+                moving += np.minimum(young[:, None], gone).sum(axis=0)
+                moving += (fleet.minimum_billed_minutes - len(past)) * np.minimum(young[-1], gone)
+        return moving * MOVE_WEIGHT
 
     def scored_since(self, minute: int) -> int:
         """Return the index from which costs count for a decision of `minute`."""

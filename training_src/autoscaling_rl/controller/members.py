@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .features import NAMES
+from .fleet import sliding_most
 from .policy import MAX_MACHINES, Policy
 from .series import FloatArray
 
@@ -118,47 +119,6 @@ _FORECASTS = np.array([name.startswith("forecast") for name, _, _ in QUANTILE_RU
 _MULTIPLIERS = np.array([multiplier for _, multiplier, _ in QUANTILE_RULES])
 _RESIDUALS = np.array([_PLACES[f"{name}_{quantile}"] for name, _, quantile in QUANTILE_RULES])
 _PEAKS = np.array([_PLACES[f"peak_{minutes}"] for minutes in PEAK_MINUTES])
-
-
-def sliding_most(values: FloatArray, width: int) -> FloatArray:
-    """Return the most of each row and the up to `width` - 1 rows before it."""
-    most, reach = values, 1
-    width = min(width, len(values))
-    while reach < width:
-        step = min(reach, width - reach)
-        shifted = np.maximum(most[step:], most[: len(most) - step])
-        most = np.concatenate((most[:step], shifted))
-        reach += step
-    return most
-
-
-def owed(machines: FloatArray, count: int, minimum: int) -> FloatArray:
-    """Return what removed machines still owe under a minimum billing time, in machine-minutes.
-
-    The newest machine goes first. Of the machines that leave in a minute, those that were there
-    for less than k minutes are above the least of the k minutes before: summed over k up to
-    `minimum`, each counts for the minutes it is short of it.
-
-    Args:
-        machines: of fleets, a row per minute; all in the first row have been there long enough.
-        count: the last minutes, which are charged.
-        minimum: minutes that a machine is billed for at least.
-
-    Returns:
-        Shape (count, fleets).
-    """
-    charged = np.zeros((count, machines.shape[1]))
-    for place in range(max(1, len(machines) - count), len(machines)):
-        before, after = machines[place - 1], machines[place]
-        gone = np.flatnonzero(after < before)
-        if not gone.size:
-            continue
-        known = machines[max(0, place - minimum) : place, gone][::-1]
-        lasting = np.maximum(np.minimum.accumulate(known), after[gone])
-        young = before[gone] - lasting
-        beyond = (minimum - len(young)) * young[-1]
-        charged[count - len(machines) + place, gone] = young.sum(axis=0) + beyond
-    return charged
 
 
 def whole_machines(logs: FloatArray) -> FloatArray:
