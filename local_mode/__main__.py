@@ -15,7 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local_mode", description=__doc__)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=command.SUMMARY, description=command.SUMMARY)
+        special = getattr(command, "PARSER", {})
+        subparser = subparsers.add_parser(
+            name, help=command.SUMMARY, description=command.SUMMARY, **special
+        )
         command.add_arguments(subparser)
         subparser.set_defaults(execute=command.execute)
     options = parser.parse_args(argv)

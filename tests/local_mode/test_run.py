@@ -17,10 +17,10 @@ from local_mode.provision import provision
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m local_mode run` as a user does."""
+def run(*arguments: str, command: str = "run") -> subprocess.CompletedProcess[str]:
+    """Run `python -m local_mode run`, or another command, as a user does."""
     return subprocess.run(
-        [sys.executable, "-m", "local_mode", "run", *arguments],
+        [sys.executable, "-m", "local_mode", command, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -163,3 +163,12 @@ def test_the_table_begins_with_the_best_and_marks_the_policy():
         ["target_tracking_60", "0.100"],
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize("options_first", [True, False])
+def test_a_back_test_takes_options_before_and_after_the_files(tmp_path, options_first):
+    options, files = ["--output", str(tmp_path / "out")], ["model.tar.gz", "no-load.csv"]
+    words = [*options, *files] if options_first else [*files, *options]
+    done = run(*words, command="backtest")
+    assert done.returncode == 2
+    assert "no-load.csv: cannot be read" in done.stderr

@@ -73,15 +73,17 @@ def test_a_month_in_parts_gives_what_it_gives_at_once(month):
     st.sampled_from((0, 1, 5, 7, 30, 60)),
     st.sampled_from((0.0, 4.0)),
     st.sampled_from((0, 3, 60)),
+    st.sampled_from((0, 1, 40)),
+    st.sampled_from(((), (0, 2, 2, 9, 70))),
     st.integers(0, DAY - 1),
 )
 def test_a_young_bank_says_the_same_however_its_load_comes(
-    lengths, warmup, change_price, billed, late
+    lengths, warmup, change_price, billed, delay, waits, late
 ):
     # While little is scored the leader often changes; midnight may fall anywhere.
     load = busy_load(250, seed=sum(lengths))
     fleet = {"warmup": warmup, "change_price": change_price, "start": MIDNIGHT + late}
-    fleet["minimum_billed_minutes"] = billed
+    fleet |= {"minimum_billed_minutes": billed, "delay": delay, "waits": waits}
     whole, parts = new(**fleet), new(**fleet)
     cuts = np.cumsum(lengths)
     pieces = [part for part in np.split(load, cuts[cuts < len(load)]) if len(part)]
@@ -111,6 +113,7 @@ def test_a_bank_rebuilt_from_a_fortnight_says_what_the_one_that_ran_for_a_month_
 def test_a_fortnight_is_enough_for_any_warm_up(warmup):
     parts = {"warmup": warmup, "chosen": QUICK, "change_price": float(warmup % 2)}
     parts["minimum_billed_minutes"] = 3 * warmup
+    parts |= {"delay": 60 - warmup, "waits": (1, warmup, 240) if warmup == 30 else ()}
     load = busy_load(16 * DAY, seed=warmup)
     midnight = 15 * DAY + (-START) % DAY
     live = new(**parts)
@@ -152,6 +155,12 @@ def replace_bank(bank):
     return Bank(bank.policy, bank.settings, bank.fleet, START)
 
 
+def forged_answer(bank, machines):
+    """Return the bank's dump with other machines worth keeping."""
+    content, place = bank.dump(), 24 + 8 * bank.machines.size + 8
+    return content[:place] + np.array([machines]).tobytes() + content[place + 8 :]
+
+
 def test_a_dump_of_another_form_is_refused():
     load = busy_load(100)
     live = new()
@@ -167,6 +176,8 @@ def test_a_dump_of_another_form_is_refused():
         (new(), b""),
         (new(), content[:8] + (-1).to_bytes(8, "little", signed=True) + content[16:]),
         (new(), content[:-8] + np.array([np.nan]).tobytes()),
+        (new(), forged_answer(live, -np.inf)),
+        (new(), forged_answer(live, -2.0)),
     ):
         with pytest.raises(ValueError, match=r".+"):
             bank.restore(given_bytes, load)
@@ -200,7 +211,13 @@ def test_the_network_at_its_own_price_leads_before_anything_is_scored():
 
 
 def plain_cost(wanted, keep, load, fleet):
-    """Return J of a member's fleet over a day's minutes, machine by machine."""
+    """Return J of a member's fleet over a day's minutes, machine by machine.
+
+    What is decided is in force after the delay of the metrics, of which the day ends.
+    """
+    delay = fleet.get("delay", 0)
+    end = len(wanted) - delay
+    wanted, keep, load = wanted[:end], keep[:end], load[delay:]
     machines = PlainFleet.of(
         int(wanted[0]),
         make_rules(
@@ -227,6 +244,8 @@ FLEETS = [
     {"warmup": 30, "price": 50.0, "change_price": 0.0},
     {"warmup": 0, "price": 20.0, "change_price": 0.0, "minimum_billed_minutes": 2},
     {"warmup": 5, "price": 9.0, "change_price": 1.0, "minimum_billed_minutes": 60},
+    {"warmup": 5, "price": 20.0, "change_price": 0.0, "delay": 1},
+    {"warmup": 3, "price": 9.0, "change_price": 1.0, "minimum_billed_minutes": 30, "delay": 17},
 ]
 
 
@@ -256,7 +275,7 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
     load = busy_load(3 * DAY)
     bank = new(**fleet)
     advance(bank, cut(load, 2))
-    series = Series(START, fleet["warmup"], len(load))
+    series = Series(START, fleet["warmup"] + fleet.get("delay", 0), len(load))
     series.append(load)
     prices = {"price": fleet["price"], "change_price": fleet["change_price"]}
     for age, span in enumerate(days(len(load))):
@@ -268,9 +287,10 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
             assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
 
 
-def test_costs_of_a_tracker_are_those_of_the_baseline():
+@pytest.mark.parametrize("delay", [0, 1, 20])
+def test_costs_of_a_tracker_are_those_of_the_baseline(delay):
     load, fleet = busy_load(2 * DAY), {"warmup": 5, "price": 20.0, "change_price": 2.0}
-    fleet["minimum_billed_minutes"] = 90
+    fleet |= {"minimum_billed_minutes": 90, "delay": delay}
     bank = new(**fleet)
     advance(bank, cut(load, 3))
     today, _ = days(len(load))
@@ -284,8 +304,8 @@ def test_costs_of_a_tracker_are_those_of_the_baseline():
     for place, target in enumerate(TRACKING_TARGETS):
         record, minutes = np.empty((RECORDS, today.stop - today.start)), load[today]
         machines = new_fleet(int(np.ceil(load[today.start - 1] / target - 1e-9)), rules)
-        track(target, np.zeros(len(minutes)), 0, minutes, 0, machines, rules, record)
-        expected = Trajectory(record).cost(rules)
+        track(target, np.zeros(len(minutes)), delay, minutes, 0, machines, rules, record)
+        expected = Trajectory(record).costs(rules)[delay:].sum()
         assert bank.costs[0, bank.bands + place] == pytest.approx(expected, abs=1.0)
 
 

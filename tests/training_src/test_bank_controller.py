@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaling_rl.controller.bank import LEAST_KNOWN
+from autoscaling_rl.controller import bank_controller
+from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
 from autoscaling_rl.controller.bank_controller import FIRST_HEADROOM, BankController
 from autoscaling_rl.controller.guard import PEAK_FACTOR
 from autoscaling_rl.controller.memory import recall, remember
@@ -92,17 +93,39 @@ def other_controllers():
         {"warmup_minutes": 6},
         {"min_machines": 2},
         {"max_machines": 30},
+        {"boot_minutes": (2.0, 5.0, 20.0)},
+        {"launch_failure_rate": 0.5},
+        {"change_price": 5.0},
+        {"minimum_billed_minutes": 60},
     ):
         yield CONTROLLER, change
 
 
-@pytest.mark.parametrize("place", range(10))
+@pytest.mark.parametrize("place", range(14))
 def test_a_memory_of_another_model_or_fleet_changes_nothing(place):
     other, changes = list(other_controllers())[place]
     memory = other.decide(state(LOAD[:300], **changes)).memory
     decision = CONTROLLER.decide(newest(301, 1, memory))
     assert decision == CONTROLLER.decide(state(LOAD[:301]))
     assert memory != CONTROLLER.decide(state(LOAD[:300])).memory
+
+
+def test_a_memory_of_other_code_changes_nothing(monkeypatch):
+    memory = CONTROLLER.decide(state(LOAD[:300])).memory
+    monkeypatch.setattr(bank_controller, "_code", lambda: b"another version")
+    other = BankController(POLICY).decide(state(LOAD[:300])).memory
+    monkeypatch.undo()
+    assert other != memory
+    assert CONTROLLER.decide(newest(301, 1, other)) == CONTROLLER.decide(state(LOAD[:301]))
+
+
+def test_the_prices_of_the_model_hold_unless_the_state_has_its_own():
+    own = BankController(POLICY, change_price=5.0, minimum_billed_minutes=60)
+    prices = {"change_price": 5.0, "minimum_billed_minutes": 60}
+    # Memories tell costs apart, if decisions do not.
+    assert own.decide(state(LOAD)) == CONTROLLER.decide(state(LOAD, **prices))
+    free = {"change_price": 0.0, "minimum_billed_minutes": 0}
+    assert own.decide(state(LOAD, **free)) == CONTROLLER.decide(state(LOAD))
 
 
 @pytest.mark.parametrize("again", [1, 30, 250])
@@ -126,6 +149,12 @@ def test_a_minute_that_is_asked_for_twice_gets_the_same_answer():
     first = CONTROLLER.decide(state(LOAD[:300]))
     assert CONTROLLER.decide(newest(300, 0, first.memory)) == first
     assert CONTROLLER.decide(newest(300, 7, first.memory)) == first
+
+
+def test_a_minute_that_is_asked_for_twice_needs_no_bank_made_anew(monkeypatch):
+    first = CONTROLLER.decide(state(LOAD[:300]))
+    monkeypatch.setattr(Bank, "advance", None)
+    assert CONTROLLER.decide(newest(300, 0, first.memory)) == first
 
 
 @pytest.mark.parametrize("known", [1, 30, LEAST_KNOWN - 1])

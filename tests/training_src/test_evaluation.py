@@ -112,10 +112,17 @@ def test_a_short_load_is_judged_in_two_parts_or_more(tmp_path, artifact, days, p
     assert card["savings"]["target_tracking_tuned"]["lower"] is not None
 
 
-def test_a_load_without_requests_to_learn_from_is_refused(tmp_path, artifact, capsys):
+@pytest.mark.parametrize(
+    ("idle", "words"), [(False, "nothing to learn from"), (True, "nothing to judge a policy by")]
+)
+def test_a_load_without_requests_in_one_of_its_parts_is_refused(
+    tmp_path, artifact, capsys, idle, words
+):
     path = load_file(tmp_path, 3)
     header, *rows = path.read_text().splitlines()
-    empty = [f"{row.partition(',')[0]},0" for row in rows[: len(rows) * 2 // 3]]
-    path.write_text("\n".join([header, *empty, *rows[len(rows) * 2 // 3 :]]) + "\n")
+    split = len(rows) * 2 // 3
+    for place in range(split, len(rows)) if idle else range(split):
+        rows[place] = f"{rows[place].partition(',')[0]},0"
+    path.write_text("\n".join([header, *rows]) + "\n")
     assert job(tmp_path / "job", artifact, load=path) == 2
-    assert "nothing to learn from" in capsys.readouterr().err
+    assert words in capsys.readouterr().err

@@ -100,7 +100,7 @@ def edit(line, text):
         (lambda rows: ["time,count", *rows[1:]], 1, "timestamp,requests"),
         (lambda rows: rows[:1], 1, "two days"),
         (lambda rows: rows[:2], 2, "two days"),
-        (lambda rows: rows[:-1], 48, "ends after 47.0 hours"),
+        (lambda rows: rows[:-1], 48, "ends after 47 hours and 0 minutes"),
         (edit(7, ""), 7, "blank"),
         (edit(7, "2024-01-01T05:00:00Z,-1"), 7, "negative"),
         (edit(7, "2024-01-01T05:00:00Z,nan"), 7, "not a number"),

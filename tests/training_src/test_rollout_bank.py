@@ -60,11 +60,7 @@ def by_controller(loaded, place, warmup, asked=None):
     bank_controller = importlib.import_module(f"{loaded.code.__name__}.bank_controller")
     states = importlib.import_module(f"{loaded.code.__name__}.state")
     window, rules = place.window, place.window.rules
-    controller = bank_controller.BankController(
-        loaded.policy,
-        change_price=rules.change_price,
-        minimum_billed_minutes=rules.minimum_billed_minutes,
-    )
+    controller = bank_controller.BankController(loaded.policy)
     memory, answered = None, 0
 
     def decide(minute, fleet):
@@ -84,6 +80,11 @@ def by_controller(loaded, place, warmup, asked=None):
             min_machines=rules.min_machines,
             max_machines=rules.max_machines,
             memory=memory,
+            boot_minutes=tuple(map(float, rules.warmups)),
+            launch_failure_rate=rules.launch_failure_rate,
+            metric_delay_minutes=window.metric_delay,
+            change_price=rules.change_price,
+            minimum_billed_minutes=rules.minimum_billed_minutes,
         )
         decision = controller.decide(state)
         memory, answered = decision.memory, end

@@ -62,10 +62,34 @@ def test_any_state_is_parsed_or_refused_with_its_field(raw):
         ({"min_machines": -1}, "min_machines"),
         ({"min_machines": 5, "max_machines": 4}, "max_machines"),
         ({"memory": 5}, "memory"),
+        ({"boot_minutes": 5}, "boot_minutes"),
+        ({"boot_minutes": [5, -1]}, "boot_minutes[1]"),
+        ({"boot_minutes": [5] * 1025}, "boot_minutes"),
+        ({"launch_failure_rate": 0.95}, "launch_failure_rate"),
+        ({"metric_delay_minutes": 61}, "metric_delay_minutes"),
+        ({"metric_delay_minutes": 1.5}, "metric_delay_minutes"),
+        ({"change_price": -1}, "change_price"),
+        ({"minimum_billed_minutes": 1441}, "minimum_billed_minutes"),
     ],
 )
 def test_a_wrong_state_is_refused_with_the_field(changes, field):
     assert refused(parsed, **changes)[0] == f"states[0].{field}"
+
+
+def test_boot_times_tell_the_warm_up_if_it_is_not_given():
+    assert parsed(boot_minutes=[2, 7.5, 9]).warmup_minutes == 8
+    assert parsed(boot_minutes=[2, 7.5, 9], warmup_minutes=3).warmup_minutes == 3
+    assert parsed(boot_minutes=[2, 7.5, 9]).boot_minutes == (2.0, 7.5, 9.0)
+
+
+def test_load_that_comes_late_ends_before_the_minute_to_decide_for():
+    assert parsed(metric_delay_minutes=4).minute == parsed().minute - 4
+
+
+def test_what_is_not_said_of_prices_is_left_to_the_model():
+    assert (parsed().change_price, parsed().minimum_billed_minutes) == (None, None)
+    assert parsed(change_price=0).change_price == 0.0
+    assert parsed(change_price=None, minimum_billed_minutes=60).minimum_billed_minutes == 60
 
 
 @pytest.mark.parametrize("key", ["timestamp", "active", "capacity"])

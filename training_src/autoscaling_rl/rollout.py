@@ -176,18 +176,23 @@ def follow_bank(model: ArtifactPolicy, stretch: Stretch, warmup: int) -> Traject
     window, rules = stretch.window, stretch.window.rules
     modules = {
         name: importlib.import_module(f"{model.code.__name__}.{name}")
-        for name in ("bank", "bank_controller", "members")
+        for name in ("bank", "bank_controller", "fleet", "members")
     }
     settings = modules["members"].ALONE
     if model.policy.bank is not None:
         settings = modules["members"].BankSettings.of(model.policy.bank)
-    fleet = modules["bank"].Fleet(
+    scattered = len(rules.warmups) > 1 or rules.launch_failure_rate > 0.0
+    boots = tuple(map(float, rules.warmups))
+    waits = modules["fleet"].likely_waits(boots, rules.launch_failure_rate)
+    fleet = modules["fleet"].Fleet(
         warmup,
         max(rules.failure_price, 0.01),
         rules.change_price,
         rules.min_machines,
         rules.max_machines,
         rules.minimum_billed_minutes,
+        waits if scattered else (),
+        window.metric_delay,
     )
     first = window.first - window.metric_delay
     if first < 1:

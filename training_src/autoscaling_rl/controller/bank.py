@@ -29,7 +29,6 @@ from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
 MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
-MOVE_WEIGHT = 3.0
 MOST = 1e18  # of any number of a state
 
 
@@ -41,6 +40,8 @@ class Bank:
         machines: the members' fleets in the last minutes since midnight, newest last.
         costs: of each day and member, today first.
         leader: the member that is followed.
+        said: machines that it wanted and would keep after the last minute; -1 if too little was
+            known.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Bank:
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
         self.first = self.leader = settings.first
+        self.said = np.full(2, -1.0)
 
     def advance(self, load: FloatArray, since: int = 0) -> tuple[FloatArray, FloatArray]:
         """Take the load of the next minutes, and return what the leader says after each.
@@ -90,6 +92,7 @@ class Bank:
                 keep[first - begin - 1 : last - begin - 1],
             ) = chosen
             first = last
+        self.said[:] = np.nan_to_num([wanted[-1], keep[-1]], nan=-1.0)
         return wanted, keep
 
     def _sound(self, load: FloatArray) -> FloatArray:
@@ -107,8 +110,8 @@ class Bank:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
         series, count, delay = self.series, end - begin, self.fleet.delay
         if len(self.machines) > delay:  # what these cost in the minute before is known by now
-            rows = self.machines[: len(self.machines) - delay]
-            self.costs[0] += charge(self.fleet, rows, series.load[begin - 1 : begin])[0]
+            known = self.machines[: len(self.machines) - delay]
+            self.costs[0] += charge(self.fleet, known, series.load[begin - 1 : begin])[0]
         fresh = (series.origin + begin) // DAY != self.day
         if fresh:
             self._turn_day((series.origin + begin) // DAY)
@@ -122,7 +125,7 @@ class Bank:
             self.machines[: len(self.machines) - 1 - delay],
             series.load[end - 1 - charged : end - 1],
         )
-        leaders = self._choose(begin, costs, len(before), fresh)
+        leaders = self._choose(begin, costs)
         self.costs[0] += costs.sum(axis=0)
         rows, made = np.arange(count), self.machines[len(before) :]
         bands = leaders < self.bands
@@ -185,18 +188,11 @@ class Bank:
         if not self.fleet.waits:
             least: FloatArray = seen[-self.fleet.warmup - 1 :].min(axis=0)
             return least
-        return in_service(seen, 1, self.fleet)[0]
+        mean: FloatArray = in_service(seen, 1, self.fleet)[0]
+        return mean
 
-    def _choose(self, begin: int, costs: FloatArray, first: int, fresh: bool) -> IntArray:
-        """Return the member to follow in each minute from `begin` on.
-
-        Args:
-            begin: index of the first minute.
-            costs: of each minute but the last, shape (minutes - 1, members).
-            first: row of `machines` that is of the first minute.
-            fresh: whether the first minute is the first of a day. Then every member can be followed
-                without a change: the choice of a day must not hang on those before.
-        """
+    def _choose(self, begin: int, costs: FloatArray) -> IntArray:
+        """Return the member to follow in each minute from `begin` on."""
         every, settings = self.settings.choose_every, self.settings
         leaders = np.full(len(costs) + 1, self.leader)
         late = -(self.series.origin + begin) % every
@@ -208,28 +204,9 @@ class Bank:
         for place in range(late, len(leaders), every):
             known = today + running[place - 1] if place else today
             scores = earlier + known
-            if not fresh or place:
-                now = self.machines[: first + place + 1]
-                scores = scores + self._moving(now, int(leaders[place - 1] if place else self.leader))
             chosen = int(scores.argmin()) if scores.any() else self.first
-            leaders[place:] = chosen
+            leaders[place : place + every] = chosen
         return leaders
-
-    def _moving(self, machines: FloatArray, leader: int) -> FloatArray | float:
-        """Return what it costs to follow each member instead of the leader."""
-        fleet = self.fleet
-        if not fleet.change_price and fleet.minimum_billed_minutes <= 1:
-            return 0.0
-        more = machines[-1] - machines[-1, leader]
-        moving = fleet.change_price * np.abs(more)
-        if fleet.minimum_billed_minutes > 1:
-            past = machines[-fleet.minimum_billed_minutes - 1 : -1, leader][::-1]
-            if len(past):
-                young = np.maximum(machines[-1, leader] - np.minimum.accumulate(past), 0.0)
-                gone = np.maximum(-more, 0.0)
-                moving += np.minimum(young[:, None], gone).sum(axis=0)
-                moving += (fleet.minimum_billed_minutes - len(past)) * np.minimum(young[-1], gone)
-        return moving * MOVE_WEIGHT
 
     def scored_since(self, minute: int) -> int:
         """Return the index from which costs count for a decision of `minute`."""
@@ -266,7 +243,10 @@ class Bank:
         self.machines = parts[0].reshape(shapes[0]).astype(np.float64)
         for target, part in zip(self._state(), parts[1:], strict=True):
             target[:] = part.reshape(target.shape)
+        if not (self.said >= -1.0).all():
+            raise ValueError("no state of this bank")
 
     def _state(self) -> tuple[FloatArray, ...]:
         trackers = self.trackers
-        return (self.costs, self.held, trackers.above, trackers.below, trackers.recommended)
+        alarms = (trackers.above, trackers.below, trackers.recommended)
+        return (self.said, self.costs, self.held, *alarms)

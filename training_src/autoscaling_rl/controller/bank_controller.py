@@ -2,13 +2,16 @@
 
 import hashlib
 import struct
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bank import Bank, Fleet
+from .bank import Bank
 from .controller import Decision
 from .features import SIZE
+from .fleet import Fleet, likely_waits
 from .guard import limit
 from .members import ALONE, BankSettings
 from .memory import Remembered, known_load, recall, remember
@@ -45,7 +48,7 @@ class BankController:
         self.policy, self.change_price = policy, change_price
         self.minimum_billed_minutes = minimum_billed_minutes
         self.settings = BankSettings.of(policy.bank) if policy.bank is not None else ALONE
-        digest = hashlib.sha256(repr(policy.specification()).encode())
+        digest = hashlib.sha256(_code() + repr(policy.specification()).encode())
         for name, values in sorted(policy.arrays().items()):
             digest.update(name.encode() + values.tobytes())
         self._digest = digest.digest()
@@ -74,31 +77,46 @@ class BankController:
         if bank is None:
             bank = self._bank(state, state.minute - len(load))
             new = load / state.capacity
-            wanted, keep = bank.advance(new, bank.scored_since(state.minute))
+            bank.advance(new, bank.scored_since(state.minute))
         else:
             new = load[len(load) - (state.minute - bank_minute(bank)) :] / state.capacity
-            wanted, keep = bank.advance(new)
-        if np.isnan(wanted[-1]):
+            if new.size:  # else it is asked once more
+                bank.advance(new)
+        wanted, keep = bank.said
+        if wanted < 0:
             highest = float(np.ceil(FIRST_HEADROOM * load.max() / state.capacity))
             return bank, highest, highest
-        return bank, float(wanted[-1]), float(keep[-1])
+        return bank, float(wanted), float(keep)
 
     def _bank(self, state: State, minute: int) -> Bank:
+        change_price, minimum = self._prices(state)
+        scattered = bool(state.boot_minutes or state.launch_failure_rate)
+        boots = state.boot_minutes or (float(state.warmup_minutes),)
         fleet = Fleet(
             state.warmup_minutes,
             state.failure_price,
-            self.change_price,
+            change_price,
             state.min_machines,
             state.max_machines,
-            self.minimum_billed_minutes,
+            minimum,
+            likely_waits(boots, state.launch_failure_rate) if scattered else (),
+            state.metric_delay_minutes,
         )
         return Bank(self.policy, self.settings, fleet, minute, state.minute - minute)
+
+    def _prices(self, state: State) -> tuple[float, int]:
+        """Return the price of a change and the minimum billing time: the state's, or our own."""
+        change, minimum = state.change_price, state.minimum_billed_minutes
+        return (
+            self.change_price if change is None else change,
+            self.minimum_billed_minutes if minimum is None else minimum,
+        )
 
     def _restored(
         self, state: State, load: NDArray[np.float64], memory: Remembered | None
     ) -> Bank | None:
         """Return the bank that the memory holds, if it is one of this policy, fleet and load."""
-        if memory is None or not 0 < state.minute - memory.after < len(load):
+        if memory is None or not 0 <= state.minute - memory.after < len(load):
             return None
         mark = self._mark(state)
         known = len(load) - (state.minute - memory.after)  # minutes of `load` before the memory
@@ -116,17 +134,28 @@ class BankController:
 
     def _mark(self, state: State) -> bytes:
         """Return bytes that tell apart what a bank's state depends on beside the load."""
-        numbers = struct.pack(
-            "<dddqqqq",
+        numbers = (
             state.capacity,
             state.failure_price,
-            self.change_price,
             state.warmup_minutes,
             state.min_machines,
             state.max_machines,
-            self.minimum_billed_minutes,
+            state.launch_failure_rate,
+            state.metric_delay_minutes,
+            *self._prices(state),
+            *state.boot_minutes,
         )
-        return hashlib.sha256(self._digest + numbers).digest()[:12]
+        packed = struct.pack(f"<{len(numbers)}d", *numbers)
+        return hashlib.sha256(self._digest + packed).digest()[:12]
+
+
+@cache
+def _code() -> bytes:
+    """Return a digest of the code that decides: what another version remembers is of no use."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.digest()
 
 
 def bank_minute(bank: Bank) -> int:

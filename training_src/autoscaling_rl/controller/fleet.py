@@ -1,13 +1,15 @@
 """What fleets of the bank cost: the rules they are under, and the costs of each minute."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from .series import FloatArray
 
 COST_GRID = 1024.0  # costs are whole multiples of 1/1024 machine-minute: their sums are exact
-LONGEST_WAIT = 60  # minutes
+LONGEST_HORIZON = 60  # minutes
+LONGEST_WAIT = 240  # minutes
 _WAITS = 5
 
 
@@ -41,7 +43,7 @@ class Fleet:
     def horizon(self) -> int:
         """Minutes from the last known one until a machine serves that is asked for now."""
         wait = self.waits[len(self.waits) // 2] if self.waits else self.warmup
-        return min(wait + self.delay, LONGEST_WAIT)
+        return min(wait + self.delay, LONGEST_HORIZON)
 
     @property
     def longest(self) -> int:
@@ -54,27 +56,26 @@ class Fleet:
         return max(2, self.longest + 1, self.minimum_billed_minutes + 1) + self.delay
 
 
-def likely_waits(boots: FloatArray, failure_rate: float = 0.0) -> tuple[int, ...]:
+@lru_cache(64)
+def likely_waits(boots: tuple[float, ...], failure_rate: float = 0.0) -> tuple[int, ...]:
     """Return five equally likely minutes until a machine that is asked for serves.
 
     A launch that fails is noticed when it should have served, and asked for again: the wait is a
     boot time times a geometric number.
 
     Args:
-        boots: equally likely boot times in minutes.
+        boots: equally likely boot times in minutes; rounded up, as a machine serves from the first
+            minute that starts after its boot.
         failure_rate: probability that a launch fails, below 1.
     """
+    times = np.ceil(np.array(boots) - 1e-9)
+    attempts = np.arange(1, 2 + (LONGEST_WAIT if failure_rate else 0))
+    waits = np.outer(attempts, np.maximum(times, 1.0) if failure_rate else times).ravel()
+    order = np.argsort(waits, kind="stable")
+    known = np.cumsum(np.repeat(failure_rate ** (attempts - 1.0), len(times))[order])
     shares = (np.arange(_WAITS) + 0.5) / _WAITS
-    if failure_rate == 0.0:
-        waits = np.sort(boots)[(shares * len(boots)).astype(np.int64)]
-    else:
-        attempts = np.arange(1, LONGEST_WAIT + 1)
-        weights = np.repeat(failure_rate ** (attempts - 1), len(boots))
-        every = np.outer(attempts, np.maximum(boots, 1.0)).ravel()
-        order = np.argsort(every, kind="stable")
-        known = np.cumsum(weights[order])
-        waits = every[order][np.searchsorted(known, shares * known[-1])]
-    return tuple(int(wait) for wait in np.minimum(np.ceil(waits), LONGEST_WAIT))
+    likely = waits[order][np.searchsorted(known, shares * known[-1])]
+    return tuple(int(wait) for wait in np.minimum(likely, LONGEST_WAIT))
 
 
 def in_service(machines: FloatArray, count: int, fleet: Fleet) -> FloatArray:

@@ -25,9 +25,12 @@ QUANTILE_RULES = tuple(
     for base in ("persistence_4h", "persistence_1d", "forecast_20h")
     for multiplier, quantile in ((0.5, 0.95), (1.0, 0.95), (1.0, 0.99))
 )
-PEAK_MINUTES = (2, 5, 10, 30)
+PEAK_MINUTES = (2, 5, 10, 30, 60, 240, 1440)
 PEAK_HEADROOMS = (-0.05, 0.0, 0.03, 0.08, 0.2, 0.5)
-TRACKING_TARGETS = (0.45, 0.6, 0.7, 0.8, 0.86, 0.92, 0.97, 1.03)
+TRACKING_TARGETS = (
+    *(round(0.06 + 0.04 * step, 2) for step in range(11)),
+    *(round(0.5 + 0.02 * step, 2) for step in range(31)),
+)
 HPA_TARGETS = (0.45, 0.6, 0.7, 0.8, 0.88, 0.96)
 
 

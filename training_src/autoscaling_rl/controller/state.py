@@ -13,6 +13,7 @@ from .observation import DAY, LONGEST_WARMUP, WEEK
 LONGEST_LOAD = 14 * DAY
 LARGEST_LOAD = 1e12  # requests per minute
 LARGEST_FLEET = 1_000_000
+MOST_BOOTS = 1024
 KEYS = (
     "timestamp",
     "load",
@@ -25,6 +26,11 @@ KEYS = (
     "min_machines",
     "max_machines",
     "memory",
+    "boot_minutes",
+    "launch_failure_rate",
+    "metric_delay_minutes",
+    "change_price",
+    "minimum_billed_minutes",
 )
 _REQUIRED = ("timestamp", "active", "capacity")
 
@@ -43,7 +49,8 @@ class State:
     """One fleet in the minute to decide for; see section 7 of the contract.
 
     Attributes:
-        minute: the minute to decide for, in minutes since 1970-01-01 UTC.
+        minute: the minute after the last one whose load is known, in minutes since 1970-01-01 UTC:
+            the minute to decide for, less the delay of the metrics.
         load: requests per minute up to the minute before, oldest first, float64.
         failed: failed requests of the last minute.
         active: machines in service.
@@ -54,6 +61,13 @@ class State:
         min_machines: least number of machines.
         max_machines: largest number of machines; 0 means no limit.
         memory: what an earlier answer returned, or None.
+        boot_minutes: equally likely minutes from request to service, such as those measured lately;
+            empty: `warmup_minutes`, always.
+        launch_failure_rate: probability that a machine asked for never joins.
+        metric_delay_minutes: minutes that the load comes late.
+        change_price: machine-minutes that adding or removing a machine costs; None: as the model
+            was trained.
+        minimum_billed_minutes: minutes that a machine is billed for at least; None: likewise.
     """
 
     minute: int
@@ -67,6 +81,11 @@ class State:
     min_machines: int = 1
     max_machines: int = 0
     memory: str | None = None
+    boot_minutes: tuple[float, ...] = ()
+    launch_failure_rate: float = 0.0
+    metric_delay_minutes: int = 0
+    change_price: float | None = None
+    minimum_billed_minutes: int | None = None
 
     @property
     def minute_of_week(self) -> int:
@@ -92,15 +111,20 @@ def parse_state(raw: object, field: str) -> State:
         raise InvalidRequest(
             f"must hold the minutes of load: {load.size}, not {failed.size}", f"{field}.failed"
         )
+    boots = _boots(given.get("boot_minutes", []), f"{field}.boot_minutes")
+    warmup = math.ceil(sorted(boots)[len(boots) // 2]) if boots else 5
+    delay = _whole(
+        given.get("metric_delay_minutes", 0), f"{field}.metric_delay_minutes", 0, LONGEST_WARMUP
+    )
     state = State(
-        minute=_minute(given["timestamp"], f"{field}.timestamp"),
+        minute=_minute(given["timestamp"], f"{field}.timestamp") - delay,
         load=load,
         failed=float(failed[-1]) if failed.size else 0.0,
         active=_whole(given["active"], f"{field}.active", 0, LARGEST_FLEET),
         pending=_pending(given.get("pending", []), f"{field}.pending"),
         capacity=_number(given["capacity"], f"{field}.capacity", 1e-6, 1e12),
         warmup_minutes=_whole(
-            given.get("warmup_minutes", 5), f"{field}.warmup_minutes", 0, LONGEST_WARMUP
+            given.get("warmup_minutes", warmup), f"{field}.warmup_minutes", 0, LONGEST_WARMUP
         ),
         failure_price=_number(given.get("failure_price", 20), f"{field}.failure_price", 0.01, 1e6),
         min_machines=_whole(
@@ -110,6 +134,17 @@ def parse_state(raw: object, field: str) -> State:
             given.get("max_machines", 0), f"{field}.max_machines", 0, LARGEST_FLEET
         ),
         memory=memory,
+        boot_minutes=boots,
+        launch_failure_rate=_number(
+            given.get("launch_failure_rate", 0), f"{field}.launch_failure_rate", 0.0, 0.9
+        ),
+        metric_delay_minutes=delay,
+        change_price=None
+        if given.get("change_price") is None
+        else _number(given["change_price"], f"{field}.change_price", 0, 1e6),
+        minimum_billed_minutes=None
+        if given.get("minimum_billed_minutes") is None
+        else _whole(given["minimum_billed_minutes"], f"{field}.minimum_billed_minutes", 0, DAY),
     )
     if state.active + sum(state.pending) > LARGEST_FLEET:
         raise InvalidRequest(
@@ -191,4 +226,12 @@ def _pending(value: object, field: str) -> tuple[int, ...]:
         raise InvalidRequest("must be a list: machines that join in 1, 2, ... minutes", field)
     return tuple(
         _whole(each, f"{field}[{index}]", 0, LARGEST_FLEET) for index, each in enumerate(value)
+    )
+
+
+def _boots(value: object, field: str) -> tuple[float, ...]:
+    if not isinstance(value, list) or len(value) > MOST_BOOTS:
+        raise InvalidRequest(f"must be a list of at most {MOST_BOOTS} boot times in minutes", field)
+    return tuple(
+        _number(each, f"{field}[{index}]", 0, LONGEST_WARMUP) for index, each in enumerate(value)
     )

@@ -209,8 +209,8 @@ def _gaps(path: str | Path, rows: list[_Row], interval: int) -> Iterator[Gap]:
 
 def _check_length(path: str | Path, last: _Row, minutes: int) -> None:
     if minutes < LEAST_MINUTES:
-        hours = f"{minutes / 60:.1f}"
-        _refuse(path, last.line, f"the load ends after {hours} hours", "give at least two days")
+        reason = f"the load ends after {minutes // 60} hours and {minutes % 60} minutes"
+        _refuse(path, last.line, reason, f"give at least {LEAST_MINUTES // 60} hours")
     if minutes > MOST_MINUTES:
         years = f"{minutes / (1440 * 365.25):.0f}"
         _refuse(path, last.line, f"the load spans {years} years", "give ten years or fewer")

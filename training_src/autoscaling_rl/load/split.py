@@ -29,10 +29,13 @@ def minute_of_week(load: Load) -> int:
 
 
 def check_splittable(load: Load, where: str) -> None:
-    """Refuse a load that there is nothing to learn from.
+    """Refuse a load that there is nothing to learn from, or nothing to judge a policy by.
 
     Raises:
-        UserError: there is no request in the part for training.
+        UserError: there is no request in the part for training, or none in the part after it.
     """
     if not load.minute_rates[: training_end(load)].any():
         raise UserError(f"{where}: has no request before its last third: nothing to learn from")
+    # Its first half interval still leans on what came before.
+    if not load.minute_rates[evaluation_start(load) + (load.interval_minutes + 1) // 2 :].any():
+        raise UserError(f"{where}: has no request in its last third: nothing to judge a policy by")

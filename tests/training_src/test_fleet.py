@@ -1,0 +1,72 @@
+"""Costs of simulated fleets: waits that scatter, and what serves."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaling_rl.controller.fleet import LONGEST_WAIT, Fleet, charge, in_service, likely_waits
+
+WAITS = st.lists(st.integers(0, 9), max_size=5).map(sorted).map(tuple)
+FLEETS = st.lists(st.lists(st.integers(0, 20), min_size=2, max_size=2), min_size=1, max_size=30)
+
+
+def test_without_a_distribution_every_launch_takes_as_long():
+    assert likely_waits((7.0,)) == (7,) * 5
+    assert likely_waits((0.0,)) == (0,) * 5
+
+
+def test_a_distribution_is_told_by_five_equally_likely_waits():
+    assert likely_waits((1.0, 30.0, 30.0)) == (1, 1, 30, 30, 30)
+    assert likely_waits(tuple(map(float, range(1, 101)))) == (10, 30, 50, 70, 90)
+    assert likely_waits((0.4, 4.2, 4.9)) == (1, 1, 5, 5, 5)  # from the next full minute on
+
+
+def test_a_failed_launch_is_waited_for_again():
+    # Attempts until one of two succeeds: 1 in half of the cases, 2 in a quarter, ...
+    assert likely_waits((10.0,), 0.5) == (10, 10, 10, 20, 40)
+    assert likely_waits((60.0,), 0.9)[-1] == LONGEST_WAIT
+    # A launch that takes no time is noticed as failed a minute later.
+    assert likely_waits((0.0,), 0.5) == (1, 1, 1, 2, 4)
+
+
+@given(st.floats(0.01, 0.9), st.integers(1, 5), st.integers(0, 10_000))
+def test_waits_with_failures_are_quantiles_of_draws(rate, boot, seed):
+    draws = boot * np.random.default_rng(seed).geometric(1 - rate, 4000)
+    for share, wait in zip(
+        (0.1, 0.3, 0.5, 0.7, 0.9), likely_waits((float(boot),), rate), strict=True
+    ):
+        low, high = np.quantile(draws, [share - 0.05, share + 0.05], method="nearest")
+        assert low <= wait <= high
+
+
+@given(FLEETS, WAITS, st.integers(0, 9), st.data())
+def test_what_serves_is_the_least_of_the_last_minutes_on_average_over_waits(
+    rows, waits, warmup, data
+):
+    machines = np.array(rows, float)
+    count = data.draw(st.integers(1, len(machines)))
+    found = in_service(machines, count, Fleet(warmup=warmup, waits=waits))
+    for place in range(len(machines) - count, len(machines)):
+        each = [
+            machines[max(0, place - wait) : place + 1].min(axis=0) for wait in waits or [warmup]
+        ]
+        expected = np.mean(each, axis=0)
+        assert found[place - len(machines) + count] == pytest.approx(expected)
+
+
+@given(FLEETS, WAITS)
+def test_costs_are_machines_and_the_price_of_what_fails(rows, waits):
+    machines, load = np.array(rows, float), np.linspace(0.0, 15.0, len(rows))
+    fleet = Fleet(warmup=3, price=7.0, change_price=2.0, waits=waits)
+    failed = np.maximum(load[:, None] - in_service(machines, len(load), fleet), 0.0)
+    changed = np.abs(np.diff(machines, axis=0, prepend=machines[:1]))
+    expected = machines + 7.0 * failed + 2.0 * changed
+    assert charge(fleet, machines, load) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_horizon_is_that_of_what_is_known():
+    assert Fleet(warmup=5).horizon == 5
+    assert Fleet(warmup=5, delay=15).horizon == 20
+    assert Fleet(warmup=5, waits=(1, 1, 30, 30, 30), delay=2).horizon == 32
+    assert Fleet(warmup=60, delay=60).horizon == 60
