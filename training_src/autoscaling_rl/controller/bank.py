@@ -92,7 +92,7 @@ class Bank:
                 keep[first - begin - 1 : last - begin - 1],
             ) = chosen
             first = last
-        self.said[:] = np.nan_to_num([wanted[-1], keep[-1]], nan=-1.0)
+        self.said[:] = (wanted[-1], keep[-1]) if end >= LOOKBACK + LEAST_KNOWN else -1.0
         return wanted, keep
 
     def _sound(self, load: FloatArray) -> FloatArray:
@@ -185,11 +185,8 @@ class Bank:
     def _served(self, fleets: FloatArray) -> FloatArray:
         """Return the machines that were in service in the last minute whose load is known."""
         seen = fleets[: max(1, len(fleets) - self.fleet.delay)]
-        if not self.fleet.waits:
-            least: FloatArray = seen[-self.fleet.warmup - 1 :].min(axis=0)
-            return least
-        mean: FloatArray = in_service(seen, 1, self.fleet)[0]
-        return mean
+        served: FloatArray = in_service(seen, 1, self.fleet)[0]
+        return served
 
     def _choose(self, begin: int, costs: FloatArray) -> IntArray:
         """Return the member to follow in each minute from `begin` on."""

@@ -90,12 +90,20 @@ def in_service(machines: FloatArray, count: int, fleet: Fleet) -> FloatArray:
         fleet: the rules.
     """
     waits = fleet.waits or (fleet.warmup,)
-    total: FloatArray = np.zeros(1)
-    for wait in sorted(set(waits)):
-        first = max(0, len(machines) - count - wait)
-        least = -sliding_most(-machines[first:], wait + 1)[-count:]
-        total = total + least * waits.count(wait)
+    if waits[0] == waits[-1]:
+        return _least(machines, count, waits[0])
+    parts = [_least(machines, count, wait) * waits.count(wait) for wait in sorted(set(waits))]
+    total: FloatArray = np.sum(parts, axis=0)
     return total / len(waits)
+
+
+def _least(machines: FloatArray, count: int, wait: int) -> FloatArray:
+    """Return the least of each of the last `count` rows and the `wait` rows before it."""
+    known = machines[max(0, len(machines) - count - wait) :]
+    if count == 1:
+        lowest: FloatArray = known.min(axis=0, keepdims=True)
+        return lowest
+    return -sliding_most(-known, wait + 1)[-count:]
 
 
 def charge(fleet: Fleet, machines: FloatArray, load: FloatArray) -> FloatArray:
