@@ -32,6 +32,8 @@ RULES = {
     "warmup_1": "warm-up 1 minute",
     "warmup_15": "warm-up 15 minutes",
     "change_2": "change price 2",
+    "billed_60": "machines billed for an hour at least",
+    "late_10": "metrics ten minutes late",
 }
 
 

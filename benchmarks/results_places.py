@@ -22,6 +22,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "warmup_1": {"warmup_minutes": 1},
     "warmup_15": {"warmup_minutes": 15},
     "change_2": {"change_price": 2.0},
+    "billed_60": {"minimum_billed_minutes": 60},
+    "late_10": {"metric_delay_minutes": 10},
 }
 CONDITIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the defaults": ({}, {"interval": 5}),

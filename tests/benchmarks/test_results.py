@@ -158,7 +158,7 @@ def test_losses_are_picked_from_the_results(tmp_path):
     [loss] = find_losses(made, spots["tweets_amzn"], PRESETS[0])
     assert (loss.which, loss.baseline) == ("median", "peak_hold_tuned")
     page = page_of(made, tmp_path)
-    assert "12 of 24 cases" in page
+    assert "16 of 32 cases" in page
     [row] = [
         line
         for line in page.splitlines()
@@ -182,7 +182,7 @@ def test_without_losses_the_page_says_so(tmp_path):
         for name in BASELINES:
             found[name] = run(2e4)
     page = page_of(made, tmp_path)
-    assert "Recorded load: none in 24 cases" in page
+    assert "Recorded load: none in 32 cases" in page
     assert "Generated load: 0 of 16 cases" in page
 
 
