@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaling_rl.baselines.target_tracking import track
-from autoscaling_rl.baselines.window import RECORDS, Trajectory
+from autoscaling_rl.baselines.window import DESIRED, RECORDS, Trajectory
 from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank, Fleet
 from autoscaling_rl.controller.features import features
 from autoscaling_rl.controller.members import (
@@ -210,10 +210,27 @@ def test_the_network_at_its_own_price_leads_before_anything_is_scored():
     assert wanted[-1] == alone.advance(busy_load(LEAST_KNOWN))[0][-1]
 
 
-def plain_cost(wanted, keep, load, fleet):
+def still_to_pay(machines, fleet):
+    """Return what will yet be charged for machines that are gone, and for changes, one by one."""
+    launched, owed = [-DAY] * int(machines[0]), 0.0
+    minimum, price = fleet.get("minimum_billed_minutes", 0), fleet["change_price"]
+    span = max(1, int(np.ceil(price)))  # a change is paid in as many minutes
+    for minute, count in enumerate(machines):
+        left = len(machines) - minute
+        changed = abs(int(count) - len(launched))
+        owed += price / span * changed * max(0, span - left)
+        for since in launched[int(count) :]:
+            owed += max(0, minimum - (len(machines) - since))
+        del launched[int(count) :]
+        launched += [minute] * (int(count) - len(launched))
+    return owed
+
+
+def plain_cost(wanted, keep, load, fleet, ended):
     """Return J of a member's fleet over a day's minutes, machine by machine.
 
     What is decided is in force after the delay of the metrics, of which the day ends.
+    While the day has not ended, not all of it is charged.
     """
     delay = fleet.get("delay", 0)
     end = len(wanted) - delay
@@ -227,14 +244,15 @@ def plain_cost(wanted, keep, load, fleet):
             minimum_billed_minutes=fleet.get("minimum_billed_minutes", 0),
         ),
     )
-    total = 0.0
+    total, counts = 0.0, []
     for minute, (low, high, served) in enumerate(zip(wanted, keep, load, strict=True)):
         desired = int(min(max(len(machines.machines), low), high))
         happened = machines.step(minute, desired, served)
         total += happened.active + happened.pending + happened.owed
         total += fleet["price"] * happened.failed
         total += fleet["change_price"] * happened.changed
-    return total
+        counts.append(happened.active + happened.pending)
+    return total - (0.0 if ended else still_to_pay(counts, fleet))
 
 
 FLEETS = [
@@ -266,7 +284,7 @@ def test_costs_of_a_rule_are_those_of_its_fleet_machine_by_machine(fleet):
         member = first + place * len(PEAK_HEADROOMS) + headroom
         for age, span in enumerate(days(len(load))):
             wanted = [load[now - minutes : now].max() for now in range(span.start, span.stop)]
-            expected = plain_cost(wanted, wanted, load[span], fleet)
+            expected = plain_cost(wanted, wanted, load[span], fleet, age > 0)
             assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
 
 
@@ -283,7 +301,7 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
         low, high = (whole_machines(each) for each in network_bands(POLICY, rows, ALL))
         for member in (0, bank.first, bank.network - 1):
             edges = np.maximum(low[:, member], 1), np.maximum(high[:, member], 1)
-            expected = plain_cost(*edges, load[span], fleet)
+            expected = plain_cost(*edges, load[span], fleet, age > 0)
             assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
 
 
@@ -306,6 +324,7 @@ def test_costs_of_a_tracker_are_those_of_the_baseline(delay):
         machines = new_fleet(int(np.ceil(load[today.start - 1] / target - 1e-9)), rules)
         track(target, np.zeros(len(minutes)), delay, minutes, 0, machines, rules, record)
         expected = Trajectory(record).costs(rules)[delay:].sum()
+        expected -= still_to_pay(record[DESIRED, delay:], fleet)
         assert bank.costs[0, bank.bands + place] == pytest.approx(expected, abs=1.0)
 
 

@@ -12,7 +12,7 @@ these decides as one that has run for years.
 import numpy as np
 
 from .features import features
-from .fleet import Fleet, charge, in_service
+from .fleet import Fleet, charge, in_service, still_owed
 from .members import (
     HOLDS,
     PEAK_HEADROOMS,
@@ -138,6 +138,9 @@ class Bank:
 
     def _turn_day(self, day: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew."""
+        charged = self.machines[: max(0, len(self.machines) - self.fleet.delay)]
+        if len(charged):
+            self.costs[0] += still_owed(self.fleet, charged)
         gone = min(day - self.day, len(self.costs)) if self.day >= 0 else 0
         self.costs = np.concatenate((np.zeros((gone, self.size)), self.costs))[: len(self.costs)]
         self.day = day

@@ -46,6 +46,11 @@ class Fleet:
         return min(wait + self.delay, LONGEST_HORIZON)
 
     @property
+    def spread(self) -> int:
+        """Minutes over which the price of a change is paid."""
+        return int(min(max(np.ceil(self.change_price), 1), LONGEST_WAIT))
+
+    @property
     def longest(self) -> int:
         """The longest wait."""
         return self.waits[-1] if self.waits else self.warmup
@@ -53,7 +58,8 @@ class Fleet:
     @property
     def rows(self) -> int:
         """Minutes of a simulated fleet that the costs of the next minute hang on."""
-        return max(2, self.longest + 1, self.minimum_billed_minutes + 1) + self.delay
+        after = max(1, self.longest, self.minimum_billed_minutes, self.spread)
+        return after + 1 + self.delay
 
 
 @lru_cache(64)
@@ -109,54 +115,95 @@ def _least(machines: FloatArray, count: int, wait: int) -> FloatArray:
 def charge(fleet: Fleet, machines: FloatArray, load: FloatArray) -> FloatArray:
     """Return the costs of the last `len(load)` rows of `machines`, in machine-minutes.
 
+    A machine is billed minute by minute, under a minimum billing time also after its removal, and
+    the price of a change is paid by one machine-minute a minute. Were all of it charged at once, a
+    fleet that has not let go yet would look cheaper than one that has, and whoever followed it
+    would buy again what was just paid for.
+
     Args:
         fleet: the rules.
-        machines: of fleets, a row per minute.
+        machines: of fleets, a row per minute; all in the first row have been there long enough.
         load: in machines, of the minutes in which these rows were in force.
 
     Returns:
         Shape (minutes, fleets).
     """
-    count = len(load)
+    count, minimum = len(load), fleet.minimum_billed_minutes
     if not count:
         return np.zeros((0, machines.shape[1]))
     failed = np.maximum(load[:, None] - in_service(machines, count, fleet), 0.0)
-    costs = machines[-count:] + fleet.price * failed
+    costs = fleet.price * failed
+    if minimum > 1:
+        # As the newest goes first, the least of the rows since has been there for longer.
+        costs += _least(machines, count, minimum) + _recent(_launched(machines), count, minimum)
+    else:
+        costs += machines[-count:]
     if fleet.change_price:
-        changed = np.abs(np.diff(machines[-count - 1 :], axis=0))
-        costs[count - len(changed) :] += fleet.change_price * changed
-    if fleet.minimum_billed_minutes > 1:
-        costs += owed(machines, count, fleet.minimum_billed_minutes)
+        share = fleet.change_price / fleet.spread
+        costs += share * _recent(_changed(machines), count, fleet.spread)
     return np.rint(costs * COST_GRID) / COST_GRID
 
 
-def owed(machines: FloatArray, count: int, minimum: int) -> FloatArray:
-    """Return what removed machines still owe under a minimum billing time, in machine-minutes.
+def still_owed(fleet: Fleet, machines: FloatArray) -> FloatArray:
+    """Return what `charge` will yet charge for launches and changes if nothing more is done.
 
-    The newest machine goes first. Of the machines that leave in a minute, those that were there
-    for less than k minutes are above the least of the k minutes before: summed over k up to
-    `minimum`, each counts for the minutes it is short of it.
+    Machines that are there are not counted: whether they stay is not known.
 
     Args:
+        fleet: the rules.
         machines: of fleets, a row per minute; all in the first row have been there long enough.
-        count: the last minutes, which are charged.
-        minimum: minutes that a machine is billed for at least.
 
     Returns:
-        Shape (count, fleets).
+        Machine-minutes, shape (fleets,).
     """
-    charged = np.zeros((count, machines.shape[1]))
-    for place in range(max(1, len(machines) - count), len(machines)):
-        before, after = machines[place - 1], machines[place]
-        gone = np.flatnonzero(after < before)
-        if not gone.size:
-            continue
-        known = machines[max(0, place - minimum) : place, gone][::-1]
-        lasting = np.maximum(np.minimum.accumulate(known), after[gone])
-        young = before[gone] - lasting
-        beyond = (minimum - len(young)) * young[-1]
-        charged[count - len(machines) + place, gone] = young.sum(axis=0) + beyond
-    return charged
+    owed = np.zeros(machines.shape[1])
+    if fleet.minimum_billed_minutes > 1:
+        minimum = fleet.minimum_billed_minutes
+        rows = machines[-minimum:]
+        # Machines that were there for less than k minutes, for k up to the minimum, are not gone.
+        young = rows[-1] - np.minimum.accumulate(rows[::-1])
+        there = young.sum(axis=0) + (minimum - len(young)) * young[-1]
+        owed += _outstanding(_launched(machines), minimum) - there
+    if fleet.change_price:
+        share = fleet.change_price / fleet.spread
+        owed += share * _outstanding(_changed(machines), fleet.spread)
+    rounded: FloatArray = np.rint(owed * COST_GRID) / COST_GRID
+    return rounded
+
+
+def _launched(machines: FloatArray) -> FloatArray:
+    """Return the machines launched in each row but the first."""
+    return np.maximum(np.diff(machines, axis=0), 0.0)
+
+
+def _changed(machines: FloatArray) -> FloatArray:
+    """Return the machines launched or removed in each row but the first."""
+    return np.abs(np.diff(machines, axis=0))
+
+
+def _recent(events: FloatArray, count: int, width: int) -> FloatArray:
+    """Return the sums of the up to `width` last rows, at the last `count` rows.
+
+    Args:
+        events: whole numbers; a row before them, in which there was nothing, is missing.
+        count: rows, at most one more than there are.
+        width: rows that are summed.
+    """
+    kept = events[max(0, len(events) - count - width) :]
+    if count == 1:
+        newest: FloatArray = kept[-width:].sum(axis=0, keepdims=True)
+        return newest
+    total = np.concatenate((np.zeros((2, events.shape[1])), np.cumsum(kept, axis=0)))
+    ends = np.arange(len(total) - count, len(total))
+    sums: FloatArray = total[ends] - total[np.maximum(ends - width, 0)]
+    return sums
+
+
+def _outstanding(events: FloatArray, width: int) -> FloatArray:
+    """Return how often `_recent` will count these events in the rows that follow."""
+    kept = events[len(events) - min(len(events), width) :]
+    often: FloatArray = (width - np.arange(len(kept), 0.0, -1.0)) @ kept
+    return often
 
 
 def sliding_most(values: FloatArray, width: int) -> FloatArray:

@@ -22,7 +22,7 @@ _PLACES = {name: place for place, name in enumerate(NAMES)}
 HOLDS = (3, 10)  # minutes that a rule holds its highest wish for
 QUANTILE_RULES = tuple(
     (base, multiplier, quantile)
-    for base in ("persistence_4h", "persistence_1d", "forecast_20h")
+    for base in ("persistence_4h", "persistence_1d")
     for multiplier, quantile in ((0.5, 0.95), (1.0, 0.95), (1.0, 0.99))
 )
 PEAK_MINUTES = (2, 5, 10, 30, 60, 240, 1440)
@@ -108,9 +108,7 @@ def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArr
         held: what the quantile rules wanted in the minutes before, shape (9, quantile rules).
     """
     level = rows[0]
-    forecast = level + rows[_PLACES["profile_0"]]
-    base = np.where(_FORECASTS, forecast[:, None], level[:, None])
-    wishes = base + _MULTIPLIERS * np.maximum(rows[_RESIDUALS].T, 0.0)
+    wishes = level[:, None] + _MULTIPLIERS * np.maximum(rows[_RESIDUALS].T, 0.0)
     wishes = np.concatenate((held, wishes))
     kept = [sliding_most(wishes, hold)[len(held) :] for hold in HOLDS]
     peaks = (level + rows[_PEAKS]).T[:, :, None] + np.log1p(np.array(PEAK_HEADROOMS))
@@ -118,7 +116,6 @@ def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArr
     return np.concatenate(kept, axis=1), wishes[-len(held) :]
 
 
-_FORECASTS = np.array([name.startswith("forecast") for name, _, _ in QUANTILE_RULES])
 _MULTIPLIERS = np.array([multiplier for _, multiplier, _ in QUANTILE_RULES])
 _RESIDUALS = np.array([_PLACES[f"{name}_{quantile}"] for name, _, quantile in QUANTILE_RULES])
 _PEAKS = np.array([_PLACES[f"peak_{minutes}"] for minutes in PEAK_MINUTES])
