@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaling_rl.baselines.target_tracking import track
-from autoscaling_rl.baselines.window import DESIRED, RECORDS, Trajectory
-from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank, Fleet
+from autoscaling_rl.baselines.window import DESIRED, FAILED, RECORDS
+from autoscaling_rl.controller.bank import BURN_IN, LEAST_KNOWN, Bank, Fleet
 from autoscaling_rl.controller.features import features
 from autoscaling_rl.controller.members import (
     HOLDS,
@@ -210,49 +210,41 @@ def test_the_network_at_its_own_price_leads_before_anything_is_scored():
     assert wanted[-1] == alone.advance(busy_load(LEAST_KNOWN))[0][-1]
 
 
-def still_to_pay(machines, fleet):
-    """Return what will yet be charged for machines that are gone, and for changes, one by one."""
-    launched, owed = [-DAY] * int(machines[0]), 0.0
+def paid(machines, failed, fleet):
+    """Return the costs of each minute of a fleet, machine by machine.
+
+    A machine is billed for the minimum at least, also after it is gone; the price of a change is
+    paid by one machine-minute a minute.
+    """
     minimum, price = fleet.get("minimum_billed_minutes", 0), fleet["change_price"]
-    span = max(1, int(np.ceil(price)))  # a change is paid in as many minutes
-    for minute, count in enumerate(machines):
-        left = len(machines) - minute
-        changed = abs(int(count) - len(launched))
-        owed += price / span * changed * max(0, span - left)
-        for since in launched[int(count) :]:
-            owed += max(0, minimum - (len(machines) - since))
-        del launched[int(count) :]
-        launched += [minute] * (int(count) - len(launched))
-    return owed
+    costs = fleet["price"] * np.array(failed, float) + machines
+    launched = [-DAY] * int(machines[0])
+    for minute, count in enumerate(map(int, machines)):
+        for since in launched[count:]:
+            costs[minute : max(minute, since + minimum)] += 1
+        span = max(1, int(np.ceil(price)))
+        costs[minute : minute + span] += price / span * abs(count - len(launched))
+        del launched[count:]
+        launched += [minute] * (count - len(launched))
+    return costs
 
 
-def plain_cost(wanted, keep, load, fleet, ended):
-    """Return J of a member's fleet over a day's minutes, machine by machine.
+def plain_cost(wanted, keep, load, fleet):
+    """Return J of a member's fleet over the minutes of a day that are known, machine by machine.
 
-    What is decided is in force after the delay of the metrics, of which the day ends.
-    While the day has not ended, not all of it is charged.
+    What is decided is in force after the delay of the metrics. Fleets begin before the day.
     """
     delay = fleet.get("delay", 0)
-    end = len(wanted) - delay
-    wanted, keep, load = wanted[:end], keep[:end], load[delay:]
     machines = PlainFleet.of(
-        int(wanted[0]),
-        make_rules(
-            capacity=1.0,
-            min_machines=0,
-            warmups=fleet["warmup"],
-            minimum_billed_minutes=fleet.get("minimum_billed_minutes", 0),
-        ),
+        int(wanted[0]), make_rules(capacity=1.0, min_machines=0, warmups=fleet["warmup"])
     )
-    total, counts = 0.0, []
-    for minute, (low, high, served) in enumerate(zip(wanted, keep, load, strict=True)):
-        desired = int(min(max(len(machines.machines), low), high))
+    counts, failed = [], []
+    for minute, served in enumerate(load[delay:]):
+        desired = int(min(max(len(machines.machines), wanted[minute]), keep[minute]))
         happened = machines.step(minute, desired, served)
-        total += happened.active + happened.pending + happened.owed
-        total += fleet["price"] * happened.failed
-        total += fleet["change_price"] * happened.changed
         counts.append(happened.active + happened.pending)
-    return total - (0.0 if ended else still_to_pay(counts, fleet))
+        failed.append(happened.failed)
+    return paid(counts, failed, fleet)[BURN_IN - delay :].sum()
 
 
 FLEETS = [
@@ -268,9 +260,9 @@ FLEETS = [
 
 
 def days(now):
-    """Return the minutes of load of today and of yesterday that are known in minute `now`."""
+    """Return the minutes of today and yesterday known in `now`, from when fleets begin."""
     midnight = now - (START + now) % DAY
-    return slice(midnight, now), slice(midnight - DAY, midnight)
+    return slice(midnight - BURN_IN, now), slice(midnight - DAY - BURN_IN, midnight)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
@@ -284,7 +276,7 @@ def test_costs_of_a_rule_are_those_of_its_fleet_machine_by_machine(fleet):
         member = first + place * len(PEAK_HEADROOMS) + headroom
         for age, span in enumerate(days(len(load))):
             wanted = [load[now - minutes : now].max() for now in range(span.start, span.stop)]
-            expected = plain_cost(wanted, wanted, load[span], fleet, age > 0)
+            expected = plain_cost(wanted, wanted, load[span], fleet)
             assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
 
 
@@ -301,7 +293,7 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
         low, high = (whole_machines(each) for each in network_bands(POLICY, rows, ALL))
         for member in (0, bank.first, bank.network - 1):
             edges = np.maximum(low[:, member], 1), np.maximum(high[:, member], 1)
-            expected = plain_cost(*edges, load[span], fleet, age > 0)
+            expected = plain_cost(*edges, load[span], fleet)
             assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
 
 
@@ -323,8 +315,8 @@ def test_costs_of_a_tracker_are_those_of_the_baseline(delay):
         record, minutes = np.empty((RECORDS, today.stop - today.start)), load[today]
         machines = new_fleet(int(np.ceil(load[today.start - 1] / target - 1e-9)), rules)
         track(target, np.zeros(len(minutes)), delay, minutes, 0, machines, rules, record)
-        expected = Trajectory(record).costs(rules)[delay:].sum()
-        expected -= still_to_pay(record[DESIRED, delay:], fleet)
+        costs = paid(record[DESIRED, delay:], record[FAILED, delay:], fleet)
+        expected = costs[BURN_IN - delay :].sum()
         assert bank.costs[0, bank.bands + place] == pytest.approx(expected, abs=1.0)
 
 

@@ -4,8 +4,9 @@ The load does not depend on what is decided, so what any member would have cost 
 not it was followed: prediction with expert advice under full information (Cesa-Bianchi and Lugosi,
 Prediction, Learning, and Games, 2006), by following the leader of the last days (Hannan, 1957).
 
-Every day at 0:00 UTC the members' simulated fleets begin anew, and only the costs of the last few
-days count. So the choice is a function of the last two weeks of load, and whoever rebuilds it from
+For every day at 0:00 UTC the members' simulated fleets begin anew (two hours before, so that what
+happens at midnight finds them as it would find any fleet), and only the costs of the last few days
+count. So the choice is a function of the last two weeks of load, and whoever rebuilds it from
 these decides as one that has run for years.
 """
 
@@ -29,6 +30,7 @@ from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
 MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
+BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
 MOST = 1e18  # of any number of a state
 
 
@@ -37,7 +39,7 @@ class Bank:
 
     Attributes:
         series: the load.
-        machines: the members' fleets in the last minutes since midnight, newest last.
+        machines: the members' fleets in the last minutes, newest last.
         costs: of each day and member, today first.
         leader: the member that is followed.
         said: machines that it wanted and would keep after the last minute; -1 if too little was
@@ -112,12 +114,11 @@ class Bank:
         if len(self.machines) > delay:  # what these cost in the minute before is known by now
             known = self.machines[: len(self.machines) - delay]
             self.costs[0] += charge(self.fleet, known, series.load[begin - 1 : begin])[0]
-        fresh = (series.origin + begin) // DAY != self.day
-        if fresh:
-            self._turn_day((series.origin + begin) // DAY)
+        if (series.origin + begin) // DAY != self.day:
+            self._turn_day((series.origin + begin) // DAY, begin)
         low, high = self._bands(begin, end)
         before = self.machines
-        self._simulate(begin, low, high, fresh)
+        self._simulate(begin, low, high)
         costs = np.zeros((count - 1, self.size))
         charged = min(count - 1, max(0, len(self.machines) - 1 - delay))
         costs[count - 1 - charged :] = charge(
@@ -136,16 +137,20 @@ class Bank:
         self.leader = int(leaders[-1])
         return wanted, keep
 
-    def _turn_day(self, day: int) -> None:
-        """Begin a day: older ones move on, and simulated fleets begin anew."""
-        charged = self.machines[: max(0, len(self.machines) - self.fleet.delay)]
+    def _turn_day(self, day: int, begin: int) -> None:
+        """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
+        charged = self.machines[: max(0, len(self.machines) - self.fleet.delay - BURN_IN)]
         if len(charged):
-            self.costs[0] += still_owed(self.fleet, charged)
+            self.costs[0] += still_owed(self.fleet, charged, BURN_IN)
         gone = min(day - self.day, len(self.costs)) if self.day >= 0 else 0
         self.costs = np.concatenate((np.zeros((gone, self.size)), self.costs))[: len(self.costs)]
         self.day = day
         self.machines = np.zeros((0, self.size))
         self.held[:] = -np.inf
+        first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)
+        if first < begin:
+            self._simulate(first, *self._bands(first, begin))
+            self.machines = self.machines[-self.fleet.rows :]
 
     def _bands(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
         """Return machines wanted and worth keeping of network and rules, (minutes, bands)."""
@@ -162,7 +167,7 @@ class Bank:
         machines = np.maximum(machines, self.fleet.least)
         return np.minimum(machines, self.fleet.most) if self.fleet.most else machines
 
-    def _simulate(self, begin: int, low: FloatArray, high: FloatArray, fresh: bool) -> None:
+    def _simulate(self, begin: int, low: FloatArray, high: FloatArray) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
         load, old, longest = self.series.load, len(self.machines), self.fleet.longest
         bands, made = self.bands, np.empty((old + len(low), self.size))

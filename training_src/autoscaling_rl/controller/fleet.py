@@ -144,7 +144,7 @@ def charge(fleet: Fleet, machines: FloatArray, load: FloatArray) -> FloatArray:
     return np.rint(costs * COST_GRID) / COST_GRID
 
 
-def still_owed(fleet: Fleet, machines: FloatArray) -> FloatArray:
+def still_owed(fleet: Fleet, machines: FloatArray, minutes: int = 0) -> FloatArray:
     """Return what `charge` will yet charge for launches and changes if nothing more is done.
 
     Machines that are there are not counted: whether they stay is not known.
@@ -152,21 +152,21 @@ def still_owed(fleet: Fleet, machines: FloatArray) -> FloatArray:
     Args:
         fleet: the rules.
         machines: of fleets, a row per minute; all in the first row have been there long enough.
+        minutes: what is charged within so many minutes is left out.
 
     Returns:
         Machine-minutes, shape (fleets,).
     """
     owed = np.zeros(machines.shape[1])
-    if fleet.minimum_billed_minutes > 1:
-        minimum = fleet.minimum_billed_minutes
+    minimum, span = fleet.minimum_billed_minutes - minutes, fleet.spread - minutes
+    if minimum > 1:
         rows = machines[-minimum:]
         # Machines that were there for less than k minutes, for k up to the minimum, are not gone.
         young = rows[-1] - np.minimum.accumulate(rows[::-1])
         there = young.sum(axis=0) + (minimum - len(young)) * young[-1]
         owed += _outstanding(_launched(machines), minimum) - there
-    if fleet.change_price:
-        share = fleet.change_price / fleet.spread
-        owed += share * _outstanding(_changed(machines), fleet.spread)
+    if fleet.change_price and span > 1:
+        owed += fleet.change_price / fleet.spread * _outstanding(_changed(machines), span)
     rounded: FloatArray = np.rint(owed * COST_GRID) / COST_GRID
     return rounded
 
