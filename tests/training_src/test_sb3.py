@@ -319,7 +319,7 @@ def test_a_recorded_load_is_trained_on_up_to_its_last_third(tmp_path):
     assert trained.policy.head == "levels"
     assert trained.figures["steps"] == 256
     path.write_text("\n".join(["timestamp,requests", *rows[:40]]) + "\n")
-    with pytest.raises(UserError, match="two days"):
+    with pytest.raises(UserError, match="48 hours"):
         train(sb3_job(tmp_path, preset=preset, load_path=path, checkpoints="other"))
 
 
