@@ -175,6 +175,11 @@ possible = {
     "min_machines": st.integers(0, 100),
     "max_machines": st.integers(0, 1_000_000),
     "memory": st.none(),
+    "boot_minutes": st.lists(st.floats(0, 60), max_size=5),
+    "launch_failure_rate": st.floats(0, 0.9),
+    "metric_delay_minutes": st.integers(0, 60),
+    "change_price": st.none() | st.floats(0, 1e6),
+    "minimum_billed_minutes": st.none() | st.integers(0, 1440),
 }
 states = st.fixed_dictionaries(plausible, optional=possible)
 odd_states = st.builds(
