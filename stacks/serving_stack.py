@@ -42,9 +42,7 @@ class ServingStack(StageStack):
         self.alarms = EndpointAlarms(
             self, "Alarms", endpoint=self.endpoint_name, topic=workflow.topic
         )
-        access = EndpointAccess(
-            self, "Access", roles=roles, alarms=self.alarms.all, bundle=workflow.bundle
-        )
+        access = EndpointAccess(self, "Access", roles=roles, alarms=self.alarms.all)
         if config.serving.model_package:
             endpoint = self._endpoint(config, config.serving.model_package, roles, storage)
             endpoint.resource.node.add_dependency(self.alarms, access)

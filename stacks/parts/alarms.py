@@ -129,13 +129,6 @@ class WorkflowAlarms(Construct):
                 topic=self._topic,
                 above=_PASSING,
             ),
-            add_alarm(
-                self,
-                "LostDeadLetters",
-                description="What a function could not do was not told to the topic either",
-                metric=summed("DeadLetterErrors"),
-                topic=self._topic,
-            ),
         ]
 
     def _retraining(self, state_machine_arn: str, every_days: int) -> cloudwatch.Alarm:

@@ -30,6 +30,12 @@ class Containers(Construct):
             "training": "/aws/sagemaker/TrainingJobs",
             "serving": f"/aws/sagemaker/Endpoints/{endpoint}",
         }
+        acknowledge(
+            self,
+            f"AwsSolutions::AwsSolutions-IAM5[Resource::{_ASSETS}/{bundle.every_key}]",
+            "Assets are named by their hash, and those of earlier deployments are not known here; "
+            "the bucket belongs to the CDK, and the roles can only read archives in it.",
+        )
         for step, group in groups.items():
             acknowledge(
                 self,
@@ -54,12 +60,14 @@ class Containers(Construct):
         self, group: str, bundle: TrainingBundle, repository: ecr.IRepository
     ) -> list[iam.PolicyStatement]:
         return [
-            iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn]),
+            # An execution keeps the bundle that it began with, and a package the one that it was
+            # trained with: after the next `cdk deploy` they still fetch it.
+            iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.every_arn]),
             # As a channel, the bundle is looked for by its prefix.
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],
                 resources=[bundle.bucket_arn],
-                conditions={"StringEquals": {"s3:prefix": bundle.object_key}},
+                conditions={"StringLike": {"s3:prefix": bundle.every_key}},
             ),
             iam.PolicyStatement(
                 actions=[
@@ -70,7 +78,15 @@ class Containers(Construct):
                 resources=[repository.repository_arn],
             ),
             iam.PolicyStatement(
-                actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+                actions=[
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:DescribeLogStreams",
+                    "logs:PutLogEvents",
+                ],
                 resources=[log_group_arn(self, group)],
             ),
         ]
+
+
+_ASSETS = "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"

@@ -118,6 +118,8 @@ class Functions(Construct):
             memory_size=1024,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=group,
+            # The workflow waits for its calls, so that this is for those that somebody makes
+            # asynchronously by hand; what fails in the workflow ends the execution, and is told.
             dead_letter_topic=self._dead_letters,
         )
         function.node.add_dependency(policy)

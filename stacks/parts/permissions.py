@@ -64,7 +64,7 @@ CLEAN_UP: tuple[Grant, ...] = (
     Grant(("DeleteEndpointConfig",), ("configs",), tagged=True),
     Grant(("DeleteModel",), ("models",), tagged=True),
     Grant(("ListTags",), ("configs", "models")),
-    Grant(("ListModelPackages",), ("group",)),
+    Grant(("ListModelPackages",), ("group", "packages")),
     Grant(("DeleteModelPackage",), ("packages",)),
     Grant(("ListModels", "ListEndpointConfigs"), ("any",)),
 )

@@ -27,6 +27,8 @@ class TrainingBundle(Construct):
         s3_uri: Address of the archive.
         object_arn: ARN of the archive, for whoever may read it.
         object_key: Its key.
+        every_key: Pattern of the keys of all bundles: the CDK names assets by their hash.
+        every_arn: Likewise of their ARNs.
         bucket_arn: ARN of the bucket that it lies in.
     """
 
@@ -46,6 +48,8 @@ class TrainingBundle(Construct):
         self.s3_uri = asset.s3_object_url
         self.object_key = asset.s3_object_key
         self.object_arn = asset.bucket.arn_for_objects(self.object_key)
+        self.every_key = f"*{Path(self.object_key).suffix}"
+        self.every_arn = asset.bucket.arn_for_objects(self.every_key)
         self.bucket_arn = asset.bucket.bucket_arn
 
 

@@ -11,6 +11,7 @@ from stacks.parts.acknowledge import acknowledge, wildcard, wildcard_arn
 from stacks.parts.roles import FUNCTION_STEPS, Roles
 
 CONTAINERS = ("training", "serving")
+SAMPLING = ("xray:GetSamplingRules", "xray:GetSamplingTargets")
 NAMESPACES = ("/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints")
 
 
@@ -22,7 +23,8 @@ class Unscoped(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._roles = roles
-        self._policy("Tracing", (*FUNCTION_STEPS, "state_machine"), [_tracing()])
+        self._policy("Tracing", FUNCTION_STEPS, [_tracing()])
+        self._policy("Sampling", ("state_machine",), [_tracing(*SAMPLING)])
         self._policy("Containers", CONTAINERS, [_registry_token(), _metrics()])
         self._policy("LogDelivery", ("state_machine",), [_log_delivery()])
         if network:
@@ -53,9 +55,9 @@ class Unscoped(Construct):
         )
 
 
-def _tracing() -> iam.PolicyStatement:
+def _tracing(*further: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(
-        actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
+        actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords", *further], resources=["*"]
     )
 
 

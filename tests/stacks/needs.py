@@ -50,6 +50,7 @@ _CONTAINER = {
     **_KEY,
     **_VOLUMES,
     "logs:CreateLogGroup": "SageMaker makes the group with the first job or endpoint",
+    "logs:DescribeLogStreams": "AWS lists it for the roles of jobs and models",
     "cloudwatch:PutMetricData": "the service's own metrics",
     "ecr:GetAuthorizationToken": "pulls the image",
     "ecr:BatchCheckLayerAvailability": "likewise",
@@ -85,6 +86,8 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     },
     "state-machine": {
         **_TRACES,
+        "xray:GetSamplingRules": "Step Functions samples by the account's rules",
+        "xray:GetSamplingTargets": "likewise",
         **_KEY,
         **_VOLUMES,
         "sagemaker:ListTags": ".sync looks at the tags of what it made",

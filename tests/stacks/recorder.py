@@ -60,6 +60,8 @@ def requests(step: str, service: str, operation: str, given: Mapping[str, Any]) 
         about = [f"{bucket}/{given['Key']}" if "Key" in given else bucket]
     else:
         about = [form.format(given[name]) for name, form in _RESOURCES.items() if name in given]
+    if operation == "ListModelPackages":  # the authorization reference names both
+        about.append(f"{_PLACE}:model-package/{given['ModelPackageGroupName']}/1")
     assert about, f"{operation}: tell here which parameter names what it is about"
     asked = {Request(step, act, it) for act in actions(service, operation) for it in about}
     if given.get("Tags"):

@@ -14,7 +14,7 @@ from tests.stacks.synthesis import ROOT, Templates, prepare_node, synthesise
 RETRAINING = {"often": 3, "weekly": 7, "never": 0}
 METRICS = json.loads((ROOT / "training_src" / "metrics.json").read_text())
 DEFINITION = json.loads((ROOT / "stacks" / "workflow.asl.json").read_text())
-ALWAYS = {"FailedExecution", "FunctionErrors", "FunctionThrottles", "LostDeadLetters"}
+ALWAYS = {"FailedExecution", "FunctionErrors", "FunctionThrottles"}
 
 
 def stage(project: str) -> StageConfig:
@@ -215,7 +215,6 @@ def test_an_alarm_watches_all_functions_and_all_bad_ends(templates: Templates) -
     for name, metric in (
         ("FunctionErrors", "Errors"),
         ("FunctionThrottles", "Throttles"),
-        ("LostDeadLetters", "DeadLetterErrors"),
     ):
         watched = list(stats(alarms(templates)[name]))
         assert {each["MetricName"] for each in watched} == {metric}

@@ -1,7 +1,10 @@
 """The endpoint of a pinned package, and what there is where the workflow makes it."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -270,18 +273,28 @@ def test_without_a_package_there_is_no_endpoint(made: Made) -> None:
     assert made.variables["pinned"]["SUBNET_IDS"] == "subnet-1,subnet-2"
 
 
-def test_sagemaker_may_ask_for_the_alarms_and_endpoints_for_earlier_bundles(
-    templates: Templates,
-) -> None:
+def test_sagemaker_may_ask_for_the_alarms(templates: Templates) -> None:
     alarms = [*found(templates, "unpinned", "CloudWatch::Alarm")]
     policies = found(templates, "unpinned", "IAM::ManagedPolicy").values()
     for policy in policies:
-        watch, *others = policy["Properties"]["PolicyDocument"]["Statement"]
+        [watch] = policy["Properties"]["PolicyDocument"]["Statement"]
         assert watch["Action"] == "cloudwatch:DescribeAlarms"
         named = {each["Fn::GetAtt"][0] for each in watch["Resource"]}
         assert named == {*alarms}
-        assert [other["Action"] for other in others] in ([], ["s3:GetObject"])
     assert len(policies) == 2
+
+
+@pytest.mark.parametrize("role", ["Training", "Serving"])
+def test_containers_may_read_the_bundles_of_earlier_deployments(made: Made, role: str) -> None:
+    resources = made.templates["pinned-prod-Workflow"]["Resources"].items()
+    [suffix] = set(re.findall(r"/[0-9a-f]{64}([.a-z]+)", json.dumps(dict(resources))))
+    other = "0" * 64 + suffix
+    [policy] = [it for name, it in resources if name.startswith(f"Containers{role}")]
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    [read] = [it for it in statements if it["Action"] == "s3:GetObject"]
+    assert fnmatch(f"/{other}", read["Resource"]["Fn::Join"][1][-1])
+    [listed] = [it for it in statements if it["Action"] == "s3:ListBucket"]
+    assert fnmatch(other, listed["Condition"]["StringLike"]["s3:prefix"])
 
 
 def test_the_variables_fit_into_a_function(templates: Templates) -> None:
