@@ -5,6 +5,7 @@ endpoint, configurations and models that the workflow deployed.
 """
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from lambdas.names import stage_tags
 
 SERVING = "rl-serving-"
 """How the names of models and configurations begin that `lambdas.deploy` makes."""
+PAUSE_SECONDS, TRIES = 20, 30
+"""An endpoint that is being updated is waited for: ten of the function's fifteen minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +136,23 @@ def _first_versions(name: str, s3: Client) -> list[dict[str, str]]:
     return [{"Key": it["Key"], "VersionId": it["VersionId"]} for it in versions]
 
 
+def _ask_to_delete(endpoint: str, sagemaker: Client) -> None:
+    """Delete the endpoint, once it is no longer being made or updated: till then it is refused."""
+    for _ in range(TRIES):
+        try:
+            sagemaker.delete_endpoint(EndpointName=endpoint)
+        except ClientError as error:
+            if "in-progress" not in str(error):
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+    sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
 def _delete_endpoint(leftovers: Leftovers, sagemaker: Client) -> None:
     try:
-        sagemaker.delete_endpoint(EndpointName=leftovers.endpoint)
+        _ask_to_delete(leftovers.endpoint, sagemaker)
     except ClientError as error:
         if not missing(error):
             raise

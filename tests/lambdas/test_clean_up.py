@@ -84,6 +84,31 @@ def test_what_the_stage_deployed_goes_and_what_others_made_stays(account):
     run(account)  # a delivery that is repeated finds nothing, and that is no fault
 
 
+@pytest.mark.parametrize(("busy", "ends"), [(3, True), (module.TRIES + 1, False)])
+def test_an_endpoint_that_is_being_updated_is_waited_for(account, monkeypatch, busy, ends):
+    """As SageMaker refuses it; moto deletes endpoints in any state."""
+    deployed(account, "rl-serving-x-1", OURS)
+    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-serving-x-1")
+    refusals, waited, original = [busy], [], account.delete_endpoint
+
+    def delete(**request):
+        if refusals[0]:
+            refusals[0] -= 1
+            text = "Cannot update in-progress endpoint"
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": text}}, "x")
+        return original(**request)
+
+    monkeypatch.setattr(account, "delete_endpoint", delete)
+    monkeypatch.setattr(module.time, "sleep", waited.append)
+    if ends:
+        run(account)
+        assert not account.list_endpoints()["Endpoints"]
+        assert waited == [module.PAUSE_SECONDS] * busy
+        return
+    with pytest.raises(ClientError, match="in-progress"):
+        run(account)
+
+
 def test_packages_go_so_that_their_group_can(account):
     group = {"ModelPackageGroupName": "rl-dev-policies"}
     account.create_model_package_group(**group, ModelPackageGroupDescription="x")
