@@ -107,5 +107,6 @@ def test_a_scorecard_of_the_bundle_is_judged() -> None:
 def test_the_states_of_the_smoke_test_are_understood() -> None:
     for state in states():
         document = json.loads(json.dumps(asdict(state)))
-        assert tuple(document) == KEYS
+        # Those of the contract; the keys after them say more of the fleet, and may be left out.
+        assert tuple(document) == KEYS[: KEYS.index("memory") + 1]
         assert parse_state(document, "states[0]").active == state.active
