@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+_NOTHING = 1e-200  # what is smaller cannot be divided into ticks, and is shown as zero
 MOST_COLUMNS = 720  # of a thinned series; each keeps its extremes
 
 
@@ -37,9 +38,9 @@ class Scale:
         low, high = min(finite), max(finite)
         if zero:
             low, high = min(low, 0.0), max(high, 0.0)
-        span = high - low
-        if span <= 1e-9 * max(abs(low), abs(high)):
-            span = abs(high) or 1.0
+        span, largest = high - low, max(abs(low), abs(high))
+        if span <= max(1e-9 * largest, _NOTHING):
+            span = largest if largest > _NOTHING else 1.0
             low, high = (low, low + span) if zero else (low - span / 2, high + span / 2)
         below = 0.0 if zero and low == 0 else margin * span
         return cls(low - below, high + margin * span)
