@@ -35,8 +35,8 @@ FORTNIGHT = 14 * DAY
 CHUNKS = (1, 1, 2, 3, 5, 7, 9, 10, 60, 700, 3000)
 
 
-def new(start=START, *, chosen=ALL, room=DAY, **fleet) -> Bank:
-    return Bank(POLICY, chosen, Fleet(**fleet), start, room)
+def new(start=START, *, chosen=ALL, room=DAY, warmup=5, waits=(), **fleet) -> Bank:
+    return Bank(POLICY, chosen, Fleet(waits or (warmup,), **fleet), start, room)
 
 
 def cut(load, seed):

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaling_rl.controller import bank_controller
 from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
 from autoscaling_rl.controller.bank_controller import FIRST_HEADROOM, BankController
 from autoscaling_rl.controller.guard import PEAK_FACTOR
@@ -83,6 +82,7 @@ def test_the_fleet_moves_into_the_band_that_is_wanted():
 def other_controllers():
     """Yield controllers and changes of the state that another memory stands for."""
     yield BankController(fixed_policy(seed=1)), {}
+    yield BankController(POLICY, version="of other code"), {}
     yield BankController(replace(POLICY, bank=None)), {}
     yield BankController(replace(POLICY, bank={**POLICY.bank, "decay": 0.5})), {}
     yield BankController(POLICY, change_price=5.0), {}
@@ -101,22 +101,13 @@ def other_controllers():
         yield CONTROLLER, change
 
 
-@pytest.mark.parametrize("place", range(14))
+@pytest.mark.parametrize("place", range(15))
 def test_a_memory_of_another_model_or_fleet_changes_nothing(place):
     other, changes = list(other_controllers())[place]
     memory = other.decide(state(LOAD[:300], **changes)).memory
     decision = CONTROLLER.decide(newest(301, 1, memory))
     assert decision == CONTROLLER.decide(state(LOAD[:301]))
     assert memory != CONTROLLER.decide(state(LOAD[:300])).memory
-
-
-def test_a_memory_of_other_code_changes_nothing(monkeypatch):
-    memory = CONTROLLER.decide(state(LOAD[:300])).memory
-    monkeypatch.setattr(bank_controller, "_code", lambda: b"another version")
-    other = BankController(POLICY).decide(state(LOAD[:300])).memory
-    monkeypatch.undo()
-    assert other != memory
-    assert CONTROLLER.decide(newest(301, 1, other)) == CONTROLLER.decide(state(LOAD[:301]))
 
 
 def test_the_prices_of_the_model_hold_unless_the_state_has_its_own():

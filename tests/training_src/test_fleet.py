@@ -14,7 +14,7 @@ from autoscaling_rl.controller.fleet import (
     still_owed,
 )
 
-WAITS = st.lists(st.integers(0, 9), max_size=5).map(sorted).map(tuple)
+WAITS = st.lists(st.integers(0, 9), min_size=1, max_size=5).map(sorted).map(tuple)
 FLEETS = st.lists(st.lists(st.integers(0, 20), min_size=2, max_size=2), min_size=1, max_size=30)
 
 
@@ -47,17 +47,13 @@ def test_waits_with_failures_are_quantiles_of_draws(rate, boot, seed):
         assert low <= wait <= high
 
 
-@given(FLEETS, WAITS, st.integers(0, 9), st.data())
-def test_what_serves_is_the_least_of_the_last_minutes_on_average_over_waits(
-    rows, waits, warmup, data
-):
+@given(FLEETS, WAITS, st.data())
+def test_what_serves_is_the_least_of_the_last_minutes_on_average_over_waits(rows, waits, data):
     machines = np.array(rows, float)
     count = data.draw(st.integers(1, len(machines)))
-    found = in_service(machines, count, Fleet(warmup=warmup, waits=waits))
+    found = in_service(machines, count, Fleet(waits))
     for place in range(len(machines) - count, len(machines)):
-        each = [
-            machines[max(0, place - wait) : place + 1].min(axis=0) for wait in waits or [warmup]
-        ]
+        each = [machines[max(0, place - wait) : place + 1].min(axis=0) for wait in waits]
         expected = np.mean(each, axis=0)
         assert found[place - len(machines) + count] == pytest.approx(expected)
 
@@ -65,7 +61,7 @@ def test_what_serves_is_the_least_of_the_last_minutes_on_average_over_waits(
 @given(FLEETS, WAITS)
 def test_costs_are_machines_and_the_price_of_what_fails(rows, waits):
     machines, load = np.array(rows, float), np.linspace(0.0, 15.0, len(rows))
-    fleet = Fleet(warmup=3, price=7.0, change_price=2.0, waits=waits)
+    fleet = Fleet(waits, price=7.0, change_price=2.0)
     failed = np.maximum(load[:, None] - in_service(machines, len(load), fleet), 0.0)
     changed = np.abs(np.diff(machines, axis=0, prepend=machines[:1]))
     before = np.concatenate((np.zeros_like(changed[:1]), changed[:-1]))
@@ -107,7 +103,7 @@ def test_the_price_of_a_change_is_paid_in_the_end(counts, price):
 
 
 def test_the_horizon_is_that_of_what_is_known():
-    assert Fleet(warmup=5).horizon == 5
-    assert Fleet(warmup=5, delay=15).horizon == 20
-    assert Fleet(warmup=5, waits=(1, 1, 30, 30, 30), delay=2).horizon == 32
-    assert Fleet(warmup=60, delay=60).horizon == 60
+    assert Fleet((5,)).horizon == 5
+    assert Fleet((5,), delay=15).horizon == 20
+    assert Fleet((1, 1, 30, 30, 30), delay=2).horizon == 32
+    assert Fleet((60,), delay=60).horizon == 60

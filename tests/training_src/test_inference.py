@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from autoscaling_rl.controller import features
 from autoscaling_rl.controller import observation as obs
 from autoscaling_rl.controller.inference import Inference, model_version
+from tests.training_src.banks import fixed_policy
 from tests.training_src.endpoints import (
     HEAVY,
     autoscaling_artifact,
@@ -79,6 +81,19 @@ def test_the_version_stands_for_what_decides(artifact):
     for name in ("policy.npz", "code/controller/guard.py"):
         changed = {**manifest, "files": {**manifest["files"], name: "0" * 64}}
         assert model_version(changed) != version
+
+
+def test_what_other_code_remembers_is_not_taken(artifact):
+    policy = fixed_policy()
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    manifest |= {"action": policy.specification(), "observation": {"version": features.VERSION}}
+    other = {**manifest, "files": {**manifest["files"], "code/controller/bank.py": "0" * 64}}
+    ours, theirs = (Inference(policy, each) for each in (manifest, other))
+    first, second = ({"states": [state(daily_load(300))]} for _ in range(2))
+    memories = [each.respond(first)[1]["memory"][0] for each in (ours, theirs)]
+    assert memories[0] != memories[1]
+    second["states"][0]["memory"] = memories[1]
+    assert ours.respond(second)[1] == ours.respond(first)[1]
 
 
 def test_another_observation_is_refused(artifact):

@@ -1,11 +1,9 @@
 """The policy over windows: every way of running it decides as the artifact's controller does."""
 
-import json
-
 import numpy as np
 import pytest
 
-from autoscaling_rl.artifact import add_figures, write_artifact
+from autoscaling_rl.artifact import write_artifact
 from autoscaling_rl.baselines.window import DESIRED, FAILED, Window
 from autoscaling_rl.controller.controller import Controller
 from autoscaling_rl.controller.observation import SIZE
@@ -13,8 +11,8 @@ from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.controller.state import State
 from autoscaling_rl.environments.dynamics import due_by_minute, join, make_rules, scale
 from autoscaling_rl.errors import UserError
-from autoscaling_rl.manifest import MANIFEST, hashes
 from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout, sliding_peak
+from tests.training_src.endpoints import relist
 from tests.training_src.jobs import small_policy
 
 DAY, MONDAY = 1440, 4 * 1440
@@ -122,11 +120,8 @@ def test_an_artifact_that_observes_otherwise_is_refused(tmp_path):
     model(tmp_path, band())
     code = tmp_path / "code" / "controller" / "observation.py"
     code.write_text(code.read_text() + "\n# another version\n")
-    manifest = json.loads((tmp_path / MANIFEST).read_text())
-    manifest["files"] = {k: v for k, v in hashes(tmp_path).items() if k != MANIFEST}
-    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    add_figures(tmp_path, "evaluation", {})
-    with pytest.raises(UserError, match="observes in another way"):
+    relist(tmp_path)
+    with pytest.raises(UserError, match="decides in another way"):
         ArtifactPolicy.load(tmp_path)
 
 

@@ -5,11 +5,13 @@ import importlib
 import numpy as np
 import pytest
 
+from autoscaling_rl import rollout as rollouts
 from autoscaling_rl.artifact import write_artifact
 from autoscaling_rl.baselines.replay import replay_decisions
 from autoscaling_rl.baselines.window import DESIRED, FAILED, Window
 from autoscaling_rl.controller.features import NAMES, SIZE, VERSION
 from autoscaling_rl.environments.dynamics import IN_SERVICE, due_by_minute, make_rules
+from autoscaling_rl.errors import UserError
 from autoscaling_rl.rollout import LONGEST_LOAD, ArtifactPolicy, Stretch, rollout
 from tests.training_src.banks import DAY, busy_load, fixed_policy
 
@@ -34,6 +36,12 @@ def model(folder, policy) -> ArtifactPolicy:
 @pytest.fixture(scope="module")
 def banked(tmp_path_factory):
     return model(tmp_path_factory.mktemp("model"), fixed_policy())
+
+
+def test_a_bank_that_is_called_otherwise_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(rollouts, "INTERFACE", rollouts.INTERFACE + 1)
+    with pytest.raises(UserError, match="decides in another way"):
+        model(tmp_path, fixed_policy())
 
 
 def stretch(history, minutes, *, delay=0, minute_of_week=8000, seed=0, **limits) -> Stretch:

@@ -19,6 +19,7 @@ from autoscaling_rl import artifact, controller
 from autoscaling_rl.artifact_code import load_code
 from autoscaling_rl.baselines.replay import advance
 from autoscaling_rl.baselines.window import RECORDS, Trajectory, Window
+from autoscaling_rl.controller.bank import INTERFACE
 from autoscaling_rl.environments.batch import batch_observations
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Rules, due_within, join
 from autoscaling_rl.errors import UserError
@@ -57,15 +58,19 @@ class ArtifactPolicy:
             hashes(Path(str(controller.__file__)).parent),
             hashes(folder / "code/controller"),
         )
+        code = load_code(folder)
         # A bank runs the artifact's own code throughout; other policies share the observation's.
-        banked = bool(manifest["action"].get("fixed_point"))
-        same = banked or ours["observation.py"] == its["observation.py"]
+        if manifest["action"].get("fixed_point"):
+            bank = importlib.import_module(f"{code.__name__}.bank")
+            same = getattr(bank, "INTERFACE", 1) == INTERFACE
+        else:
+            same = ours["observation.py"] == its["observation.py"]
         if manifest["input"] == "states" and not same:
             raise UserError(
-                f"{folder}: the artifact observes in another way than this version of the code: "
+                f"{folder}: the artifact decides in another way than this version of the code: "
                 "train it again, or run it with the version that it was trained with"
             )
-        return cls(artifact.load_policy(folder), load_code(folder), manifest)
+        return cls(artifact.load_policy(folder), code, manifest)
 
     @property
     def load_alone(self) -> bool:
@@ -100,7 +105,7 @@ def rollout(model: ArtifactPolicy, stretches: Sequence[Stretch], warmup: int) ->
         What happened, one trajectory for each window.
     """
     if model.manifest["action"].get("fixed_point"):
-        return [follow_bank(model, stretch, warmup) for stretch in stretches]
+        return [follow_bank(model, stretch) for stretch in stretches]
     observations = [_observations(stretch, warmup) for stretch in stretches]
     limits = [_highest(model, stretch.window) for stretch in stretches]
     if model.load_alone:
@@ -171,7 +176,7 @@ def _follow_band(
     return Trajectory(record)
 
 
-def follow_bank(model: ArtifactPolicy, stretch: Stretch, warmup: int) -> Trajectory:
+def follow_bank(model: ArtifactPolicy, stretch: Stretch) -> Trajectory:
     """Run the artifact's bank over a window, a day of load at a time."""
     window, rules = stretch.window, stretch.window.rules
     modules = {
@@ -181,17 +186,14 @@ def follow_bank(model: ArtifactPolicy, stretch: Stretch, warmup: int) -> Traject
     settings = modules["members"].ALONE
     if model.policy.bank is not None:
         settings = modules["members"].BankSettings.of(model.policy.bank)
-    scattered = len(rules.warmups) > 1 or rules.launch_failure_rate > 0.0
     boots = tuple(map(float, rules.warmups))
-    waits = modules["fleet"].likely_waits(boots, rules.launch_failure_rate)
     fleet = modules["fleet"].Fleet(
-        warmup,
+        modules["fleet"].likely_waits(boots, rules.launch_failure_rate),
         max(rules.failure_price, 0.01),
         rules.change_price,
         rules.min_machines,
         rules.max_machines,
         rules.minimum_billed_minutes,
-        waits if scattered else (),
         window.metric_delay,
     )
     first = window.first - window.metric_delay

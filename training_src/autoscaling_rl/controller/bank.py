@@ -28,6 +28,7 @@ from .members import (
 from .policy import MAX_MACHINES, Policy
 from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
+INTERFACE = 2  # of what `rollout` calls here and in `fleet`: another is another number
 MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
 BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
@@ -169,7 +170,7 @@ class Bank:
 
     def _simulate(self, begin: int, low: FloatArray, high: FloatArray) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
-        load, old, longest = self.series.load, len(self.machines), self.fleet.longest
+        load, old, longest = self.series.load, len(self.machines), self.fleet.waits[-1]
         bands, made = self.bands, np.empty((old + len(low), self.size))
         made[:old] = self.machines
         for row in range(len(low)):

@@ -2,8 +2,6 @@
 
 import hashlib
 import struct
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +30,18 @@ class BankController:
     most_states = 50
 
     def __init__(
-        self, policy: Policy, *, change_price: float = 0.0, minimum_billed_minutes: int = 0
+        self,
+        policy: Policy,
+        *,
+        version: str = "",
+        change_price: float = 0.0,
+        minimum_billed_minutes: int = 0,
     ) -> None:
         """Keep the policy, which must take `features.SIZE` numbers.
 
         Args:
             policy: in fixed point.
+            version: of the code that decides; what another one remembers is not taken.
             change_price: machine-minutes that adding or removing a machine costs.
             minimum_billed_minutes: minutes that a machine is billed for at least.
         """
@@ -48,7 +52,7 @@ class BankController:
         self.policy, self.change_price = policy, change_price
         self.minimum_billed_minutes = minimum_billed_minutes
         self.settings = BankSettings.of(policy.bank) if policy.bank is not None else ALONE
-        digest = hashlib.sha256(_code() + repr(policy.specification()).encode())
+        digest = hashlib.sha256(f"{version} {policy.specification()!r}".encode())
         for name, values in sorted(policy.arrays().items()):
             digest.update(name.encode() + values.tobytes())
         self._digest = digest.digest()
@@ -90,16 +94,14 @@ class BankController:
 
     def _bank(self, state: State, minute: int) -> Bank:
         change_price, minimum = self._prices(state)
-        scattered = bool(state.boot_minutes or state.launch_failure_rate)
         boots = state.boot_minutes or (float(state.warmup_minutes),)
         fleet = Fleet(
-            state.warmup_minutes,
+            likely_waits(boots, state.launch_failure_rate),
             state.failure_price,
             change_price,
             state.min_machines,
             state.max_machines,
             minimum,
-            likely_waits(boots, state.launch_failure_rate) if scattered else (),
             state.metric_delay_minutes,
         )
         return Bank(self.policy, self.settings, fleet, minute, state.minute - minute)
@@ -147,15 +149,6 @@ class BankController:
         )
         packed = struct.pack(f"<{len(numbers)}d", *numbers)
         return hashlib.sha256(self._digest + packed).digest()[:12]
-
-
-@cache
-def _code() -> bytes:
-    """Return a digest of the code that decides: what another version remembers is of no use."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.digest()
 
 
 def bank_minute(bank: Bank) -> int:

@@ -18,32 +18,29 @@ class Fleet:
     """What is fixed for a fleet.
 
     Attributes:
-        warmup: nominal warm-up in minutes.
+        waits: equally likely minutes until a machine that is asked for serves, ascending; see
+            `likely_waits`.
         price: machine-minutes that a failed machine-minute costs.
         change_price: machine-minutes that adding or removing a machine costs.
         least: least number of machines.
         most: largest number of machines; 0 means no limit.
         minimum_billed_minutes: minutes that a machine is billed for at least.
-        waits: equally likely minutes until a machine that is asked for serves, ascending; empty:
-            the warm-up, always. See `likely_waits`.
         delay: minutes that metrics come late. A decision knows the load up to so many minutes
             before the last one, and everything here is counted from the last known minute.
     """
 
-    warmup: int = 5
+    waits: tuple[int, ...] = (5,)
     price: float = 20.0
     change_price: float = 0.0
     least: int = 1
     most: int = 0
     minimum_billed_minutes: int = 0
-    waits: tuple[int, ...] = ()
     delay: int = 0
 
     @property
     def horizon(self) -> int:
         """Minutes from the last known one until a machine serves that is asked for now."""
-        wait = self.waits[len(self.waits) // 2] if self.waits else self.warmup
-        return min(wait + self.delay, LONGEST_HORIZON)
+        return min(self.waits[len(self.waits) // 2] + self.delay, LONGEST_HORIZON)
 
     @property
     def spread(self) -> int:
@@ -51,14 +48,9 @@ class Fleet:
         return int(min(max(np.ceil(self.change_price), 1), LONGEST_WAIT))
 
     @property
-    def longest(self) -> int:
-        """The longest wait."""
-        return self.waits[-1] if self.waits else self.warmup
-
-    @property
     def rows(self) -> int:
         """Minutes of a simulated fleet that the costs of the next minute hang on."""
-        after = max(1, self.longest, self.minimum_billed_minutes, self.spread)
+        after = max(1, self.waits[-1], self.minimum_billed_minutes, self.spread)
         return after + 1 + self.delay
 
 
@@ -95,7 +87,7 @@ def in_service(machines: FloatArray, count: int, fleet: Fleet) -> FloatArray:
         count: minutes, at most as many as there are rows.
         fleet: the rules.
     """
-    waits = fleet.waits or (fleet.warmup,)
+    waits = fleet.waits
     if waits[0] == waits[-1]:
         return _least(machines, count, waits[0])
     parts = [_least(machines, count, wait) * waits.count(wait) for wait in sorted(set(waits))]

@@ -47,6 +47,7 @@ class Inference:
             settings = manifest["environment"].get("settings", {})
             self._controller = make_controller(
                 policy,
+                version=self.version,
                 change_price=float(settings.get("change_price", 0.0)),
                 minimum_billed_minutes=int(settings.get("minimum_billed_minutes", 0)),
             )
@@ -101,18 +102,26 @@ def observed_version(policy: Policy) -> int:
 
 
 def make_controller(
-    policy: Policy, *, change_price: float = 0.0, minimum_billed_minutes: int = 0
+    policy: Policy,
+    *,
+    version: str = "",
+    change_price: float = 0.0,
+    minimum_billed_minutes: int = 0,
 ) -> Controller | BankController:
     """Return the controller of a policy of AutoScaling-v0.
 
     Args:
         policy: one that takes the observation, or features (then it is in fixed point).
+        version: of what decides, see `model_version`.
         change_price: machine-minutes that adding or removing a machine costs.
         minimum_billed_minutes: minutes that a machine is billed for at least.
     """
     if policy.fixed_point:
         return BankController(
-            policy, change_price=change_price, minimum_billed_minutes=minimum_billed_minutes
+            policy,
+            version=version,
+            change_price=change_price,
+            minimum_billed_minutes=minimum_billed_minutes,
         )
     return Controller(policy)
 
