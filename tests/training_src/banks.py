@@ -1,14 +1,18 @@
-"""A small policy in fixed point, and loads, for the tests of what follows a load."""
+"""A small policy in fixed point, banks of it, and loads, for the tests of what follows a load."""
 
 import numpy as np
 
+from autoscaling_rl.controller.bank import Bank
 from autoscaling_rl.controller.features import SIZE
+from autoscaling_rl.controller.fleet import Fleet
 from autoscaling_rl.controller.members import BankSettings
 from autoscaling_rl.controller.policy import GRID, Policy
 from autoscaling_rl.toolkits.network import Network
 
 DAY = 1440
 MIDNIGHT = 20_000 * DAY  # minutes since 1970
+START = MIDNIGHT + 700  # of loads that begin at some minute of a day
+CHUNKS = (1, 1, 2, 3, 5, 7, 9, 10, 60, 700, 3000)
 
 
 def fixed_policy(*, seed=0, hidden=8, networks=1, wish=0.12, bank=BankSettings()) -> Policy:  # noqa: B008
@@ -53,3 +57,25 @@ def busy_load(minutes: int, *, seed=0, mean=20.0) -> np.ndarray:
         load[start : start + 30] += rng.uniform(0.2, 1.5)
     load[minutes // 2 :] *= 1.3
     return mean * load
+
+
+POLICY = fixed_policy()
+
+
+def new(start=START, *, chosen=BankSettings(), room=DAY, warmup=5, waits=(), **fleet) -> Bank:  # noqa: B008
+    """Return a bank of `POLICY`; `warmup` stands for waits that are all alike."""
+    return Bank(POLICY, chosen, Fleet(waits or (warmup,), **fleet), start, room)
+
+
+def cut(load, seed):
+    """Cut a load into parts of very different length."""
+    rng, place = np.random.default_rng(seed), 0
+    while place < len(load):
+        length = int(rng.choice(CHUNKS))
+        yield load[place : place + length]
+        place += length
+
+
+def advance(bank, parts):
+    """Return what the leader said after each minute, shape (2, minutes)."""
+    return np.concatenate([np.stack(bank.advance(part)) for part in parts], axis=1)

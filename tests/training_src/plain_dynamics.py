@@ -1,16 +1,21 @@
 """The dynamics of a fleet machine by machine: slow, readable, a check of the compiled one."""
 
+import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from autoscaling_rl.environments.dynamics import Rules, mix
+
+LONG_AGO = 10**9  # minutes
 
 
 @dataclass(eq=False)
 class Machine:
     """One machine; those of the start were launched long ago."""
 
-    launched: int = -(10**9)
-    due: int = -(10**9)
+    launched: int = -LONG_AGO
+    due: int = -LONG_AGO
     fails: bool = False
     in_service: bool = True
 
@@ -78,3 +83,33 @@ def draw(rules: Rules, minute: int, ordinal: int) -> tuple[int, bool]:
     bits = mix(mix(rules.seed & 0xFFFFFFFF, minute), ordinal)
     warmup = int(rules.warmups[((bits & 0xFFFF) * len(rules.warmups)) >> 16])
     return warmup, (bits >> 16) < int(rules.launch_failure_rate * 65536)
+
+
+def paid(counts, failed, *, price=20.0, change_price=0.0, minimum_billed_minutes=0):
+    """Return what a fleet costs minute by minute, machine by machine.
+
+    A machine is billed for the minimum at least, also after it is gone; the price of a change is
+    paid by one machine-minute a minute.
+
+    Args:
+        counts: machines in each minute; those of the first have been there long enough.
+        failed: load that failed, in machines.
+        price: of a failed machine-minute.
+        change_price: of adding or removing a machine.
+        minimum_billed_minutes: of a machine.
+
+    Returns:
+        Costs of these minutes, and of those after them what is owed for machines that are gone and
+        for changes.
+    """
+    minimum, span = minimum_billed_minutes, max(1, math.ceil(change_price))
+    costs = np.zeros(len(counts) + max(minimum, span))
+    costs[: len(counts)] = price * np.array(failed, float) + counts
+    launched = [-LONG_AGO] * int(counts[0])
+    for minute, count in enumerate(map(int, counts)):
+        for since in launched[count:]:
+            costs[minute : max(minute, since + minimum)] += 1
+        costs[minute : minute + span] += change_price / span * abs(count - len(launched))
+        del launched[count:]
+        launched += [minute] * (count - len(launched))
+    return costs

@@ -7,50 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaling_rl.baselines.target_tracking import track
-from autoscaling_rl.baselines.window import DESIRED, FAILED, RECORDS
-from autoscaling_rl.controller.bank import BURN_IN, LEAST_KNOWN, Bank, Fleet
-from autoscaling_rl.controller.features import features
+from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
 from autoscaling_rl.controller.members import (
     HOLDS,
     PEAK_HEADROOMS,
     PEAK_MINUTES,
     QUANTILE_RULES,
-    TRACKING_TARGETS,
     BankSettings,
-    network_bands,
-    whole_machines,
 )
-from autoscaling_rl.controller.series import DAY, LOOKBACK, Series
-from autoscaling_rl.environments.dynamics import make_rules, new_fleet
-from tests.training_src.banks import MIDNIGHT, busy_load, fixed_policy
-from tests.training_src.plain_dynamics import PlainFleet
+from autoscaling_rl.controller.series import DAY
+from tests.training_src.banks import CHUNKS, MIDNIGHT, START, advance, busy_load, cut, new
 
-POLICY = fixed_policy()
 ALL = BankSettings()
 # Fleets of trackers are stepped one by one, which takes long: where they do not matter they rest.
 QUICK = BankSettings(trackers=False)
-START = MIDNIGHT + 700  # of loads that begin at some minute of a day
 FORTNIGHT = 14 * DAY
-CHUNKS = (1, 1, 2, 3, 5, 7, 9, 10, 60, 700, 3000)
-
-
-def new(start=START, *, chosen=ALL, room=DAY, warmup=5, waits=(), **fleet) -> Bank:
-    return Bank(POLICY, chosen, Fleet(waits or (warmup,), **fleet), start, room)
-
-
-def cut(load, seed):
-    """Cut a load into parts of very different length."""
-    rng, place = np.random.default_rng(seed), 0
-    while place < len(load):
-        length = int(rng.choice(CHUNKS))
-        yield load[place : place + length]
-        place += length
-
-
-def advance(bank, parts):
-    """Return what the leader said after each minute, shape (2, minutes)."""
-    return np.concatenate([np.stack(bank.advance(part)) for part in parts], axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -208,116 +179,6 @@ def test_the_network_at_its_own_price_leads_before_anything_is_scored():
     assert (ALL.price_factors[factor], ALL.offsets[offset]) == (1.0, 0.0)
     alone = new(chosen=BankSettings(price_factors=(1.0,), offsets=(0.0,), rules=False, days=1))
     assert wanted[-1] == alone.advance(busy_load(LEAST_KNOWN))[0][-1]
-
-
-def paid(machines, failed, fleet):
-    """Return the costs of each minute of a fleet, machine by machine.
-
-    A machine is billed for the minimum at least, also after it is gone; the price of a change is
-    paid by one machine-minute a minute.
-    """
-    minimum, price = fleet.get("minimum_billed_minutes", 0), fleet["change_price"]
-    costs = fleet["price"] * np.array(failed, float) + machines
-    launched = [-DAY] * int(machines[0])
-    for minute, count in enumerate(map(int, machines)):
-        for since in launched[count:]:
-            costs[minute : max(minute, since + minimum)] += 1
-        span = max(1, int(np.ceil(price)))
-        costs[minute : minute + span] += price / span * abs(count - len(launched))
-        del launched[count:]
-        launched += [minute] * (count - len(launched))
-    return costs
-
-
-def plain_cost(wanted, keep, load, fleet):
-    """Return J of a member's fleet over the minutes of a day that are known, machine by machine.
-
-    What is decided is in force after the delay of the metrics. Fleets begin before the day.
-    """
-    delay = fleet.get("delay", 0)
-    machines = PlainFleet.of(
-        int(wanted[0]), make_rules(capacity=1.0, min_machines=0, warmups=fleet["warmup"])
-    )
-    counts, failed = [], []
-    for minute, served in enumerate(load[delay:]):
-        desired = int(min(max(len(machines.machines), wanted[minute]), keep[minute]))
-        happened = machines.step(minute, desired, served)
-        counts.append(happened.active + happened.pending)
-        failed.append(happened.failed)
-    return paid(counts, failed, fleet)[BURN_IN - delay :].sum()
-
-
-FLEETS = [
-    {"warmup": 0, "price": 20.0, "change_price": 0.0},
-    {"warmup": 0, "price": 20.0, "change_price": 3.0},
-    {"warmup": 5, "price": 7.0, "change_price": 2.0},
-    {"warmup": 30, "price": 50.0, "change_price": 0.0},
-    {"warmup": 0, "price": 20.0, "change_price": 0.0, "minimum_billed_minutes": 2},
-    {"warmup": 5, "price": 9.0, "change_price": 1.0, "minimum_billed_minutes": 60},
-    {"warmup": 5, "price": 20.0, "change_price": 0.0, "delay": 1},
-    {"warmup": 3, "price": 9.0, "change_price": 1.0, "minimum_billed_minutes": 30, "delay": 17},
-]
-
-
-def days(now):
-    """Return the minutes of today and yesterday known in `now`, from when fleets begin."""
-    midnight = now - (START + now) % DAY
-    return slice(midnight - BURN_IN, now), slice(midnight - DAY - BURN_IN, midnight)
-
-
-@pytest.mark.parametrize("fleet", FLEETS)
-def test_costs_of_a_rule_are_those_of_its_fleet_machine_by_machine(fleet):
-    load = np.round(busy_load(3 * DAY))
-    bank = new(**fleet)
-    advance(bank, cut(load, 1))
-    first = bank.bands - len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
-    headroom = PEAK_HEADROOMS.index(0.0)
-    for place, minutes in enumerate(PEAK_MINUTES):
-        member = first + place * len(PEAK_HEADROOMS) + headroom
-        for age, span in enumerate(days(len(load))):
-            wanted = [load[now - minutes : now].max() for now in range(span.start, span.stop)]
-            expected = plain_cost(wanted, wanted, load[span], fleet)
-            assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
-
-
-@pytest.mark.parametrize("fleet", FLEETS)
-def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(fleet):
-    load = busy_load(3 * DAY)
-    bank = new(**fleet)
-    advance(bank, cut(load, 2))
-    series = Series(START, fleet["warmup"] + fleet.get("delay", 0), len(load))
-    series.append(load)
-    prices = {"price": fleet["price"], "change_price": fleet["change_price"]}
-    for age, span in enumerate(days(len(load))):
-        rows = features(series, LOOKBACK + span.start, LOOKBACK + span.stop, **prices)
-        low, high = (whole_machines(each) for each in network_bands(POLICY, rows, ALL))
-        for member in (0, bank.first, bank.network - 1):
-            edges = np.maximum(low[:, member], 1), np.maximum(high[:, member], 1)
-            expected = plain_cost(*edges, load[span], fleet)
-            assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
-
-
-@pytest.mark.parametrize("delay", [0, 1, 20])
-def test_costs_of_a_tracker_are_those_of_the_baseline(delay):
-    load, fleet = busy_load(2 * DAY), {"warmup": 5, "price": 20.0, "change_price": 2.0}
-    fleet |= {"minimum_billed_minutes": 90, "delay": delay}
-    bank = new(**fleet)
-    advance(bank, cut(load, 3))
-    today, _ = days(len(load))
-    rules = make_rules(
-        capacity=1.0,
-        warmups=5,
-        failure_price=fleet["price"],
-        change_price=fleet["change_price"],
-        minimum_billed_minutes=fleet["minimum_billed_minutes"],
-    )
-    for place, target in enumerate(TRACKING_TARGETS):
-        record, minutes = np.empty((RECORDS, today.stop - today.start)), load[today]
-        machines = new_fleet(int(np.ceil(load[today.start - 1] / target - 1e-9)), rules)
-        track(target, np.zeros(len(minutes)), delay, minutes, 0, machines, rules, record)
-        costs = paid(record[DESIRED, delay:], record[FAILED, delay:], fleet)
-        expected = costs[BURN_IN - delay :].sum()
-        assert bank.costs[0, bank.bands + place] == pytest.approx(expected, abs=1.0)
 
 
 def test_members_stand_in_the_order_of_their_settings():

@@ -13,6 +13,7 @@ from autoscaling_rl.controller.fleet import (
     likely_waits,
     still_owed,
 )
+from tests.training_src.plain_dynamics import paid
 
 WAITS = st.lists(st.integers(0, 9), min_size=1, max_size=5).map(sorted).map(tuple)
 FLEETS = st.lists(st.lists(st.integers(0, 20), min_size=2, max_size=2), min_size=1, max_size=30)
@@ -70,34 +71,22 @@ def test_costs_are_machines_and_the_price_of_what_fails(rows, waits):
     assert charge(fleet, machines, load) == pytest.approx(expected, abs=1e-3)
 
 
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=40), st.integers(0, 50))
-def test_machines_are_billed_for_their_minimum_minute_by_minute(counts, minimum):
+@given(
+    st.lists(st.integers(0, 20), min_size=1, max_size=40),
+    st.integers(0, 50),
+    st.floats(0.0, 50.0),
+    st.integers(0, 30),
+)
+def test_billing_and_changes_are_paid_minute_by_minute(counts, minimum, price, minutes):
     machines = np.array(counts, float)[:, None]
-    ends = [10**6] * counts[
-        0
-    ]  # of what is there, the minute from which it costs no more if removed
-    gone, billed = [], []
-    for minute, count in enumerate(counts):
-        gone += ends[count:]
-        del ends[count:]
-        ends += [minute + minimum] * (count - len(ends))
-        billed.append(count + sum(end > minute for end in gone if end < 10**6))
-    fleet = Fleet(price=0.0, minimum_billed_minutes=minimum)
-    for place in range(1, len(counts) + 1):
-        assert charge(fleet, machines[:place], np.zeros(1)).tolist() == [[billed[place - 1]]]
-    assert charge(fleet, machines, np.zeros(len(counts)))[:, 0].tolist() == billed
-    left = sum(max(0, end - len(counts)) for end in gone if end < 10**6)
-    assert still_owed(fleet, machines).tolist() == [left if minimum > 1 else 0]
-
-
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=40), st.floats(0.0, 50.0))
-def test_the_price_of_a_change_is_paid_in_the_end(counts, price):
-    machines = np.array(counts, float)[:, None]
-    fleet = Fleet(price=0.0, change_price=price)
-    charged = charge(fleet, machines, np.zeros(len(counts)))
-    paid = charged.sum() + still_owed(fleet, machines)[0] - machines.sum()
-    assert paid == pytest.approx(price * np.abs(np.diff(counts)).sum(), abs=0.1)
-    for place in range(1, len(counts) + 1):  # minute by minute, or at once
+    fleet = Fleet(price=0.0, change_price=price, minimum_billed_minutes=minimum)
+    prices = {"change_price": price, "minimum_billed_minutes": minimum}
+    expected = paid(counts, np.zeros(len(counts)), **prices)
+    charged = charge(fleet, machines, np.zeros(len(counts)))[:, 0]
+    assert charged == pytest.approx(expected[: len(counts)], abs=0.01)
+    owed = expected[len(counts) + minutes :].sum()
+    assert still_owed(fleet, machines, minutes) == pytest.approx(owed, abs=0.1)
+    for place in range(1, len(counts) + 1):  # minute by minute, as at once
         newest = charge(fleet, machines[:place][-fleet.rows :], np.zeros(1))
         assert newest[0] == pytest.approx(charged[place - 1], abs=0.01)
 

@@ -1,13 +1,9 @@
-"""Reports: pages that hold what was found, need nothing else, and agree with the gate."""
+"""The page of an evaluation: it holds what was found, needs nothing else, agrees with the gate."""
 
 import math
 import os
-import re
-import struct
 import subprocess
 import sys
-from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,98 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaling_rl.backtest import backtest
-from autoscaling_rl.backtest_output import write_backtest
-from autoscaling_rl.backtest_settings import BacktestSettings
-from autoscaling_rl.baselines.registry import BASELINES
-from autoscaling_rl.baselines.replay import replay_need
-from autoscaling_rl.baselines.window import Trajectory, Window
-from autoscaling_rl.load.file import Gap, Load
 from autoscaling_rl.report import (
     Example,
     Run,
-    backtest_example,
     compare,
     compare_totals,
-    write_backtest_report,
     write_evaluation_report,
-    write_picture,
 )
-from autoscaling_rl.report.verdict import replay_verdict
-from autoscaling_rl.report.words import number, percent
-from autoscaling_rl.scorecard import Totals, evaluation_scorecard
 from lambdas.gate import judge
 from lambdas.scorecard import Scorecard
 from tests.training_src.examples import example
+from tests.training_src.pages import NAMES, cost_card, read
 
 BUNDLE = Path(__file__).parents[2] / "training_src"
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
-NAMES = ("policy", *BASELINES, "oracle")
 NASTY = "<script>alert(1)</script>\"'&\0\ud800"
-
-
-class Document(HTMLParser):
-    """Reads a page as a browser would, and refuses tags that do not nest."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.attributes, self.words, self._open = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data):
-        if self._open and self._open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-
-def read(path):
-    """Return a page that was checked for what holds for every page."""
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith("<!DOCTYPE html>")
-    assert len(text) < 1_500_000
-    page = Document(text)
-    names = {name for name, _ in page.attributes}
-    assert not names & {"src", "href", "xlink:href", "srcset", "data", "action", "style", "onload"}
-    assert not re.search(r"url\(|@import|https?:|//", text)
-    assert not {"script", "iframe", "object", "link", "img"} & set(page.tags)
-    values = " ".join(value for _, value in page.attributes if value)
-    assert not re.search(r"\b(nan|inf|None)\b", f"{page.text} {values}")
-    return page
-
-
-def cost_card(windows=8, saving=0.1, names=NAMES):
-    """Return a scorecard in which the policy saves about `saving` against every baseline."""
-    noise = np.random.default_rng(0).uniform(0.95, 1.05, (len(names), windows))
-
-    def run(name, place, window):
-        share = {"policy": 1 - saving, "oracle": 0.8}.get(name, 1.0 + 0.01 * place)
-        billed = 3e5 * share * noise[place, window]
-        return Totals(10080, 4e7, 1e4 * place, billed, billed + 800 * place, 9, 3, 70)
-
-    runs = {
-        name: [run(name, place, window) for window in range(windows)]
-        for place, name in enumerate(names)
-    }
-    return evaluation_scorecard([f"w{window}" for window in range(windows)], runs)
 
 
 def return_card(policy, random):
@@ -334,77 +253,6 @@ def test_the_hardest_stretch_is_where_work_failed():
     assert failed[part].sum() == pytest.approx(failed.sum())
     assert failed.sum() == pytest.approx(30 * (30 - 24))
     assert shown.hardest(("oracle",), 100) == slice(1390, 1490)
-
-
-@pytest.fixture(scope="module")
-def result():
-    minutes = np.arange(4 * 1440)
-    rates = 5000.0 + 2000.0 * np.sin(2 * np.pi * minutes / 1440)
-    start = datetime(2024, 5, 31, tzinfo=UTC)
-    load = Load(start, 5, rates, "interpolate", (Gap(7, start, 15),))
-
-    def policy(window: Window, start: datetime) -> Trajectory:
-        return replay_need(window, window.requests / window.rules.capacity)
-
-    return backtest(load, BacktestSettings(), policy)
-
-
-def test_a_back_test_shows_the_figures_of_its_scorecard(tmp_path, result):
-    write_backtest(result, tmp_path)
-    page = read(tmp_path / "report.html")
-    card = result.scorecard()
-    for name, figures in card["policies"].items():
-        assert name in page.words
-        assert number(figures["failed_percent"], 3) in page.words
-    ends = card["savings"]["target_tracking_tuned"]
-    assert (
-        f"({percent(ends['lower'])} to {percent(ends['upper'])})".replace("\xa0", " ") in page.text
-    )
-    assert "90 % confidence interval" in page.text  # each end holds with 95 %
-    assert "Back-test over 2 days from 2024-06-02 00:00" in page.text
-    assert "Sun 2 Jun" in page.text
-    assert (
-        "line 7: 15 minutes from 2024-05-31T00:00:00+00:00 are missing: interpolated" in page.text
-    )
-    assert "target 0." in page.text
-    assert "launch_failure_rate" in page.text
-
-
-def test_a_back_test_of_a_single_day_has_no_interval(tmp_path, result):
-    day = backtest(result.load, BacktestSettings(days=1), lambda window, start: result_of(window))
-    write_backtest_report(day, tmp_path / "report.html")
-    page = read(tmp_path / "report.html")
-    assert "No clear difference" in page.text
-    assert "no interval" in page.text
-
-
-def result_of(window):
-    return replay_need(window, window.requests / window.rules.capacity, 1.1)
-
-
-@pytest.mark.parametrize(
-    ("ours", "badge", "words"),
-    [
-        ([80.0, 90.0, 85.0], "Costs less", "15.0 % less than"),
-        ([120.0, 110.0, 115.0], "Costs more", "15.0 % more than"),
-        ([90.0, 120.0, 100.0], "No clear difference", "interval 20.0 % more to 10.0 % less)"),
-    ],
-)
-def test_a_back_test_says_what_is_certain(ours, badge, words):
-    found = compare_totals("target_tracking_tuned", ours, [100.0] * 3, confidence=0.975)
-    verdict = replay_verdict(found, [found], "3 days")
-    assert verdict.word == badge
-    assert words in verdict.headline.replace("\xa0", " ")
-    assert replay_verdict(None, [], "3 days").word == "Not judged"
-
-
-def test_the_picture_is_a_png_of_the_promised_size(tmp_path, result):
-    found = compare(cost_card())
-    for shown in (example(), backtest_example(result), example(30, scale=0.0)):
-        write_picture(tmp_path / "picture.png", example=shown, comparison=found, subtitle="made up")
-        data = (tmp_path / "picture.png").read_bytes()
-        assert data.startswith(b"\x89PNG\r\n\x1a\n")
-        assert struct.unpack(">II", data[16:24]) == (1600, 900)
 
 
 def test_pages_are_written_without_matplotlib():

@@ -1,0 +1,38 @@
+"""Running moments, and the scalers of observations and rewards that stand on them."""
+
+import dataclasses
+
+import numpy as np
+
+from autoscaling_rl.toolkits.statistics import ObservationScaler, RewardScaler, RunningMoments
+from tests.training_src.jobs import observations, small_policy
+
+
+def test_moments_are_those_of_all_rows():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(3.0, 2.0, (1000, 3)) * [1, 10, 0]
+    moments = RunningMoments(3)
+    for part in np.array_split(rows, 7):
+        moments.update(part)
+    np.testing.assert_allclose(moments.mean, rows.mean(axis=0))
+    np.testing.assert_allclose(moments.variance, rows.var(axis=0))
+    assert moments.scale()[2] == 1.0  # never changed in training
+
+
+def test_scaled_observations_are_what_the_policy_sees():
+    policy = small_policy()
+    scaler = ObservationScaler(4, enabled=True)
+    rows = observations(300) * 7 + 3
+    scaled = scaler.apply(rows)
+    mean, scale = scaler.parameters()
+    whole = dataclasses.replace(policy, mean=mean, scale=scale)
+    np.testing.assert_array_equal(whole.outputs(rows), policy.outputs(scaled))
+
+
+def test_scaled_rewards_have_unit_returns():
+    scaler = RewardScaler(8, scale=0.5, gamma=0.9, enabled=True)
+    rng = np.random.default_rng(0)
+    last = [scaler.apply(rng.normal(0, 100, 8), rng.random(8) < 0.1) for _ in range(2000)][-500:]
+    assert 0.2 < np.std(last) < 1.0
+    plain = RewardScaler(2, scale=0.5, gamma=0.9, enabled=False)
+    np.testing.assert_array_equal(plain.apply(np.array([2.0, -4.0]), np.zeros(2, bool)), [1, -2])
