@@ -1,10 +1,7 @@
 """The endpoint of a pinned package, and what there is where the workflow makes it."""
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -282,19 +279,6 @@ def test_sagemaker_may_ask_for_the_alarms(templates: Templates) -> None:
         named = {each["Fn::GetAtt"][0] for each in watch["Resource"]}
         assert named == {*alarms}
     assert len(policies) == 2
-
-
-@pytest.mark.parametrize("role", ["Training", "Serving"])
-def test_containers_may_read_the_bundles_of_earlier_deployments(made: Made, role: str) -> None:
-    resources = made.templates["pinned-prod-Workflow"]["Resources"].items()
-    [suffix] = set(re.findall(r"/[0-9a-f]{64}([.a-z]+)", json.dumps(dict(resources))))
-    other = "0" * 64 + suffix
-    [policy] = [it for name, it in resources if name.startswith(f"Containers{role}")]
-    statements = policy["Properties"]["PolicyDocument"]["Statement"]
-    [read] = [it for it in statements if it["Action"] == "s3:GetObject"]
-    assert fnmatch(f"/{other}", read["Resource"]["Fn::Join"][1][-1])
-    [listed] = [it for it in statements if it["Action"] == "s3:ListBucket"]
-    assert fnmatch(other, listed["Condition"]["StringLike"]["s3:prefix"])
 
 
 def test_the_variables_fit_into_a_function(templates: Templates) -> None:
