@@ -99,7 +99,7 @@ def rollout(model: ArtifactPolicy, stretches: Sequence[Stretch], warmup: int) ->
     Args:
         model: the policy.
         stretches: the windows.
-        warmup: nominal warm-up in minutes that the policy is told.
+        warmup: nominal warm-up in minutes that the policy is told; a bank is told of the rules.
 
     Returns:
         What happened, one trajectory for each window.

@@ -46,7 +46,7 @@ class Series:
 
     Attributes:
         origin: the minute of index 0, in minutes since 1970.
-        warmup: nominal warm-up in minutes.
+        warmup: minutes from the last known one until a machine serves that is asked for now.
         size: index after the last known minute: the minute to decide for.
         load: load in machines.
         demand: log(1 + load), on the grid.
