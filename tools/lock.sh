@@ -23,4 +23,10 @@ lock sb3 "$@" --no-emit-package torch --constraint requirements/run.txt --constr
 lock image "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
 lock dev "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
 lock cdk "$@" --constraint requirements/run.txt --constraint requirements/dev.txt
+lock estimator "$@" --override requirements/estimator-overrides.txt \
+    --constraint requirements/run.txt --constraint requirements/sb3.txt --constraint requirements/dev.txt \
+    --constraint requirements/cdk.txt
 lock checkers "$@" --constraint requirements/cdk.txt
+lock sdk_v2 "$@"
+lock sdk_v3 "$@"
+lock training_toolkit "$@" --constraint requirements/image.txt

@@ -109,6 +109,23 @@ def test_pytorch_is_a_local_wheel_else_the_cpu_build_else_the_registrys(
     assert call.endswith(last_option)
 
 
+def test_an_environment_apart_is_made_once_for_each_lock(checkout: Path) -> None:
+    folder = checkout / ".venv" / "sdk_v2"
+    folder.mkdir()
+    command = ("tools/install_apart.sh", "sdk_v2")
+    assert run(checkout, *command, REFUSED="pip install").returncode != 0
+    assert run(checkout, *command).returncode == 0
+    made, again, installed = (checkout / "calls").read_text().splitlines()
+    assert made == again == "-m uv venv --quiet --clear --python .venv/bin/python .venv/sdk_v2"
+    assert "--require-hashes --requirement requirements/sdk_v2.txt" in installed
+    assert "--python .venv/sdk_v2/bin/python" in installed
+    run(checkout, *command)
+    assert len((checkout / "calls").read_text().splitlines()) == 3
+    (checkout / "requirements" / "sdk_v2.txt").write_text("sagemaker==2.0\n")
+    run(checkout, *command)
+    assert len((checkout / "calls").read_text().splitlines()) == 5
+
+
 def test_an_installation_that_fails_is_a_failure(checkout: Path) -> None:
     assert run(checkout, "tools/install.sh", "requirements/run.txt", REFUSED="uv").returncode != 0
     assert run(checkout, "tools/install_torch.sh", REFUSED="uv").returncode != 0

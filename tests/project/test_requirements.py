@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["run", "sb3", "cdk", "image", "dev", "uv"]
-APART = ["checkers"]  # in an environment of its own, where other versions may meet
+APART = ["checkers", "sdk_v2", "sdk_v3", "training_toolkit"]
+"""In environments of their own, where other versions may meet."""
 PIN = re.compile(
     r"^(?P<name>[a-z0-9][a-z0-9._-]*)(?:\[[^]]*\])?==(?P<version>[^\s;\\]+)", re.MULTILINE
 )
