@@ -63,6 +63,11 @@ def test_a_successful_job_is_described_as_on_aws(learned):
     }
     assert job["AlgorithmSpecification"] == request["AlgorithmSpecification"]
     assert job["HyperParameters"] == request["HyperParameters"]
+    assert job["OutputDataConfig"] == {
+        **request["OutputDataConfig"],
+        "KmsKeyId": "",
+        "CompressionType": "GZIP",
+    }
     assert job["CreationTime"] <= job["TrainingStartTime"] < job["TrainingEndTime"]
     assert "FailureReason" not in job
     assert "Tags" not in job

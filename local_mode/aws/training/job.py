@@ -26,9 +26,12 @@ class TrainingJob:
             "EnableInterContainerTrafficEncryption": False,
             "EnableManagedSpotTraining": False,
         }
+        # SageMaker answers them for every job, and clients read them unasked.
+        output_defaults = {"KmsKeyId": "", "CompressionType": "GZIP"}
         self._document: Document = {
             **defaults,
             **kept,
+            "OutputDataConfig": {**output_defaults, **request["OutputDataConfig"]},
             "TrainingJobArn": job_arn(request["TrainingJobName"]),
             "TrainingJobStatus": "InProgress",
             "SecondaryStatus": "Starting",

@@ -4,8 +4,10 @@ import contextlib
 import logging
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from local_mode.aws.bundles import BundleError, Bundles, named_program
@@ -17,6 +19,7 @@ from local_mode.aws.storage import S3Location, Storage, StorageError
 from local_mode.aws.training.artifacts import upload_model, upload_output
 from local_mode.aws.training.checkpoints import CheckpointSync
 from local_mode.aws.training.container import Container
+from local_mode.aws.training.drivers import brings_drivers, driver_command
 from local_mode.aws.training.host import HostRun
 from local_mode.aws.training.inputs import download_inputs
 from local_mode.aws.training.job import TrainingJob
@@ -36,6 +39,16 @@ class _JobStoppedError(Exception):
     """Ends the job as Stopped before its process has started."""
 
 
+@dataclass(frozen=True)
+class _Program:
+    """What a host runs, where, and where its compiled kernels are kept."""
+
+    name: str
+    command: list[str]
+    folder: Path
+    kernel_cache: Path
+
+
 class JobRunner:
     """Runs training jobs; each call of `run` belongs to a thread of its own."""
 
@@ -52,7 +65,8 @@ class JobRunner:
         folder = self._settings.state_dir / "training" / job.name
         hosts: list[HostRun] = []
         try:
-            self._run(job, folder, hosts)
+            with tempfile.TemporaryDirectory(prefix="opt-ml-") as links:
+                self._run(job, folder, Path(links), hosts)
         except _JobStoppedError:
             job.finish("Stopped", "Stopped", "Stopped before the local process had started")
         except _JobFailedError as failure:
@@ -67,7 +81,7 @@ class JobRunner:
             if job.status != "Failed":
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _run(self, job: TrainingJob, folder: Path, hosts: list[HostRun]) -> None:
+    def _run(self, job: TrainingJob, folder: Path, links: Path, hosts: list[HostRun]) -> None:
         output = S3Location.parse(job.request["OutputDataConfig"]["S3OutputPath"])
         try:
             self._storage.require_bucket(output)
@@ -81,7 +95,10 @@ class JobRunner:
             syncs = [download_inputs(self._storage, job.request, one) for one in containers]
         except StorageError as error:
             raise _JobFailedError(f"ClientError: Data download failed:{error}") from error
-        self._start(job, containers, syncs, hosts)
+        programs = [self._program(job, one, links) for one in containers]
+        if job.stop_requested.is_set():
+            raise _JobStoppedError
+        self._start(job, containers, programs, syncs, hosts)
         job.set(TrainingStartTime=now())
         pids = ", ".join(str(host.process.pid) for host in hosts)
         job.enter("Training", f"Training in progress as local process {pids}")
@@ -97,13 +114,13 @@ class JobRunner:
             job.set(FinalMetricDataList=recorder.final())
         self._conclude(job, containers, ending, output.child(f"{job.name}/output"))
 
-    def _start(
-        self,
-        job: TrainingJob,
-        containers: Sequence[Container],
-        syncs: Sequence[CheckpointSync | None],
-        hosts: list[HostRun],
-    ) -> None:
+    def _program(self, job: TrainingJob, container: Container, links: Path) -> _Program:
+        if brings_drivers(job.request):
+            # Its code lies in a folder of this job alone: no other one can use its kernels.
+            cache = container.base / "kernels"
+            cache.mkdir()
+            command = driver_command(container, links)
+            return _Program(" ".join(command), command, container.base, cache)
         try:
             program, location = named_program(
                 job.request.get("HyperParameters", {}),
@@ -113,22 +130,30 @@ class JobRunner:
             code = self._bundles.fetch(location, program)
         except BundleError as error:
             raise _JobFailedError(f"AlgorithmError: {error}, exit code: 1") from error
-        if job.stop_requested.is_set():
-            raise _JobStoppedError
+        return _Program(program, [sys.executable, program], code, self._bundles.kernel_cache)
+
+    def _start(
+        self,
+        job: TrainingJob,
+        containers: Sequence[Container],
+        programs: Sequence[_Program],
+        syncs: Sequence[CheckpointSync | None],
+        hosts: list[HostRun],
+    ) -> None:
         definitions = job.request["AlgorithmSpecification"].get("MetricDefinitions", [])
         recorder = MetricRecorder(
             self._settings.client("cloudwatch"), compile_definitions(definitions), job.name
         )
         base = self._settings.process_environment()
-        for container, sync in zip(containers, syncs, strict=True):
+        for container, program, sync in zip(containers, programs, syncs, strict=True):
             stream = f"{job.name}/{container.base.name}-{int(time.time())}"
             log = LogStream(self._settings.client("logs"), LOG_GROUP, stream)
             process = self._keeper.start(
-                [sys.executable, program],
-                cwd=code,
-                environment=container.environment(base, self._bundles.kernel_cache),
+                program.command,
+                cwd=program.folder,
+                environment=container.environment(base, program.kernel_cache),
             )
-            log.add(f"local process {process.pid} runs {program} (no SageMaker instance does)")
+            log.add(f"local process {process.pid} runs {program.name} (no SageMaker instance does)")
             hosts.append(HostRun(container, process, log, recorder, sync))
 
     def _conclude(

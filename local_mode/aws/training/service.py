@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from local_mode.aws.paging import ordered, page
 from local_mode.aws.protocol import AwsError, Document, validation_error
 from local_mode.aws.storage import S3Location, StorageError
+from local_mode.aws.training.drivers import brings_drivers
 from local_mode.aws.training.job import TrainingJob, job_arn
 from local_mode.aws.training.metrics import compile_definitions
 from local_mode.aws.training.runner import JobRunner
@@ -96,10 +97,11 @@ def _check(request: Document) -> None:
             raise validation_error(f"Missing required parameter in input: {member}")
     specification, output = request["AlgorithmSpecification"], request["OutputDataConfig"]
     compile_definitions(specification.get("MetricDefinitions", []))
-    if "ContainerEntrypoint" in specification:
+    if "ContainerEntrypoint" in specification and not brings_drivers(request):
         raise validation_error(
             "ContainerEntrypoint is not available: a local process has no image. Name the program "
-            "by the hyperparameters sagemaker_program and sagemaker_submit_directory."
+            "by the hyperparameters sagemaker_program and sagemaker_submit_directory. (The entry "
+            "point of SDK version 3 is, with its channel sm_drivers.)"
         )
     if output.get("CompressionType", "GZIP") != "GZIP":
         raise validation_error("OutputDataConfig.CompressionType NONE is not available locally.")
