@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from autoscaling_rl.artifact import add_figures, find_artifact
+from autoscaling_rl.bundle_files import look_in_channels
 from autoscaling_rl.environment_factory import AUTOSCALING
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.evaluation_output import write_evaluation, write_returns
@@ -41,6 +42,7 @@ def evaluate(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
     Raises:
         UserError: for a mistake of the user.
     """
+    look_in_channels(paths.channels)
     channel = paths.channels.get("checkpoint")
     if channel is None:
         raise UserError(

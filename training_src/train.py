@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoscaling_rl.artifact import find_artifact, write_artifact
+from autoscaling_rl.bundle_files import look_in_channels
 from autoscaling_rl.checkpoints import Checkpoints
 from autoscaling_rl.hyperparameters import parse
 from autoscaling_rl.job import run_job, stop_request
@@ -51,6 +52,7 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
     Raises:
         UserError: for a mistake of the user.
     """
+    look_in_channels(paths.channels)
     preset = chosen_preset(hyperparameters)
     load_path = single_file(paths, "load", ".csv")
     with (

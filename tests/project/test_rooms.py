@@ -19,8 +19,10 @@ ALLOWED = {
     "lambdas": {"boto3", "botocore", "lambdas"},
     "image": {"boto3", "botocore", "image"},
     "training_src/autoscaling_rl/controller": {"numpy"},
-    # onnxruntime checks an exported policy where it happens to be installed.
-    "training_src": {name.replace("-", "_") for name in IMAGE} | {"autoscaling_rl", "onnxruntime"},
+    # onnxruntime checks an exported policy where it happens to be installed; presets of FMU-v0 have
+    # fmpy in their requirements.
+    "training_src": {name.replace("-", "_") for name in IMAGE}
+    | {"autoscaling_rl", "fmpy", "onnxruntime"},
 }
 
 

@@ -1,31 +1,44 @@
 """Environments made from the table [environment] of a preset: ours, or any other of Gymnasium.
 
+"id" is AutoScaling-v0, FMU-v0, any that Gymnasium knows, or `module:Name`: see `own_environment`.
+
 Gymnasium is imported only where it is needed, so that reading the preset of our own stays cheap.
 """
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autoscaling_rl.bundle_files import find_file
 from autoscaling_rl.errors import UserError
-from autoscaling_rl.settings import build, shorten
+from autoscaling_rl.own_environment import find_environment, place_of
+from autoscaling_rl.settings import build, named_in, shorten
 
 if TYPE_CHECKING:
     import gymnasium
     from gymnasium.vector import VectorEnv
 
 AUTOSCALING = "AutoScaling-v0"
+FMU = "FMU-v0"
 
 
 def environment_settings(identifier: str) -> type[Any] | None:
     """Return the settings class of an environment; None if Gymnasium alone knows its arguments."""
-    if identifier != AUTOSCALING:
-        return None
-    from autoscaling_rl.environments.profiles import AutoScalingSettings
+    if identifier == AUTOSCALING:
+        from autoscaling_rl.environments.profiles import AutoScalingSettings
 
-    return AutoScalingSettings
+        return AutoScalingSettings
+    if identifier == FMU:
+        from autoscaling_rl.environments.fmu_settings import FmuSettings
+
+        return FmuSettings
+    return None
 
 
 def check_environment(values: Mapping[str, Any], *, place: Callable[[str], str]) -> dict[str, Any]:
@@ -45,7 +58,8 @@ def check_environment(values: Mapping[str, Any], *, place: Callable[[str], str])
     cls = environment_settings(identifier)
     if cls is not None:
         built = build(cls, arguments, place=place, what="environment")
-        return {"id": identifier, **asdict(built)}
+        effective = {"id": identifier, **asdict(built)}
+        return effective if identifier == AUTOSCALING else _checked_fmu(effective, place)
     for key, value in arguments.items():
         try:
             json.dumps(value, allow_nan=False)
@@ -55,7 +69,8 @@ def check_environment(values: Mapping[str, Any], *, place: Callable[[str], str])
     try:
         make_environment(values).close()
     except UserError as error:
-        raise UserError(f"{place(next(iter(arguments), 'id'))}: {error}") from error
+        named = named_in(str(error), arguments) or "id"
+        raise UserError(f"{place(named)}: {error}") from error
     return dict(values)
 
 
@@ -69,15 +84,14 @@ def make_environment(
         load_path: CSV file with the load to replay; only for AutoScaling-v0.
 
     Raises:
-        UserError: if it cannot be made.
+        UserError: if it cannot be made, or its module cannot be imported.
     """
     import gymnasium
 
     arguments = _arguments(environment, load_path)
-    try:
-        return gymnasium.make(environment["id"], **arguments)
-    except (gymnasium.error.Error, TypeError, ValueError, ImportError) as error:
-        raise _unusable(environment, error) from error
+    made = find_environment(environment["id"])
+    with _refusal(environment):
+        return gymnasium.make(made, **arguments)
 
 
 def make_vector_environment(
@@ -106,21 +120,22 @@ def make_vector_environment(
     if episode_steps and identifier == AUTOSCALING:
         arguments["episode_minutes"] = min(episode_steps, arguments["episode_minutes"])
     elif episode_steps:
-        arguments["max_episode_steps"] = episode_steps
-    try:
+        longest = arguments.get("max_episode_steps") or episode_steps
+        arguments["max_episode_steps"] = min(episode_steps, longest)
+    made = find_environment(identifier)
+    with _refusal(environment):
         if identifier == AUTOSCALING:
             return gymnasium.make_vec(
                 identifier, num_envs=count, autoreset_mode=AutoresetMode.SAME_STEP, **arguments
             )
+        mode, keywords = _vectorization(identifier, arguments)
         return gymnasium.make_vec(
-            identifier,
+            made,
             num_envs=count,
-            vectorization_mode="sync",
-            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+            vectorization_mode=mode,
+            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP, **keywords},
             **arguments,
         )
-    except (gymnasium.error.Error, TypeError, ValueError, ImportError) as error:
-        raise _unusable(environment, error) from error
 
 
 def environment_version(identifier: str) -> str:
@@ -131,7 +146,8 @@ def environment_version(identifier: str) -> str:
         return f"observation {VERSION}"
     import gymnasium
 
-    return f"gymnasium {gymnasium.__version__}"
+    version = f"gymnasium {gymnasium.__version__}"
+    return f"{version}, fmpy {metadata.version('fmpy')}" if identifier == FMU else version
 
 
 def _arguments(environment: Mapping[str, Any], load_path: Path | None) -> dict[str, Any]:
@@ -146,9 +162,52 @@ def _arguments(environment: Mapping[str, Any], load_path: Path | None) -> dict[s
                 f" `load` away, or set environment.id to {AUTOSCALING}"
             )
         arguments["load_path"] = str(load_path)
+    if environment["id"] == FMU:
+        arguments["fmu"] = str(find_file(arguments["fmu"], ".fmu"))
     return arguments
 
 
-def _unusable(environment: Mapping[str, Any], error: Exception) -> UserError:
-    reason = " ".join(str(error).split())[:300]
+def _checked_fmu(effective: dict[str, Any], place: Callable[[str], str]) -> dict[str, Any]:
+    """Make the simulator once; return its settings with the file's hash."""
+    try:
+        content = find_file(effective["fmu"], ".fmu").read_bytes()
+        effective["sha256"] = effective["sha256"] or hashlib.sha256(content).hexdigest()
+        make_environment(effective).close()
+    except UserError as error:
+        named = re.search(r"environment\.(\w+)", str(error))
+        raise UserError(f"{place(named[1] if named else 'fmu')}: {error}") from error
+    return effective
+
+
+def _vectorization(identifier: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return how several environments are stepped: one after the other, or in a process each."""
+    if identifier == FMU:
+        from autoscaling_rl.environments.fmu_file import FmuFile
+
+        if FmuFile.read(Path(arguments["fmu"])).only_once:
+            # Not forked: the simulator's library may have been loaded here before.
+            return "async", {"context": "spawn"}
+    return "sync", {}
+
+
+@contextlib.contextmanager
+def _refusal(environment: Mapping[str, Any]) -> Iterator[None]:
+    """Turn what making an environment raises into one line; a fault of our own stays one."""
+    import gymnasium
+
+    try:
+        yield
+    except UserError:
+        raise
+    except (gymnasium.error.Error, TypeError, ValueError, ImportError) as error:
+        raise _unusable(environment, str(error)) from error
+    except Exception as error:
+        if environment["id"] == AUTOSCALING:
+            raise
+        reason = f"{type(error).__name__}: {error} ({place_of(error)})"
+        raise _unusable(environment, reason) from error
+
+
+def _unusable(environment: Mapping[str, Any], reason: str) -> UserError:
+    reason = " ".join(reason.split())[:300]
     return UserError(f"environment {shorten(environment['id'])} cannot be made: {reason}")

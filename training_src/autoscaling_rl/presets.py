@@ -4,6 +4,7 @@ A preset is a TOML file that states only what differs from documented defaults:
 
     toolkit = "sb3"
     seed = 0
+    requirements = []  # packages that the environment needs
     [environment]     # id and settings of a Gymnasium environment
     [training]        # the toolkit's options
     [evaluation]      # see `EvaluationSettings`
@@ -19,6 +20,7 @@ from typing import Any
 from autoscaling_rl.environment_factory import AUTOSCALING, check_environment, environment_settings
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.hyperparameters import Table, apply_hyperparameters, chosen
+from autoscaling_rl.packages import check_requirements, provide
 from autoscaling_rl.settings import Settings, build, documentation, setting, unknown
 from autoscaling_rl.toml_file import Key, read_toml
 from autoscaling_rl.toolkits import find_toolkit, toolkit_names
@@ -37,11 +39,18 @@ class GeneralSettings:
         toolkit: what trains: "hindsight", "cem" or "sb3".
         description: one line for people.
         seed: seed of everything random in training; the same seed gives the same policy.
+        requirements: packages that the environment needs beyond those of the bundle, as in
+            "NAME==VERSION"; a job installs them for itself. Not a hyperparameter.
     """
 
     toolkit: str = setting("cem", choices=toolkit_names())
     description: str = ""
     seed: int = setting(0, minimum=0, maximum=2**31 - 1)
+    requirements: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse requirements that are options or addresses."""
+        check_requirements(self.requirements)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +78,7 @@ class Preset:
         description: one line for people.
         toolkit: name of the toolkit.
         seed: seed of everything random in training.
+        requirements: packages that the environment needs.
         environment: "id" and every setting of the environment.
         training: the toolkit's options, an instance of its `Options`.
         evaluation: how the policy is judged.
@@ -78,6 +88,7 @@ class Preset:
     description: str
     toolkit: str
     seed: int
+    requirements: tuple[str, ...]
     environment: Mapping[str, Any]
     training: Any
     evaluation: EvaluationSettings
@@ -89,6 +100,7 @@ class Preset:
             "description": self.description,
             "toolkit": self.toolkit,
             "seed": self.seed,
+            "requirements": self.requirements,
             "environment": dict(self.environment),
             "training": asdict(self.training),
             "evaluation": asdict(self.evaluation),
@@ -147,7 +159,11 @@ def preset_from_manifest(
 
 def describe(preset: Preset) -> str:
     """Return every effective setting with what its documentation says, one per line."""
-    general = {"toolkit": preset.toolkit, "seed": preset.seed}
+    general = {
+        "toolkit": preset.toolkit,
+        "seed": preset.seed,
+        "requirements": list(preset.requirements),
+    }
     lines = [f"preset {preset.name}: {preset.description}"]
     tables = [
         ("", GeneralSettings, general),
@@ -197,13 +213,20 @@ def _resolve(
     def build_table(table: str, cls: type[Settings], what: str) -> Settings:
         return build(cls, tables[table], place=partial(_place, place, given, table), what=what)
 
+    if "requirements" in hyperparameters:
+        raise UserError(
+            "hyperparameter requirements: what a job installs stands in the preset's file alone,"
+            " name it there"
+        )
     general = build_table("", GeneralSettings, "preset")
+    provide(general.requirements)
     environment_place = partial(_place, place, given, "environment")
     return Preset(
         name=name,
         description=general.description,
         toolkit=general.toolkit,
         seed=general.seed,
+        requirements=general.requirements,
         environment=check_environment(tables["environment"], place=environment_place),
         training=build_table("training", find_toolkit(general.toolkit).Options, "training"),
         evaluation=build_table("evaluation", EvaluationSettings, "evaluation"),

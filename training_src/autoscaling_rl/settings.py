@@ -18,7 +18,13 @@ from autoscaling_rl.errors import UserError
 
 Settings = TypeVar("Settings")
 
-_WORDS = {bool: "true or false", int: "an integer", float: "a number", str: "a text"}
+_WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    dict: "a table",
+}
 
 
 def setting(
@@ -65,10 +71,10 @@ def build(
     try:
         return make(**checked)
     except (UserError, ValueError) as error:
-        raise UserError(f"{place(_named_in(str(error), values))}: {error}") from error
+        raise UserError(f"{place(named_in(str(error), values))}: {error}") from error
 
 
-def _named_in(text: str, names: Iterable[str]) -> str:
+def named_in(text: str, names: Iterable[str]) -> str:
     """Return the one of `names` that stands first in an error's text, or no name."""
     places = {name: text.find(name) for name in names if re.search(rf"\b{re.escape(name)}\b", text)}
     return min(places, key=places.__getitem__, default="")
@@ -96,6 +102,8 @@ def _checked(value: object, kind: Any, limits: Mapping[str, Any]) -> object:  # 
             return None
         (kind,) = (member for member in typing.get_args(kind) if member is not type(None))
         return _checked(value, kind, limits)
+    if origin is dict:  # what is in it is for the class to check
+        return _typed(value, dict)
     if origin is typing.Literal:
         return _chosen(value, typing.get_args(kind))
     if origin is tuple:

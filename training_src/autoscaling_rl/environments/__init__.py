@@ -1,4 +1,4 @@
-"""Environments of the bundle; importing this package registers `AutoScaling-v0` with Gymnasium."""
+"""Environments of the bundle; importing this package registers them with Gymnasium."""
 
 import gymnasium
 
@@ -11,3 +11,8 @@ if AUTOSCALING not in gymnasium.registry:
         entry_point="autoscaling_rl.environments.autoscaling:AutoScalingEnv",
         vector_entry_point="autoscaling_rl.environments.vector:AutoScalingVectorEnv",
     )
+
+FMU = "FMU-v0"
+
+if FMU not in gymnasium.registry:
+    gymnasium.register(id=FMU, entry_point="autoscaling_rl.environments.fmu:FmuEnv")
