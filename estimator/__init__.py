@@ -1,1 +1,25 @@
 """Training jobs and endpoints from Python: `RLEstimator`, as the SDK's version 2 had it."""
+
+from estimator.comparison import compare
+from estimator.errors import EstimatorError, JobFailedError
+from estimator.estimator import RLEstimator
+from estimator.inputs import TrainingInput
+from estimator.job import Job
+from estimator.local_aws import stop_local_aws
+from estimator.predictor import Predictor
+from estimator.settings import InstanceGroup
+from estimator.toolkits import RLFramework, RLToolkit
+
+__all__ = [
+    "EstimatorError",
+    "InstanceGroup",
+    "Job",
+    "JobFailedError",
+    "Predictor",
+    "RLEstimator",
+    "RLFramework",
+    "RLToolkit",
+    "TrainingInput",
+    "compare",
+    "stop_local_aws",
+]

@@ -1,0 +1,60 @@
+"""The lines of a running job, read from CloudWatch Logs page by page.
+
+The SDK's own reader keeps one client for the whole process, made from the environment: it cannot
+read the logs of another account, region or a local AWS.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+
+
+class LogReader:
+    """Reads each line of a job's log streams once.
+
+    Args:
+        client: The client of CloudWatch Logs.
+        job_name: Name of the training job.
+    """
+
+    def __init__(self, client: "BaseClient", job_name: str) -> None:
+        self._client = client
+        self._prefix = f"{job_name}/"
+        self._tokens: dict[str, str | None] = {}
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield what is there and was not read before: the host's name and the line."""
+        for stream in self._streams():
+            host = stream.removeprefix(self._prefix).rpartition("-")[0]
+            for line in self._events(stream):
+                yield host, line
+
+    def _streams(self) -> list[str]:
+        pages = self._client.get_paginator("describe_log_streams")
+        try:
+            for page in pages.paginate(logGroupName=LOG_GROUP, logStreamNamePrefix=self._prefix):
+                for stream in page["logStreams"]:
+                    self._tokens.setdefault(stream["logStreamName"], None)
+        except self._client.exceptions.ResourceNotFoundException:
+            # The first job of an account has no group until its container writes.
+            return []
+        return sorted(self._tokens)
+
+    def _events(self, stream: str) -> Iterator[str]:
+        while True:
+            token = self._tokens[stream]
+            page = self._client.get_log_events(
+                logGroupName=LOG_GROUP,
+                logStreamName=stream,
+                startFromHead=True,
+                **({"nextToken": token} if token else {}),
+            )
+            self._tokens[stream] = page["nextForwardToken"]
+            yield from (event["message"].rstrip("\n") for event in page["events"])
+            # A page may be empty though more follow; the end answers the token it was asked with.
+            if page["nextForwardToken"] == token:
+                return

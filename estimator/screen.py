@@ -1,0 +1,68 @@
+"""A job's lines on the screen, its progress as a bar where there is somebody to look at it."""
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_PROGRESS = re.compile(r"^progress: (\d+) %")
+_REWARD = re.compile(r"^(?:episode_reward_mean: |(?:Training|Testing)>.*Total reward=)([^,\s]+)")
+
+
+class Screen:
+    """Shows the lines of a job.
+
+    Args:
+        title: Stands before the bar.
+        hosts: With more than one, each line begins with the name of its host.
+        output: None: standard output. The bar goes to standard error.
+        bar: Whether to draw a bar; None: in a terminal and in a notebook.
+    """
+
+    def __init__(
+        self, title: str, *, hosts: int = 1, output: TextIO | None = None, bar: bool | None = None
+    ) -> None:
+        self._title = title
+        self._hosts = hosts
+        self._output = output or sys.stdout
+        self._with_bar = _somebody_looks() if bar is None else bar
+        self._bar: tqdm[Any] | None = None
+
+    def show(self, host: str, line: str) -> None:
+        """Show one line, or move the bar by it."""
+        progress = _PROGRESS.match(line)
+        if self._with_bar and progress:
+            self._move(int(progress[1]))
+            return
+        reward = _REWARD.match(line)
+        if reward and self._bar is not None:
+            self._bar.set_postfix_str(f"reward {reward[1]}")
+        self._print(f"[{host}] {line}" if self._hosts > 1 else line)
+
+    def _move(self, percent: int) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=100, desc=self._title, unit="%", dynamic_ncols=True)
+        # A job that goes on from a checkpoint in another host's log may be behind.
+        self._bar.update(max(0, percent - int(self._bar.n)))
+
+    def _print(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        print(line, file=self._output, flush=True)
+        if self._bar is not None:
+            self._bar.refresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _somebody_looks() -> bool:
+    return sys.stderr.isatty() or "ipykernel" in sys.modules

@@ -1,0 +1,162 @@
+"""Where a job runs: region, clients, and the stage whose image and bucket it uses."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from estimator.errors import EstimatorError
+from estimator.sdk import load
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.client import BaseClient
+
+PROJECT_VARIABLE, STAGE_VARIABLE = "RL_PROJECT", "RL_STAGE"
+_PROJECT, _STAGE = "rl-autoscaling", "dev"
+
+
+class Session:
+    """One account and region. It has what the SDK's analytics ask of a session of theirs.
+
+    Args:
+        boto_session: None: made from the environment, as boto3 does.
+        is_local: Whether it talks to a local AWS that this library started or found.
+        project: First part of the names of the deployment; default RL_PROJECT, `rl-autoscaling`.
+        stage: Second part; default RL_STAGE, `dev`.
+    """
+
+    def __init__(
+        self,
+        boto_session: "boto3.Session | None" = None,
+        *,
+        is_local: bool = False,
+        project: str | None = None,
+        stage: str | None = None,
+    ) -> None:
+        if boto_session is None:
+            import boto3
+
+            boto_session = boto3.Session()
+        self.boto_session = boto_session
+        self.is_local = is_local
+        self.project = project or os.environ.get(PROJECT_VARIABLE) or _PROJECT
+        self.stage = stage or os.environ.get(STAGE_VARIABLE) or _STAGE
+        self._clients: dict[str, BaseClient] = {}
+
+    @property
+    def region(self) -> str:
+        """The region.
+
+        Raises:
+            EstimatorError: If nothing names one.
+        """
+        if not self.boto_session.region_name:
+            raise EstimatorError("no region is set: set AWS_REGION, or pass sagemaker_session=")
+        return str(self.boto_session.region_name)
+
+    @property
+    def sagemaker_client(self) -> "BaseClient":
+        """The client of SageMaker as the SDK makes it: with its retries, and named in the logs."""
+        return self._sdk_client("sagemaker_client")
+
+    @property
+    def runtime_client(self) -> "BaseClient":
+        """The client that invokes endpoints, likewise."""
+        return self._sdk_client("sagemaker_runtime_client")
+
+    def _sdk_client(self, name: str) -> "BaseClient":
+        factory = load("sagemaker.core.utils.utils").SageMakerClient
+        client: BaseClient = getattr(factory(self.boto_session, self.region), name)
+        return client
+
+    def client(self, service: str) -> "BaseClient":
+        """Return the client of any other service, the same one each time."""
+        if service not in self._clients:
+            self._clients[service] = self.boto_session.client(service, region_name=self.region)
+        return self._clients[service]
+
+    def account(self) -> str:
+        """Return the number of the account.
+
+        Raises:
+            EstimatorError: If there are no credentials.
+        """
+        with asking("which account this is"):
+            return str(self.client("sts").get_caller_identity()["Account"])
+
+    def parameter(self, name: str, *, otherwise: str) -> str:
+        """Return what the stage says of itself in an SSM parameter.
+
+        Args:
+            name: The last part of the parameter's name.
+            otherwise: What the user can do without it.
+
+        Raises:
+            EstimatorError: If it is not there or cannot be read.
+        """
+        value = self.find_parameter(name)
+        if value is None:
+            raise EstimatorError(
+                f"there is no SSM parameter {self._parameter_name(name)} in {self.region}: deploy "
+                f"the stage, name another with {PROJECT_VARIABLE} and {STAGE_VARIABLE}, or "
+                f"{otherwise}"
+            )
+        return value
+
+    def find_parameter(self, name: str) -> str | None:
+        """Return what the stage says of itself, None if it says nothing.
+
+        Raises:
+            EstimatorError: If it cannot be asked.
+        """
+        full = self._parameter_name(name)
+        from botocore.exceptions import ClientError
+
+        with asking(f"SSM parameter {full}"):
+            try:
+                return str(self.client("ssm").get_parameter(Name=full)["Parameter"]["Value"])
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ParameterNotFound":
+                    raise
+                return None
+
+    def _parameter_name(self, name: str) -> str:
+        return f"/{self.project}/{self.stage}/{name}"
+
+
+@contextlib.contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn what AWS answers to a question into one line.
+
+    Raises:
+        EstimatorError: Instead of botocore's errors.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        said = error.response["Error"]
+        raise EstimatorError(
+            f"{what}: AWS answers {said.get('Code')}: {said.get('Message')}"
+        ) from error
+    except BotoCoreError as error:
+        raise EstimatorError(f"{what}: AWS cannot be asked: {error}") from error
+
+
+def as_session(given: Any, *, project: str | None, stage: str | None) -> Session:  # noqa: ANN401
+    """Return the session that a user passed: this library's, the SDK's (2 or 3), boto3's, or None.
+
+    Raises:
+        EstimatorError: If it is none of them.
+    """
+    if isinstance(given, Session):
+        return given
+    boto_session = getattr(given, "boto_session", given)
+    if boto_session is not None and not hasattr(boto_session, "region_name"):
+        raise EstimatorError(
+            f"sagemaker_session is of type {type(given).__name__}: pass a boto3.Session, or leave "
+            "it out"
+        )
+    return Session(boto_session, project=project, stage=stage)
