@@ -8,10 +8,10 @@ PY := $(VENV)/bin/python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-sb3 setup-cdk setup-dev run workflow results test check verify pages format lock clean
+.PHONY: help setup setup-sb3 setup-estimator setup-cdk setup-dev run workflow results test check verify pages format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo "make run reads LOAD (a CSV file), PRESET (a name) and OUTPUT (a folder): make run PRESET=smoke OUTPUT=output/smoke"
 	@echo "make results reads TRACES (a folder of load files; without it only generated load is judged)"
 
@@ -21,14 +21,17 @@ setup: $(VENV)/.run ## install what the main job needs
 setup-sb3: setup $(VENV)/.torch ## add the toolkit sb3 (Stable-Baselines3 and PyTorch)
 	@:
 
+setup-estimator: setup $(VENV)/.estimator ## add what RLEstimator needs (the core of the SageMaker SDK)
+	@:
+
 setup-cdk: setup $(VENV)/.node ## add the CDK: library, Node and command line (node_modules/.bin/cdk)
 	@:
 
-setup-dev: setup-sb3 $(VENV)/.cdk $(VENV)/.dev ## add what checks and tests need
+setup-dev: setup-sb3 $(VENV)/.cdk $(VENV)/.estimator $(VENV)/.dev ## add what checks and tests need
 	@:
 
 # One stamp per lock: nothing is installed again until its lock changes.
-$(VENV)/.run $(VENV)/.sb3 $(VENV)/.cdk $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.uv
+$(VENV)/.run $(VENV)/.sb3 $(VENV)/.cdk $(VENV)/.estimator $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(VENV)/.uv
 	@tools/install.sh $<
 	@touch $@
 

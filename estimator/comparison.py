@@ -1,25 +1,24 @@
 """Several training jobs in one figure: reward, failed share, steps per second."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from estimator.curves import SPEED, Curve, curves
 from estimator.errors import EstimatorError
 from estimator.job import Job
 from estimator.session import as_session
 
 if TYPE_CHECKING:
-    import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_REWARDS = ("episode_reward_mean", "reward-training")
 _PANELS = (
-    (_REWARDS, "mean reward of an episode"),
+    (("episode_reward_mean", "reward-training"), "mean reward of an episode"),
     (("failed_percent",), "failed work, %"),
-    (("steps_per_second",), "environment steps per second"),
+    ((SPEED,), "environment steps per second"),
 )
-# One point has no line to be seen by.
 _FEW_POINTS = 30
+_SHORT_SECONDS = 180.0
 
 
 def compare(
@@ -41,8 +40,7 @@ def compare(
     labels = list(names) if names is not None else [job.name for job in found]
     if len(labels) != len(found):
         raise EstimatorError(f"compare: {len(found)} jobs and {len(labels)} names: give one each")
-    frames = [job.analytics().dataframe() for job in found]
-    return _draw(labels, frames)
+    return _draw(labels, [curves(job) for job in found])
 
 
 def _job(one: Any, session: object) -> Job:  # noqa: ANN401
@@ -56,37 +54,48 @@ def _job(one: Any, session: object) -> Job:  # noqa: ANN401
     return job
 
 
-def _draw(labels: Sequence[str], frames: "Sequence[pandas.DataFrame]") -> "Figure":
+def _draw(labels: Sequence[str], jobs: Sequence[Mapping[str, Curve]]) -> "Figure":
     # Not pyplot: it would keep the figure, and choose a screen to draw on.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8.0, 8.0), layout="constrained")
+    unit, factor = _time_unit(jobs)
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
     for panel, (metrics, title) in zip(panels, _PANELS, strict=True):
-        for number, (label, frame) in enumerate(zip(labels, frames, strict=True)):
-            _line(panel, frame, metrics, label, f"C{number}")
+        for number, (label, found) in enumerate(zip(labels, jobs, strict=True)):
+            curve = next((found[name] for name in metrics if name in found), None)
+            if curve is not None:
+                _line(panel, [(x / factor, y) for x, y in curve], label, f"C{number}")
         panel.set_ylabel(title)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
         if not panel.lines:
-            panel.text(0.5, 0.5, "no such metric", transform=panel.transAxes, ha="center")
-    panels[-1].set_xlabel("minutes since the first value")
+            text = f"none of these jobs prints {metrics[0]}"
+            panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center")
+            panel.set_yticks([])
+    panels[-1].set_xlabel(f"{unit} since the job began")
     handles = {line.get_label(): line for panel in panels for line in panel.lines}
-    figure.legend(list(handles.values()), list(handles), loc="outside upper center", frameon=False)
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside upper center", ncols=2, frameon=False
+    )
     return figure
 
 
-def _line(
-    panel: "Axes", frame: "pandas.DataFrame", metrics: Sequence[str], label: str, colour: str
-) -> None:
-    for name in metrics:
-        points = frame[frame["metric_name"] == name] if len(frame) else frame
-        if len(points):
-            panel.plot(
-                points["timestamp"] / 60,
-                points["value"],
-                color=colour,
-                label=label,
-                marker="." if len(points) <= _FEW_POINTS else "",
-            )
-            return
+def _time_unit(jobs: Sequence[Mapping[str, Curve]]) -> tuple[str, float]:
+    """Return the unit of the horizontal axis and its seconds."""
+    longest = max((x for found in jobs for curve in found.values() for x, _ in curve), default=0.0)
+    return ("minutes", 60.0) if longest > _SHORT_SECONDS else ("seconds", 1.0)
+
+
+def _line(panel: "Axes", curve: Curve, label: str, colour: str) -> None:
+    if len(curve) == 1:
+        # What a job says once, at its end, is compared by its height alone.
+        panel.axhline(curve[0][1], color=colour, label=label, linestyle="--")
+        return
+    panel.plot(
+        [x for x, _ in curve],
+        [y for _, y in curve],
+        color=colour,
+        label=label,
+        marker="." if len(curve) <= _FEW_POINTS else "",
+    )

@@ -134,8 +134,8 @@ class Job:
                     time.sleep(pause)
                 if logs:
                     with asking("the job's lines"):
-                        for host, line in reader.lines():
-                            screen.show(host, line)
+                        for line in reader.lines():
+                            screen.show(line.host, line.text)
                 if ended:
                     return described
                 time.sleep(pause)

@@ -5,12 +5,26 @@ read the logs of another account, region or a local AWS.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+
+
+class Line(NamedTuple):
+    """One line of a job.
+
+    Attributes:
+        host: Name of the host that wrote it.
+        text: The line.
+        seconds: When, in seconds since 1970.
+    """
+
+    host: str
+    text: str
+    seconds: float
 
 
 class LogReader:
@@ -26,12 +40,12 @@ class LogReader:
         self._prefix = f"{job_name}/"
         self._tokens: dict[str, str | None] = {}
 
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield what is there and was not read before: the host's name and the line."""
+    def lines(self) -> Iterator[Line]:
+        """Yield what is there and was not read before, host by host."""
         for stream in self._streams():
             host = stream.removeprefix(self._prefix).rpartition("-")[0]
-            for line in self._events(stream):
-                yield host, line
+            for text, milliseconds in self._events(stream):
+                yield Line(host, text.rstrip("\n"), milliseconds / 1000)
 
     def _streams(self) -> list[str]:
         pages = self._client.get_paginator("describe_log_streams")
@@ -44,7 +58,7 @@ class LogReader:
             return []
         return sorted(self._tokens)
 
-    def _events(self, stream: str) -> Iterator[str]:
+    def _events(self, stream: str) -> Iterator[tuple[str, int]]:
         while True:
             token = self._tokens[stream]
             page = self._client.get_log_events(
@@ -54,7 +68,7 @@ class LogReader:
                 **({"nextToken": token} if token else {}),
             )
             self._tokens[stream] = page["nextForwardToken"]
-            yield from (event["message"].rstrip("\n") for event in page["events"])
+            yield from ((event["message"], event["timestamp"]) for event in page["events"])
             # A page may be empty though more follow; the end answers the token it was asked with.
             if page["nextForwardToken"] == token:
                 return
