@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import re
@@ -135,16 +136,26 @@ def _pin(item: Mapping[str, Any]) -> str:
 
 def _pip(words: Sequence[str], requirements: Sequence[str]) -> None:
     source = ["--no-index", "--find-links", str(BUNDLE / _WHEELS)] if _wheel_names() else []
-    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "1"]
+    options = ["--no-input", "--disable-pip-version-check", "--retries", "1"]
     command = [sys.executable, "-m", "pip", "install", *options, *source, *words]
     # Settings that do not go together with --target and --require-hashes.
     variables = {**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
     done = subprocess.run(command, env=variables, check=False, capture_output=True, text=True)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
-        reason = " ".join((errors or done.stderr.splitlines() or ["pip failed"])[0].split())[:300]
-        raise UserError(
-            f"cannot install the preset's requirements {', '.join(requirements)}: {reason} (a job"
-            f" that reaches no package index needs their wheels in the bundle's folder {_WHEELS}:"
-            f" pip download --dest {_WHEELS} ...)"
-        )
+        wanted = ", ".join(requirements)
+        reason = _reason(done.stdout, done.stderr)
+        raise UserError(f"cannot install the preset's requirements {wanted}: {reason}")
+
+
+def _reason(output: str, errors: str) -> str:
+    """Return in one line what pip says, and the remedy."""
+    _, conflict, causes = output.partition("The conflict is caused by:\n")
+    if conflict:
+        lines = itertools.takewhile(str.strip, causes.splitlines())
+        return f"{'; '.join(line.strip() for line in lines)} (the bundle keeps its versions)"[:600]
+    named = [line for line in errors.splitlines() if line.startswith("ERROR:")]
+    words = (named or errors.splitlines() or ["pip failed"])[0].removeprefix("ERROR:")
+    return (
+        f"{' '.join(words.split())[:300]} (a job that reaches no package index, such as an isolated"
+        f" one, needs their wheels in the bundle's folder {_WHEELS}: pip download --dest {_WHEELS})"
+    )

@@ -75,7 +75,7 @@ class FmuEnv(gymnasium.Env[FloatArray, Any]):
             dtype=np.float32,
         )
         self._step = 0
-        self._instance = FmuInstance(self._file, self._names)
+        self._instance = FmuInstance(self._file, self._names, logging=self.settings.logging)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -19,13 +19,15 @@ class FmuInstance:
     Args:
         file: the FMU.
         read: names of the variables that `values` gives.
+        logging: whether the simulator logs more than it has to.
 
     Raises:
         UserError: if it cannot be unpacked or instantiated.
     """
 
-    def __init__(self, file: FmuFile, read: Sequence[str]) -> None:
+    def __init__(self, file: FmuFile, read: Sequence[str], *, logging: bool = False) -> None:
         self._file = file
+        self._logging = logging
         self._messages: deque[str] = deque(maxlen=3)
         self._time = 0.0
         self._getters = _by_type(file, read)
@@ -47,6 +49,7 @@ class FmuInstance:
                     str(self._unpacked.folder),
                     self._file.description,
                     "CoSimulation",
+                    debug_logging=self._logging,
                     logger=self._log,
                 )
             self._fresh = True
@@ -71,6 +74,7 @@ class FmuInstance:
             with self._explained('reset (try reset = "instantiate")'):
                 self._fmu.reset()
         self._fresh = False
+        self._messages.clear()
         self._time = start
         with self._explained("initialisation"):
             if self._file.version == "2":
@@ -149,9 +153,11 @@ class FmuInstance:
             raise
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
-            words = f"; it says: {' | '.join(self._messages)}" if self._messages else ""
+            words = f"it says: {' | '.join(self._messages)}"
+            if not self._messages:
+                words = "set environment.logging to true to hear more"
             raise UserError(
-                f"{self._file.path.name}: {what} failed at {self._time:g} s: {reason}{words}"
+                f"{self._file.path.name}: {what} failed at {self._time:g} s: {reason}; {words}"
             ) from error
 
 

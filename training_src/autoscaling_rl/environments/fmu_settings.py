@@ -36,6 +36,7 @@ class FmuSettings:
         scale_actions: whether ranges of inputs are mapped to -1..1, which PPO needs to explore.
         reset: "reset" the simulator between episodes, or "instantiate" it anew, for simulators that
             keep something.
+        logging: whether the simulator writes its log; what it wrote last is told where it fails.
     """
 
     fmu: str = ""
@@ -51,6 +52,7 @@ class FmuSettings:
     episode_seconds: float = setting(0.0, minimum=0.0)
     scale_actions: bool = True
     reset: str = setting("reset", choices=RESETS)
+    logging: bool = False
 
     def __post_init__(self) -> None:
         """Refuse tables that cannot be meant, with what they must be."""
