@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
 from autoscaling_rl.controller.bank_controller import FIRST_HEADROOM, BankController
-from autoscaling_rl.controller.guard import PEAK_FACTOR
+from autoscaling_rl.controller.guard import DEFAULTS, highest, reactive
 from autoscaling_rl.controller.memory import recall, remember
 from autoscaling_rl.controller.observation import SIZE as OBSERVED
 from autoscaling_rl.controller.state import InvalidRequest, State
@@ -151,9 +151,13 @@ def test_a_minute_that_is_asked_for_twice_needs_no_bank_made_anew(monkeypatch):
 @pytest.mark.parametrize("known", [1, 30, LEAST_KNOWN - 1])
 def test_less_than_an_hour_is_covered_with_headroom(known):
     load = LOAD[:known]
-    highest = int(np.ceil(FIRST_HEADROOM * load.max() / CAPACITY))
+    proposal = int(np.ceil(FIRST_HEADROOM * load.max() / CAPACITY))
+    floor = min(reactive(load, CAPACITY), highest(load, CAPACITY))
     for active in (0, 500):
-        assert CONTROLLER.decide(state(load, active=active, pending=())).desired == highest
+        decision = CONTROLLER.decide(state(load, active=active, pending=()))
+        assert decision.guarded.proposal == proposal
+        assert decision.guarded.doubts == ("short",)
+        assert decision.desired == max(proposal, floor)
 
 
 def test_nothing_exceeds_the_limits():
@@ -174,7 +178,7 @@ def test_no_more_is_wanted_than_one_and_a_half_times_the_known_peak():
     load[0] = 5000.0
     for peak, kept in ((5000.0, load), (1000.0, load[1:])):
         decided = greedy.decide(state(kept, begin=START - len(kept))).desired
-        assert decided == np.ceil(PEAK_FACTOR * peak / CAPACITY)
+        assert decided == np.ceil(DEFAULTS.peak_factor * peak / CAPACITY)
 
 
 def test_a_policy_without_a_bank_decides_alone():
@@ -224,7 +228,7 @@ def answer_or_refusal(body: bytes) -> None:
             except InvalidRequest:
                 return
         peak = recall(decision.memory, "").load.max()
-        assert 1 <= decision.desired <= np.ceil(PEAK_FACTOR * peak)
+        assert 1 <= decision.desired <= np.ceil(DEFAULTS.peak_factor * peak)
 
 
 mutations = st.lists(
@@ -283,7 +287,7 @@ def test_no_load_is_a_fault(parts, capacity, warmup, price, active):
         "active": active, "pending": (), "min_machines": 0,
     }  # fmt: skip
     decision = CONTROLLER.decide(state(load, **rest))
-    assert 0 <= decision.desired <= max(np.ceil(PEAK_FACTOR * load.max() / capacity), 1)
+    assert 0 <= decision.desired <= max(np.ceil(DEFAULTS.peak_factor * load.max() / capacity), 1)
     again = CONTROLLER.decide(
         state(load[-1:], begin=START + len(load), memory=decision.memory, **rest)
     )

@@ -96,7 +96,9 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
     told = {"price": fleet["price"], "change_price": fleet["change_price"]}
     for age, span in enumerate(days(len(load))):
         rows = features(series, LOOKBACK + span.start, LOOKBACK + span.stop, **told)
-        low, high = (whole_machines(each) for each in network_bands(POLICY, rows, BankSettings()))
+        low, high = (
+            whole_machines(each) for each in network_bands(POLICY, rows, BankSettings())[:2]
+        )
         for member in (0, bank.first, bank.network - 1):
             edges = np.maximum(low[:, member], 1), np.maximum(high[:, member], 1)
             expected = plain_cost(*edges, load[span], fleet, age > 0)

@@ -5,10 +5,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
-from autoscaling_rl.controller import guard
 from autoscaling_rl.controller import observation as obs
 from autoscaling_rl.controller.controller import Controller
 from autoscaling_rl.controller.policy import Policy
@@ -132,30 +129,6 @@ def test_observations_of_the_largest_numbers_are_finite():
         )
         assert np.isfinite(controller().observe(asked, asked.load)).all()
         controller().decide(asked)
-
-
-# Limits
-
-
-@given(
-    st.integers(-(10**7), 10**7),
-    st.lists(st.floats(0, 1e12), max_size=5),
-    st.floats(1e-6, 1e12),
-    st.integers(0, LARGEST_FLEET),
-    st.integers(0, LARGEST_FLEET),
-)
-def test_limits_hold_whatever_is_wanted(desired, load, capacity, low, high):
-    assume(high == 0 or low <= high)
-    limits = {"capacity": capacity, "min_machines": low, "max_machines": high}
-    allowed = guard.limit(desired, load=np.array(load), **limits)
-    assert low <= allowed <= (high or max(allowed, low))
-    peak = max(load, default=0.0)
-    assert allowed == guard.limit_by_peak(desired, peak=peak, **limits)
-    if allowed != desired:  # as near as the limits let it be
-        most = max(1, math.ceil(guard.PEAK_FACTOR * peak / capacity))
-        assert allowed in (low, high, most)
-    assert guard.limit(desired + 1, load=np.array(load), **limits) >= allowed
-    assert guard.limit(allowed, load=np.array(load), **limits) == allowed
 
 
 # Decisions

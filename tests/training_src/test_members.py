@@ -178,7 +178,8 @@ def test_whole_machines_stay_within_what_a_fleet_can_be():
 def test_the_network_is_asked_at_every_price_and_moved_by_every_offset():
     policy, settings = fixed_policy(hidden=12), BankSettings()
     load = busy_load(2 * DAY)
-    wanted, keep = network_bands(policy, rows(load, 30), settings)
+    wanted, keep, spread = network_bands(policy, rows(load, 30), settings)
+    assert spread.tolist() == [0.0] * len(wanted)  # one network is of one mind
     column = 0
     for factor in settings.price_factors:
         asked = rows(load, 30, price=20.0 * factor).T
@@ -199,7 +200,7 @@ def test_settings_survive_the_manifest():
 
 def test_alone_is_the_network_as_it_is():
     policy, asked = fixed_policy(), rows(busy_load(DAY), 20)
-    wanted, _ = network_bands(policy, asked, ALONE)
+    wanted, _, _ = network_bands(policy, asked, ALONE)
     assert wanted.shape == (20, 1)
     assert asked.shape[0] == SIZE
     assert wanted[:, 0] == pytest.approx(asked[0] + policy.outputs(asked.T)[:, 0], abs=1e-6)

@@ -6,12 +6,14 @@ import pytest
 from autoscaling_rl.artifact import write_artifact
 from autoscaling_rl.baselines.window import DESIRED, FAILED, Window
 from autoscaling_rl.controller.controller import Controller
+from autoscaling_rl.controller.guard import NEVER
 from autoscaling_rl.controller.observation import SIZE
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.controller.state import State
 from autoscaling_rl.environments.dynamics import due_by_minute, join, make_rules, scale
 from autoscaling_rl.errors import UserError
-from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout, sliding_peak
+from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
+from autoscaling_rl.rollout_guard import sliding_peak
 from tests.training_src.endpoints import relist
 from tests.training_src.jobs import small_policy
 
@@ -27,13 +29,13 @@ def band(*, skip: bool = False) -> Policy:
     return Policy((weights,), (np.array([0.2, 0.1], np.float32),), head="band")
 
 
-def model(folder, policy: Policy) -> ArtifactPolicy:
+def model(folder, policy: Policy, **guard) -> ArtifactPolicy:
     rng = np.random.default_rng(0)
     write_artifact(
         folder,
         policy=policy,
         environment={"id": "AutoScaling-v0", "profile": "default"},
-        preset={},
+        preset={"guard": guard},
         seed=0,
         golden_observations=rng.standard_normal((80, SIZE)).astype(np.float32),
         figures={},
@@ -56,8 +58,9 @@ def stretch(*, history: int = 300, minutes: int = 200, seed: int = 0, delay: int
 
 def by_controller(loaded: ArtifactPolicy, place: Stretch, warmup: int) -> list[int]:
     """Decide minute by minute on states, as an endpoint does."""
-    controller, window = Controller(loaded.policy), place.window
+    controller, window = Controller(loaded.policy, loaded.guard.settings), place.window
     fleet, desired, failed = window.fleet(), [], 0.0
+    added = removed = -NEVER
     for minute in range(window.minutes):
         join(fleet, minute, window.rules)
         load = window.load[: window.first + minute]
@@ -70,8 +73,13 @@ def by_controller(loaded: ArtifactPolicy, place: Stretch, warmup: int) -> list[i
             capacity=window.rules.capacity,
             warmup_minutes=warmup,
             max_machines=window.rules.max_machines,
+            since_added=min(minute - added, NEVER),
+            since_removed=min(minute - removed, NEVER),
         )
-        desired.append(controller.decide(state).desired)
+        decision = controller.decide(state)
+        desired.append(decision.desired)
+        added = minute if decision.action > 0 else added
+        removed = minute if decision.action < 0 else removed
         scale(fleet, minute, desired[-1], window.rules)
         failed = max(0.0, window.requests[minute] - fleet[0] * window.rules.capacity)
     return desired
@@ -91,6 +99,30 @@ def test_a_rollout_decides_as_the_controller_does(tmp_path, policy):
     (trajectory,) = rollout(loaded, [place], 4)
     assert trajectory.record[DESIRED].tolist() == by_controller(loaded, place, 4)
     assert loaded.load_alone == (policy.head == "band" and not policy.weights[0][3].any())
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        {"range_limit": 0.17},
+        {"range_limit": 0.17, "reactive_target": 0.4, "reactive_minutes": 40, "peak_factor": 2.0},
+        {"most_added": 2, "most_removed": 1},
+        {"out_cooldown_minutes": 4, "in_cooldown_minutes": 7},
+        {"most_added": 3, "in_cooldown_minutes": 5, "range_limit": 0.17, "short_minutes": 320},
+    ],
+    ids=str,
+)
+def test_a_rollout_keeps_to_the_guard_rails_of_the_controller(tmp_path, guard):
+    place = stretch(minutes=120)
+    policies = (band(), small_policy("levels", inputs=SIZE, outputs=3, levels=(-2, 0, 3)))
+    changed = 0
+    for number, policy in enumerate(policies):
+        free = model(tmp_path / f"free{number}", policy, range_limit=0.0)
+        guarded = model(tmp_path / f"guarded{number}", policy, **guard)
+        (trajectory,) = rollout(guarded, [place], 4)
+        assert trajectory.record[DESIRED].tolist() == by_controller(guarded, place, 4)
+        changed += (trajectory.record != rollout(free, [place], 4)[0].record).any()
+    assert changed  # the guard had something to do
 
 
 def test_windows_side_by_side_give_what_each_gives_alone(tmp_path):

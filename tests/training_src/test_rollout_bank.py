@@ -10,6 +10,7 @@ from autoscaling_rl.artifact import write_artifact
 from autoscaling_rl.baselines.replay import replay_decisions
 from autoscaling_rl.baselines.window import DESIRED, FAILED, Window
 from autoscaling_rl.controller.features import NAMES, SIZE, VERSION
+from autoscaling_rl.controller.guard import NEVER
 from autoscaling_rl.environments.dynamics import IN_SERVICE, due_by_minute, make_rules
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.rollout import LONGEST_LOAD, ArtifactPolicy, Stretch, rollout
@@ -19,13 +20,13 @@ MONDAY = 4 * DAY
 CAPACITY = 250.0
 
 
-def model(folder, policy) -> ArtifactPolicy:
+def model(folder, policy, **guard) -> ArtifactPolicy:
     rng = np.random.default_rng(0)
     write_artifact(
         folder,
         policy=policy,
         environment={"id": "AutoScaling-v0", "profile": "default"},
-        preset={},
+        preset={"guard": guard},
         seed=0,
         golden_observations=rng.standard_normal((80, SIZE)).astype(np.float32),
         figures={},
@@ -38,8 +39,9 @@ def banked(tmp_path_factory):
     return model(tmp_path_factory.mktemp("model"), fixed_policy())
 
 
-def test_a_bank_that_is_called_otherwise_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(rollouts, "INTERFACE", rollouts.INTERFACE + 1)
+@pytest.mark.parametrize("part", [rollouts.our_bank, rollouts.our_guard], ids=["bank", "guard"])
+def test_code_that_is_called_otherwise_is_refused(tmp_path, monkeypatch, part):
+    monkeypatch.setattr(part, "INTERFACE", part.INTERFACE + 1)
     with pytest.raises(UserError, match="decides in another way"):
         model(tmp_path, fixed_policy())
 
@@ -68,11 +70,12 @@ def by_controller(loaded, place, warmup, asked=None):
     bank_controller = importlib.import_module(f"{loaded.code.__name__}.bank_controller")
     states = importlib.import_module(f"{loaded.code.__name__}.state")
     window, rules = place.window, place.window.rules
-    controller = bank_controller.BankController(loaded.policy)
+    controller = bank_controller.BankController(loaded.policy, guard_settings=loaded.guard.settings)
     memory, answered = None, 0
+    added = removed = -NEVER
 
     def decide(minute, fleet):
-        nonlocal memory, answered
+        nonlocal memory, answered, added, removed
         if asked and minute not in asked[0]:
             return asked[1][minute]
         end = window.first + minute - window.metric_delay
@@ -93,9 +96,13 @@ def by_controller(loaded, place, warmup, asked=None):
             metric_delay_minutes=window.metric_delay,
             change_price=rules.change_price,
             minimum_billed_minutes=rules.minimum_billed_minutes,
+            since_added=min(minute - added, NEVER),
+            since_removed=min(minute - removed, NEVER),
         )
         decision = controller.decide(state)
         memory, answered = decision.memory, end
+        added = minute if decision.action > 0 else added
+        removed = minute if decision.action < 0 else removed
         return decision.desired
 
     return replay_decisions(window, decide)
@@ -178,3 +185,22 @@ def test_the_manifest_names_the_features(banked):
     observation = banked.manifest["observation"]
     assert observation == {"shape": [SIZE], "names": list(NAMES), "version": VERSION}
     assert banked.manifest["action"]["bank"] == banked.policy.bank
+
+
+@pytest.mark.parametrize(
+    ("networks", "guard"),
+    [
+        (1, {"range_limit": 0.62}),
+        (3, {"spread_limit": 0.0127}),
+        (1, {"most_added": 1, "most_removed": 1}),
+        (1, {"out_cooldown_minutes": 5, "in_cooldown_minutes": 30}),
+        (2, {"short_minutes": 450, "reactive_minutes": 60, "most_removed": 1}),
+    ],
+    ids=str,
+)
+def test_a_rollout_keeps_to_the_guard_rails_of_the_controller(tmp_path, networks, guard):
+    place, policy = stretch(400, 150, minute_of_week=DAY - 70), fixed_policy(networks=networks)
+    loaded, free = model(tmp_path / "guarded", policy, **guard), model(tmp_path / "free", policy)
+    assert_same(loaded, place, 5)
+    (found,), (other,) = (rollout(each, [place], 5) for each in (loaded, free))
+    assert (found.desired != other.desired).any()  # the guard had something to do

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from autoscaling_rl import archive
 from autoscaling_rl.artifact_code import copy_code, load_code
 from autoscaling_rl.checkpoints import write_atomically
+from autoscaling_rl.controller.guard import GuardSettings
 from autoscaling_rl.controller.inference import observed_names, observed_version
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.environment_factory import AUTOSCALING, environment_version
@@ -29,6 +30,7 @@ from autoscaling_rl.onnx_export import export_onnx
 
 GOLDEN = 64  # least number of golden observations
 _MOST_GOLDEN = 256
+BANK_RANGE_LIMIT = 20.0
 # Golden actions must not hang on the last bit: another processor adds up in another order.
 _DISTURBANCE = 1e-4
 
@@ -79,12 +81,28 @@ def write_artifact(
             "environment": {"id": environment["id"], "version": version, "settings": settings},
             "observation": observation,
             "action": policy.specification(),
+            "guard": guard_settings(policy, preset.get("guard", {})).specification(),
             "preset": dict(preset),
             "seed": seed,
             "source_revision": source_revision(),
             "figures": dict(figures),
         },
     )
+
+
+def guard_settings(policy: Policy, chosen: Mapping[str, Any]) -> GuardSettings:
+    """Return the settings of the guard rails for a policy, changed by the chosen ones.
+
+    Raises:
+        UserError: a chosen one is unknown, mistyped or out of range.
+    """
+    # A bank finds out by itself whether its network can be followed: it scores it every minute.
+    # Bursts that are rare in training are no reason to leave it, only what nothing like was seen.
+    own = {"range_limit": BANK_RANGE_LIMIT} if policy.bank is not None else {}
+    try:
+        return GuardSettings.of({**own, **chosen})
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def add_figures(folder: Path, phase: str, figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ stepped. Either way the decisions are those of the artifact's own code, one minu
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,13 +19,15 @@ from numpy.typing import NDArray
 from autoscaling_rl import artifact, controller
 from autoscaling_rl.artifact_code import load_code
 from autoscaling_rl.baselines.replay import advance
-from autoscaling_rl.baselines.window import RECORDS, Trajectory, Window
-from autoscaling_rl.controller.bank import INTERFACE
+from autoscaling_rl.baselines.window import DESIRED, RECORDS, Trajectory, Window
+from autoscaling_rl.controller import bank as our_bank
+from autoscaling_rl.controller import guard as our_guard
 from autoscaling_rl.environments.batch import batch_observations
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Rules, due_within, join
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.kernel import jit_fast
 from autoscaling_rl.manifest import hashes
+from autoscaling_rl.rollout_guard import Guard, Rails, note_change, settle, unpaced
 
 FloatArray = NDArray[np.float32]
 LONGEST_LOAD = 14 * 1440
@@ -62,15 +65,22 @@ class ArtifactPolicy:
         # A bank runs the artifact's own code throughout; other policies share the observation's.
         if manifest["action"].get("fixed_point"):
             bank = importlib.import_module(f"{code.__name__}.bank")
-            same = getattr(bank, "INTERFACE", 1) == INTERFACE
+            same = getattr(bank, "INTERFACE", 1) == our_bank.INTERFACE
         else:
             same = ours["observation.py"] == its["observation.py"]
+        guard = importlib.import_module(f"{code.__name__}.guard")
+        same = same and getattr(guard, "INTERFACE", 0) == our_guard.INTERFACE
         if manifest["input"] == "states" and not same:
             raise UserError(
                 f"{folder}: the artifact decides in another way than this version of the code: "
                 "train it again, or run it with the version that it was trained with"
             )
         return cls(artifact.load_policy(folder), code, manifest)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The artifact's guard rails."""
+        return Guard(self.code, self.manifest)
 
     @property
     def load_alone(self) -> bool:
@@ -107,13 +117,12 @@ def rollout(model: ArtifactPolicy, stretches: Sequence[Stretch], warmup: int) ->
     if model.manifest["action"].get("fixed_point"):
         return [follow_bank(model, stretch) for stretch in stretches]
     observations = [_observations(stretch, warmup) for stretch in stretches]
-    limits = [_highest(model, stretch.window) for stretch in stretches]
     if model.load_alone:
         return [
-            _follow_band(model, stretch.window, rows, limit)
-            for stretch, rows, limit in zip(stretches, observations, limits, strict=True)
+            _follow_band(model, stretch.window, rows)
+            for stretch, rows in zip(stretches, observations, strict=True)
         ]
-    return _lockstep(model, stretches, observations, limits, warmup)
+    return _lockstep(model, stretches, observations, warmup)
 
 
 def _observations(stretch: Stretch, warmup: int) -> FloatArray:
@@ -131,37 +140,7 @@ def _observations(stretch: Stretch, warmup: int) -> FloatArray:
     return np.ascontiguousarray(columns.T)
 
 
-def _highest(model: ArtifactPolicy, window: Window) -> NDArray[np.int64]:
-    """Return the most machines that the artifact's guard lets through in each minute."""
-    guard = importlib.import_module(f"{model.code.__name__}.guard")
-    first = window.first - window.metric_delay
-    begin = max(0, first - LONGEST_LOAD)
-    load = window.load[begin : len(window.load) - window.metric_delay]
-    peaks = sliding_peak(load, LONGEST_LOAD)[first - begin - 1 : -1]
-    most = np.ceil(guard.PEAK_FACTOR * peaks / window.rules.capacity)
-    highest: NDArray[np.int64] = np.maximum(most, 1).astype(np.int64)
-    return highest
-
-
-def sliding_peak(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Return for each place the largest of the last `width` values up to and including it.
-
-    By blocks, as van Herk (1992): the largest of a block's end and the next block's beginning.
-    """
-    blocks = -(-len(values) // width)
-    padded = np.full(blocks * width, -np.inf)
-    padded[: len(values)] = values
-    square = padded.reshape(blocks, width)
-    ahead = np.maximum.accumulate(square, axis=1).reshape(-1)
-    behind = np.maximum.accumulate(square[:, ::-1], axis=1)[:, ::-1].reshape(-1)
-    before = np.concatenate((np.full(width - 1, -np.inf), behind))[: len(padded)]
-    peaks: NDArray[np.float64] = np.maximum(ahead, before)[: len(values)]
-    return peaks
-
-
-def _follow_band(
-    model: ArtifactPolicy, window: Window, observations: FloatArray, limits: NDArray[np.int64]
-) -> Trajectory:
+def _follow_band(model: ArtifactPolicy, window: Window, observations: FloatArray) -> Trajectory:
     outputs = np.concatenate(
         [model.policy.outputs(rows) for rows in np.array_split(observations, 16)]
     )
@@ -170,10 +149,9 @@ def _follow_band(
     wanted, keep = (
         _edge(policy, observations, outputs, machines) for machines in (0, policy.MAX_MACHINES)
     )
-    record = np.empty((RECORDS, window.minutes))
-    fleet, rules = window.fleet(), window.rules
-    _run_band(wanted, keep, limits, window.requests, window.clock, fleet, rules, record)
-    return Trajectory(record)
+    outside = model.policy.distance(observations)
+    rails = model.guard.rails(window, model.guard.out_of_range(outside))
+    return _move(wanted, keep, rails, window)
 
 
 def follow_bank(model: ArtifactPolicy, stretch: Stretch) -> Trajectory:
@@ -214,14 +192,13 @@ def follow_bank(model: ArtifactPolicy, stretch: Stretch) -> Trajectory:
         bank.advance(load[place : place + 1440]) for place in range(known, len(load), 1440)
     ]
     # The last minute's load comes too late for any decision.
-    wanted, keep = (np.concatenate(rows)[known - 1 : -1] for rows in zip(*parts, strict=True))
+    wanted, keep, outside, spread = np.concatenate(parts, axis=1)[:, known - 1 : -1]
     reactive = np.ceil(headroom * np.maximum.accumulate(load)[known - 1 : -1])
     wanted = np.where(np.isnan(wanted), reactive, wanted).astype(np.int64)
     keep = np.where(np.isnan(keep), reactive, keep).astype(np.int64)
-    record = np.empty((RECORDS, window.minutes))
-    limits = _highest(model, window)
-    _run_band(wanted, keep, limits, window.requests, window.clock, window.fleet(), rules, record)
-    return Trajectory(record)
+    guard = model.guard
+    rails = guard.rails(window, guard.out_of_range(outside) | guard.uncertain(spread))
+    return _move(wanted, keep, rails, window)
 
 
 def _edge(
@@ -234,11 +211,23 @@ def _edge(
     return moved
 
 
+def _move(
+    wanted: NDArray[np.int64], keep: NDArray[np.int64], rails: Rails, window: Window
+) -> Trajectory:
+    """Return what happens to a fleet that moves into [wanted, keep], within its guard rails."""
+    record, rules = np.empty((RECORDS, window.minutes)), window.rules
+    _run_band(
+        wanted, keep, rails, unpaced(), window.requests, window.clock, window.fleet(), rules, record
+    )
+    return Trajectory(record)
+
+
 @jit_fast
 def _run_band(
     wanted: NDArray[np.int64],
     keep: NDArray[np.int64],
-    limits: NDArray[np.int64],
+    rails: Rails,
+    since: NDArray[np.int64],
     loads: NDArray[np.float64],
     clock: int,
     fleet: NDArray[np.int64],
@@ -248,22 +237,30 @@ def _run_band(
     for minute in range(len(loads)):
         join(fleet, clock + minute, rules)
         before = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
-        desired = min(min(max(before, wanted[minute]), keep[minute]), limits[minute])
+        proposal = min(max(before, wanted[minute]), keep[minute])
+        desired = settle(
+            proposal, before, rails.floors[minute], rails.ceilings[minute], rails.pace, since
+        )
         advance(fleet, clock + minute, minute, desired, loads[minute], rules, record)
+        note_change(int(record[DESIRED, minute]), before, since)
 
 
 def _lockstep(
     model: ArtifactPolicy,
     stretches: Sequence[Stretch],
     observations: list[FloatArray],
-    limits: list[NDArray[np.int64]],
     warmup: int,
 ) -> list[Trajectory]:
     """Run all windows a minute at a time, so that the policy decides for all of them at once."""
     windows = [stretch.window for stretch in stretches]
     minutes = windows[0].minutes
     rows = np.stack(observations, axis=1)  # (minutes, windows, numbers)
-    most = np.stack(limits, axis=1)
+    doubtless = np.zeros(minutes, bool)
+    trusted, doubted = (
+        [model.guard.rails(window, doubt) for window in windows]
+        for doubt in (doubtless, ~doubtless)
+    )
+    since = [unpaced() for _ in windows]
     fleets = [window.fleet() for window in windows]
     records = [np.empty((RECORDS, minutes)) for _ in windows]
     counts = np.zeros((len(windows), 4))
@@ -277,13 +274,35 @@ def _lockstep(
         desired = model.policy.act(rows[minute])
         if model.policy.head != "discrete":  # which names the machines wanted, not a change
             desired = desired + (counts[:, 0] + counts[:, 1]).astype(np.int64)
-        desired = np.minimum(desired, most[minute])
+        doubts = model.guard.out_of_range(model.policy.distance(rows[minute]))
         for index, window in enumerate(windows):
-            advance(
-                fleets[index], window.clock + minute, minute, int(desired[index]),
-                window.requests[minute], window.rules, records[index],
+            rails = (doubted if doubts[index] else trusted)[index]
+            _apply(
+                int(desired[index]), rails, since[index], minute, window.requests[minute],
+                window.clock, fleets[index], window.rules, records[index],
             )  # fmt: skip
     return [Trajectory(record) for record in records]
+
+
+@jit_fast
+def _apply(
+    proposal: int,
+    rails: Rails,
+    since: NDArray[np.int64],
+    minute: int,
+    load: float,
+    clock: int,
+    fleet: NDArray[np.int64],
+    rules: Rules,
+    record: NDArray[np.float64],
+) -> None:
+    """Apply what a proposal comes to."""
+    before = fleet[IN_SERVICE] + fleet[ON_THEIR_WAY]
+    desired = settle(
+        proposal, before, rails.floors[minute], rails.ceilings[minute], rails.pace, since
+    )
+    advance(fleet, clock + minute, minute, desired, load, rules, record)
+    note_change(int(record[DESIRED, minute]), before, since)
 
 
 @jit_fast

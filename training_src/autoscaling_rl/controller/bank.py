@@ -12,7 +12,7 @@ these decides as one that has run for years.
 
 import numpy as np
 
-from .features import features
+from .features import NAMES, features
 from .fleet import Fleet, charge, in_service, still_owed
 from .members import (
     HOLDS,
@@ -28,11 +28,16 @@ from .members import (
 from .policy import MAX_MACHINES, Policy
 from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
-INTERFACE = 2  # of what `rollout` calls here and in `fleet`: another is another number
+INTERFACE = 3  # of what `rollout` calls here and in `fleet`: another is another number
 MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
 BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
 MOST = 1e18  # of any number of a state
+
+# What is said after a minute: machines that the leader wants and would keep; how far out the
+# farthest number is that the network reads (`Policy.distance`), and how far the networks of an
+# ensemble are apart.
+SAID = ("wanted", "keep", "outside", "spread")
 
 
 class Bank:
@@ -43,8 +48,7 @@ class Bank:
         machines: the members' fleets in the last minutes, newest last.
         costs: of each day and member, today first.
         leader: the member that is followed.
-        said: machines that it wanted and would keep after the last minute; -1 if too little was
-            known.
+        said: after the last minute, by the rows of `SAID`; -1 if too little was known.
     """
 
     def __init__(
@@ -63,10 +67,10 @@ class Bank:
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
         self.first = self.leader = settings.first
-        self.said = np.full(2, -1.0)
+        self.said = np.full(len(SAID), -1.0)
 
-    def advance(self, load: FloatArray, since: int = 0) -> tuple[FloatArray, FloatArray]:
-        """Take the load of the next minutes, and return what the leader says after each.
+    def advance(self, load: FloatArray, since: int = 0) -> FloatArray:
+        """Take the load of the next minutes, and return what is said after each.
 
         Args:
             load: in machines, shape (minutes,). A value that is no number holds the one before;
@@ -74,8 +78,8 @@ class Bank:
             since: index in the series before which nothing needs to be scored.
 
         Returns:
-            Machines wanted and worth keeping for the minutes that follow each, shape (minutes,);
-            NaN as long as too little is known.
+            For the minutes that follow each, shape (4, minutes), rows as in `SAID`; NaN as long as
+            too little is known.
         """
         if self.series.size > MOST_KEPT:
             since -= self.series.size - KEPT
@@ -83,20 +87,16 @@ class Bank:
         begin = self.series.size or LOOKBACK
         self.series.append(self._sound(load))
         end = self.series.size
-        wanted, keep = np.full((2, end - begin), np.nan)
+        said = np.full((len(SAID), end - begin), np.nan)
         first = max(begin + 1, LOOKBACK + LEAST_KNOWN, since)
         while first <= end:
             # A stretch of decisions on one day.
             left = DAY - (self.series.origin + first) % DAY
             last = min(end + 1, first + left)
-            chosen = self._stretch(first, last)
-            (
-                wanted[first - begin - 1 : last - begin - 1],
-                keep[first - begin - 1 : last - begin - 1],
-            ) = chosen
+            said[:, first - begin - 1 : last - begin - 1] = self._stretch(first, last)
             first = last
-        self.said[:] = (wanted[-1], keep[-1]) if end >= LOOKBACK + LEAST_KNOWN else -1.0
-        return wanted, keep
+        self.said[:] = said[:, -1] if end >= LOOKBACK + LEAST_KNOWN else -1.0
+        return said
 
     def _sound(self, load: FloatArray) -> FloatArray:
         """Return the load without what is no number, negative, or beyond any fleet."""
@@ -109,7 +109,7 @@ class Bank:
             load = filled[newest][1:]
         return np.minimum(np.maximum(load, 0.0), MAX_MACHINES)
 
-    def _stretch(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
+    def _stretch(self, begin: int, end: int) -> FloatArray:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
         series, count, delay = self.series, end - begin, self.fleet.delay
         if len(self.machines) > delay:  # what these cost in the minute before is known by now
@@ -117,7 +117,7 @@ class Bank:
             self.costs[0] += charge(self.fleet, known, series.load[begin - 1 : begin])[0]
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
-        low, high = self._bands(begin, end)
+        low, high, doubt = self._bands(begin, end)
         before = self.machines
         self._simulate(begin, low, high)
         costs = np.zeros((count - 1, self.size))
@@ -136,7 +136,7 @@ class Bank:
         keep = np.where(bands, high[rows, place], made[rows, leaders])
         self.machines = self.machines[-self.fleet.rows :]
         self.leader = int(leaders[-1])
-        return wanted, keep
+        return np.stack((wanted, keep, *doubt))
 
     def _turn_day(self, day: int, begin: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
@@ -150,19 +150,32 @@ class Bank:
         self.held[:] = -np.inf
         first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)
         if first < begin:
-            self._simulate(first, *self._bands(first, begin))
+            low, high, _ = self._bands(first, begin)
+            self._simulate(first, low, high)
             self.machines = self.machines[-self.fleet.rows :]
 
-    def _bands(self, begin: int, end: int) -> tuple[FloatArray, FloatArray]:
-        """Return machines wanted and worth keeping of network and rules, (minutes, bands)."""
+    def _bands(self, begin: int, end: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return machines wanted and worth keeping of network and rules, (minutes, bands).
+
+        And the last two rows of `SAID`, shape (2, minutes).
+        """
         fleet = self.fleet
         rows = features(self.series, begin, end, price=fleet.price, change_price=fleet.change_price)
-        low, high = network_bands(self.policy, rows, self.settings)
+        low, high, spread = network_bands(self.policy, rows, self.settings)
         if self.settings.rules:
             wishes, self.held = rule_bands(rows, self.held)
             low, high = (np.concatenate((logs, wishes), axis=1) for logs in (low, high))
         low, high = (self._limited(whole_machines(logs)) for logs in (low, high))
-        return low, high
+        outside = self.policy.distance(rows.T) if self.network else np.zeros(end - begin)
+        return low, high, np.stack((outside, spread))
+
+    def features(self) -> dict[str, float]:
+        """Return what the network reads for the next decision, by name."""
+        now, fleet = self.series.size, self.fleet
+        row = features(
+            self.series, now, now + 1, price=fleet.price, change_price=fleet.change_price
+        )
+        return dict(zip(NAMES, row[:, 0].tolist(), strict=True))
 
     def _limited(self, machines: FloatArray) -> FloatArray:
         machines = np.maximum(machines, self.fleet.least)

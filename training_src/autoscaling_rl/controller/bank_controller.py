@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bank import Bank
-from .controller import Decision
+from .controller import Decision, situation
 from .features import SIZE
 from .fleet import Fleet, likely_waits
-from .guard import limit
+from .guard import DEFAULTS, GuardSettings, guard
 from .members import ALONE, BankSettings
 from .memory import Remembered, known_load, recall, remember
 from .policy import Policy
@@ -36,6 +36,7 @@ class BankController:
         version: str = "",
         change_price: float = 0.0,
         minimum_billed_minutes: int = 0,
+        guard_settings: GuardSettings = DEFAULTS,
     ) -> None:
         """Keep the policy, which must take `features.SIZE` numbers.
 
@@ -44,6 +45,7 @@ class BankController:
             version: of the code that decides; what another one remembers is not taken.
             change_price: machine-minutes that adding or removing a machine costs.
             minimum_billed_minutes: minutes that a machine is billed for at least.
+            guard_settings: of the guard rails.
         """
         if policy.inputs != SIZE:
             raise ValueError(
@@ -51,6 +53,7 @@ class BankController:
             )
         self.policy, self.change_price = policy, change_price
         self.minimum_billed_minutes = minimum_billed_minutes
+        self.guard_settings = guard_settings
         self.settings = BankSettings.of(policy.bank) if policy.bank is not None else ALONE
         digest = hashlib.sha256(f"{version} {policy.specification()!r}".encode())
         for name, values in sorted(policy.arrays().items()):
@@ -61,36 +64,32 @@ class BankController:
         """Return the decision for `state`; `field` names it in errors."""
         memory = recall(state.memory, f"{field}.memory") if state.memory is not None else None
         load = known_load(state, field, memory)
-        bank, wanted, keep = self._follow(state, load, memory)
+        bank = self._follow(state, load, memory)
+        wanted, keep, outside, spread = bank.said
+        if wanted < 0:
+            known = float(np.fmax.reduce(load))
+            wanted = keep = float(np.ceil(FIRST_HEADROOM * known / state.capacity))
         fleet = state.active + sum(state.pending)
-        desired = limit(
+        guarded = guard(
             int(min(max(fleet, wanted), keep)),
-            load=load,
-            capacity=state.capacity,
-            min_machines=state.min_machines,
-            max_machines=state.max_machines,
+            situation(state, load, max(outside, 0.0), max(spread, 0.0)),
+            self.guard_settings,
         )
         extra = self._mark(state) + bank.dump()
-        return Decision(desired - fleet, desired, remember(state.minute, load, extra))
+        kept = remember(state.minute, load, extra)
+        return Decision(guarded, fleet, state.decided_minute, kept, bank.features)
 
-    def _follow(
-        self, state: State, load: NDArray[np.float64], memory: Remembered | None
-    ) -> tuple[Bank, float, float]:
-        """Return the bank after `load`, and what its leader wants and would keep."""
+    def _follow(self, state: State, load: NDArray[np.float64], memory: Remembered | None) -> Bank:
+        """Return the bank after `load`."""
         bank = self._restored(state, load, memory)
         if bank is None:
             bank = self._bank(state, state.minute - len(load))
-            new = load / state.capacity
-            bank.advance(new, bank.scored_since(state.minute))
+            bank.advance(load / state.capacity, bank.scored_since(state.minute))
         else:
             new = load[len(load) - (state.minute - bank_minute(bank)) :] / state.capacity
             if new.size:  # else it is asked once more
                 bank.advance(new)
-        wanted, keep = bank.said
-        if wanted < 0:
-            highest = float(np.ceil(FIRST_HEADROOM * load.max() / state.capacity))
-            return bank, highest, highest
-        return bank, float(wanted), float(keep)
+        return bank
 
     def _bank(self, state: State, minute: int) -> Bank:
         change_price, minimum = self._prices(state)
@@ -124,7 +123,7 @@ class BankController:
         known = len(load) - (state.minute - memory.after)  # minutes of `load` before the memory
         # Minutes that are sent again may differ from those remembered: then the bank is made anew.
         if memory.extra[: len(mark)] != mark or not np.array_equal(
-            load[:known], memory.load[-known:]
+            load[:known], memory.load[-known:], equal_nan=True
         ):
             return None
         bank = self._bank(state, memory.after - len(memory.load))

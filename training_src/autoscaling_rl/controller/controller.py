@@ -1,14 +1,16 @@
 """The controller: from states (or observations) to decisions, with the artifact's own policy."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import observation as obs
-from .guard import limit
-from .memory import known_load, remember
+from .guard import DEFAULTS, Guarded, GuardSettings, Situation, guard
+from .memory import filled, known_load, remember
 from .policy import Policy
 from .state import InvalidRequest, State, numbers_alone, parse_state
 
@@ -20,14 +22,63 @@ class Decision:
     """What a controller answers for one state.
 
     Attributes:
-        action: machines to add (positive) or to remove.
-        desired: machines wanted, in service and on their way.
+        guarded: machines wanted, in service and on their way, and how they came about.
+        fleet: machines in service and on their way now.
+        minute: that was decided for, in minutes since 1970-01-01 UTC.
         memory: text to send with the next state instead of the load before it.
+        features: returns what the policy read, by name.
     """
 
-    action: int
-    desired: int
+    guarded: Guarded
+    fleet: int
+    minute: int
     memory: str
+    features: Callable[[], dict[str, float]] = field(compare=False)
+
+    @property
+    def desired(self) -> int:
+        """Machines wanted, in service and on their way."""
+        return self.guarded.desired
+
+    @property
+    def action(self) -> int:
+        """Machines to add (positive) or to remove."""
+        return self.guarded.desired - self.fleet
+
+    def explanation(self) -> dict[str, Any]:
+        """Return JSON values that say how the decision came about."""
+        guarded = self.guarded
+        moment = datetime.fromtimestamp(60 * self.minute, UTC)
+        return {
+            "timestamp": moment.isoformat(timespec="minutes").replace("+00:00", "Z"),
+            "fleet": self.fleet,
+            "proposal": guarded.proposal,
+            "desired": guarded.desired,
+            "fallback": guarded.fallback,
+            "doubts": list(guarded.doubts),
+            "guards": [
+                {"guard": name, "before": before, "after": after}
+                for name, before, after in guarded.changes
+            ],
+            "features": {name: round(value, 4) for name, value in self.features().items()},
+        }
+
+
+def situation(
+    state: State, load: NDArray[np.float64], outside: float, spread: float = 0.0
+) -> Situation:
+    """Return what the guard knows of a state, after `load` with its missing minutes."""
+    return Situation(
+        fleet=state.active + sum(state.pending),
+        load=load,
+        capacity=state.capacity,
+        min_machines=state.min_machines,
+        max_machines=state.max_machines,
+        since_added=state.since_added,
+        since_removed=state.since_removed,
+        outside=outside,
+        spread=spread,
+    )
 
 
 class Controller:
@@ -39,7 +90,7 @@ class Controller:
 
     most_states = 1000
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, guard_settings: GuardSettings = DEFAULTS) -> None:
         """Keep the policy, which must take observations of `observation.SIZE` numbers."""
         if policy.head == "continuous":
             raise ValueError("the policy's actions are not numbers of machines")
@@ -47,7 +98,7 @@ class Controller:
             raise ValueError(
                 f"the policy takes {policy.inputs} numbers, this controller observes {obs.SIZE}"
             )
-        self.policy = policy
+        self.policy, self.guard_settings = policy, guard_settings
         self._calendar = obs.calendar()
 
     def observe(self, state: State, load: NDArray[np.float64]) -> obs.FloatArray:
@@ -82,17 +133,18 @@ class Controller:
         """Return the decision for `state`; `field` names it in errors."""
         load = known_load(state, field)
         fleet = state.active + sum(state.pending)
-        action = int(self.policy.act(self.observe(state, load)[None])[0])
+        row = self.observe(state, filled(load))
+        action = int(self.policy.act(row[None])[0])
         # With `actions="desired"` the environment's action is the number of machines itself.
         proposal = action if self.policy.head == "discrete" else fleet + action
-        desired = limit(
-            proposal,
-            load=load,
-            capacity=state.capacity,
-            min_machines=state.min_machines,
-            max_machines=state.max_machines,
-        )
-        return Decision(desired - fleet, desired, remember(state.minute, load))
+        outside = float(self.policy.distance(row[None])[0])
+        guarded = guard(proposal, situation(state, load, outside), self.guard_settings)
+
+        def features() -> dict[str, float]:
+            return dict(zip(obs.NAMES, row.tolist(), strict=True))
+
+        memory = remember(state.minute, load)
+        return Decision(guarded, fleet, state.decided_minute, memory, features)
 
 
 class Decides(Protocol):
@@ -104,18 +156,22 @@ class Decides(Protocol):
         """Return the decision for `state`; `field` names it in errors."""
 
 
-def answer_states(controller: Decides, states: object) -> dict[str, Any]:
-    """Return the body of an answer to `{"states": states}`, without the model's version."""
+def decide_states(controller: Decides, states: object) -> list[Decision]:
+    """Return the decisions for the states of a request."""
     most = controller.most_states
     if not isinstance(states, list) or not 0 < len(states) <= most:
         raise InvalidRequest(f"must be a list of 1 to {most} states", "states")
     fields = [f"states[{index}]" for index in range(len(states))]
     parsed = [parse_state(raw, field) for raw, field in zip(states, fields, strict=True)]
-    decided = [controller.decide(state, field) for state, field in zip(parsed, fields, strict=True)]
+    return [controller.decide(state, field) for state, field in zip(parsed, fields, strict=True)]
+
+
+def answer_states(decisions: Sequence[Decision]) -> dict[str, Any]:
+    """Return the body of an answer to `{"states": states}`, without the model's version."""
     return {
-        "actions": [decision.action for decision in decided],
-        "desired": [decision.desired for decision in decided],
-        "memory": [decision.memory for decision in decided],
+        "actions": [decision.action for decision in decisions],
+        "desired": [decision.desired for decision in decisions],
+        "memory": [decision.memory for decision in decisions],
     }
 
 

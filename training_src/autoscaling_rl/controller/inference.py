@@ -2,17 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import features, observation
 from .bank_controller import BankController
-from .controller import Controller, answer_observations, answer_states
+from .controller import Controller, answer_observations, answer_states, decide_states
+from .guard import DEFAULTS, GuardSettings
 from .policy import Policy
 from .state import InvalidRequest
 
 FORMS = ("observations", "states")
+
+# Takes how a decision for a state came about, as JSON values: fleet, proposal, desired, fallback,
+# doubts, guards and features.
+Explain = Callable[[dict[str, Any]], None]
 
 
 class Inference:
@@ -20,15 +25,31 @@ class Inference:
 
     Attributes:
         version: what decides, in 12 hexadecimal digits; see `model_version`.
+        guard_settings: the artifact's, changed by those given.
     """
 
-    def __init__(self, policy: Policy, manifest: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        manifest: Mapping[str, Any],
+        guard: Mapping[str, Any] | None = None,
+        explain: Explain | None = None,
+    ) -> None:
         """Keep the policy and what the manifest says of its input.
 
+        Args:
+            policy: the policy.
+            manifest: of the artifact.
+            guard: settings of the guard rails in place of the artifact's, see `GuardSettings`.
+            explain: called with each decision for a state.
+
         Raises:
-            ValueError: the policy was made for observations that this code does not compute.
+            ValueError: the policy was made for observations that this code does not compute, or
+                the guard's settings are wrong.
         """
         self.version = model_version(manifest)
+        self.guard_settings = GuardSettings.of({**manifest.get("guard", {}), **(guard or {})})
+        self._explain = explain
         self._policy = policy
         self._controller: Controller | BankController | None = None
         if manifest["input"] == "states":
@@ -50,13 +71,20 @@ class Inference:
                 version=self.version,
                 change_price=float(settings.get("change_price", 0.0)),
                 minimum_billed_minutes=int(settings.get("minimum_billed_minutes", 0)),
+                guard_settings=self.guard_settings,
             )
 
     @classmethod
-    def load(cls, folder: Path) -> "Inference":
+    def load(
+        cls,
+        folder: Path,
+        guard: Mapping[str, Any] | None = None,
+        explain: Explain | None = None,
+    ) -> "Inference":
         """Return the inference of the unpacked artifact in `folder`, which must be verified."""
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return cls(Policy.load(folder / "policy.npz", manifest["action"]), manifest)
+        policy = Policy.load(folder / "policy.npz", manifest["action"])
+        return cls(policy, manifest, guard, explain)
 
     def respond(self, body: object) -> tuple[int, dict[str, Any]]:
         """Return HTTP status and answer to `body`, parsed JSON: 200, or 400 with the error."""
@@ -81,7 +109,7 @@ class Inference:
         if "observations" in body:
             answer = answer_observations(self._policy, body["observations"])
         elif self._controller is not None:
-            answer = answer_states(self._controller, body["states"])
+            answer = self._decide(self._controller, body["states"])
         else:
             raise InvalidRequest(
                 'this model decides on observations alone: send {"observations": [...]} with rows'
@@ -89,6 +117,13 @@ class Inference:
                 "states",
             )
         return {**answer, "model_version": self.version}
+
+    def _decide(self, controller: Controller | BankController, states: object) -> dict[str, Any]:
+        decisions = decide_states(controller, states)
+        if self._explain is not None:
+            for decision in decisions:
+                self._explain({"model_version": self.version, **decision.explanation()})
+        return answer_states(decisions)
 
 
 def observed_names(policy: Policy) -> tuple[str, ...]:
@@ -107,6 +142,7 @@ def make_controller(
     version: str = "",
     change_price: float = 0.0,
     minimum_billed_minutes: int = 0,
+    guard_settings: GuardSettings = DEFAULTS,
 ) -> Controller | BankController:
     """Return the controller of a policy of AutoScaling-v0.
 
@@ -115,6 +151,7 @@ def make_controller(
         version: of what decides, see `model_version`.
         change_price: machine-minutes that adding or removing a machine costs.
         minimum_billed_minutes: minutes that a machine is billed for at least.
+        guard_settings: of the guard rails.
     """
     if policy.fixed_point:
         return BankController(
@@ -122,8 +159,9 @@ def make_controller(
             version=version,
             change_price=change_price,
             minimum_billed_minutes=minimum_billed_minutes,
+            guard_settings=guard_settings,
         )
-    return Controller(policy)
+    return Controller(policy, guard_settings)
 
 
 def model_version(manifest: Mapping[str, Any]) -> str:

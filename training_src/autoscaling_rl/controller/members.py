@@ -82,8 +82,10 @@ ALONE = BankSettings(price_factors=(1.0,), offsets=(0.0,), rules=False, trackers
 
 def network_bands(
     policy: Policy, rows: FloatArray, settings: BankSettings
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what the network wants and keeps, logs of shape (minutes, factors * offsets).
+
+    And, shape (minutes,), how far apart the networks of an ensemble are.
 
     Args:
         policy: the network.
@@ -92,12 +94,12 @@ def network_bands(
     """
     if not settings.price_factors:
         nothing = np.zeros((rows.shape[1], 0))
-        return nothing, nothing
-    outputs = policy.outputs_at(rows.T, np.log(np.array(settings.price_factors)))
+        return nothing, nothing, np.zeros(rows.shape[1])
+    outputs, spread = policy.outputs_at(rows.T, np.log(np.array(settings.price_factors)))
     wanted = rows[0][:, None, None] + outputs[:, :, :1] + np.array(settings.offsets)
     keep = wanted + np.maximum(outputs[:, :, 1:], 0.0)
     shape = (rows.shape[1], -1)
-    return wanted.reshape(shape), keep.reshape(shape)
+    return wanted.reshape(shape), keep.reshape(shape), spread
 
 
 def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArray]:

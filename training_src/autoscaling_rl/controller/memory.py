@@ -23,7 +23,7 @@ class Remembered:
 
     Attributes:
         after: the minute after the last remembered one.
-        load: requests per minute up to the minute before.
+        load: requests per minute up to the minute before; NaN where a minute was missing.
         extra: what else a controller keeps, opaque here.
     """
 
@@ -33,8 +33,11 @@ class Remembered:
 
 
 def remember(minute: int, load: NDArray[np.float64], extra: bytes = b"") -> str:
-    """Return memory of `load`, whose last value is that of the minute before `minute`."""
-    kept = np.ascontiguousarray(load[-LONGEST_LOAD:], "<f8")
+    """Return memory of `load`, whose last value is that of the minute before `minute`.
+
+    A minute of it must be known.
+    """
+    kept = np.ascontiguousarray(_begun(load[-LONGEST_LOAD:]), "<f8")
     body = _HEADER.pack(VERSION, minute, len(kept), len(extra)) + kept.tobytes() + extra
     packed = zlib.compress(body, 1)
     return base64.b64encode(hashlib.sha256(packed).digest()[:8] + packed).decode("ascii")
@@ -54,6 +57,9 @@ def recall(memory: str, field: str) -> Remembered:
     except (binascii.Error, ValueError):
         raise wrong from None
     packed = raw[8:]
+    # The decoder overlooks bits of the last character that belong to no byte.
+    if base64.b64encode(raw[(len(raw) - 1) // 3 * 3 :]).decode() != memory[-4:]:
+        raise wrong
     if len(raw) < 9 or hashlib.sha256(packed).digest()[:8] != raw[:8]:
         raise wrong
     largest = _HEADER.size + 8 * LONGEST_LOAD + MOST_EXTRA
@@ -69,7 +75,8 @@ def recall(memory: str, field: str) -> Remembered:
         raise wrong
     load = np.frombuffer(body, "<f8", count, _HEADER.size).astype(np.float64)
     # The checksum is no signature: whoever computes it can write anything.
-    if not valid_load(load).all():
+    missing = np.isnan(load)
+    if missing[0] or not (valid_load(load) | missing).all():
         raise wrong
     return Remembered(minute, load, body[_HEADER.size + 8 * count :])
 
@@ -77,15 +84,41 @@ def recall(memory: str, field: str) -> Remembered:
 def known_load(state: State, field: str, memory: Remembered | None = None) -> NDArray[np.float64]:
     """Return the load up to the minute before the state's, joined with what is remembered.
 
+    It begins with a minute that is known; later ones may be missing (NaN).
+
     Args:
         state: the state.
         field: names the state in errors.
         memory: the state's memory, if it was recalled already.
 
     Raises:
-        InvalidRequest: minutes are missing between the memory and the state's load, or the memory
-            is of a later minute.
+        InvalidRequest: there is a gap between the memory and the state's load, the memory is of a
+            later minute, or no minute is known.
     """
+    load = _begun(_joined(state, field, memory))
+    if load.size == 0:
+        raise InvalidRequest("give at least one minute of load", f"{field}.load")
+    return load
+
+
+def _begun(load: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the load from the first minute on that is known."""
+    if load.size and np.isnan(load[0]):
+        known = np.flatnonzero(~np.isnan(load))
+        return load[known[0] :] if known.size else load[:0]
+    return load
+
+
+def filled(load: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the load with the minute before in place of each that is missing."""
+    missing = np.isnan(load)
+    if not missing.any():
+        return load
+    newest = np.maximum.accumulate(np.where(missing, 0, np.arange(len(load))))
+    return load[newest]
+
+
+def _joined(state: State, field: str, memory: Remembered | None) -> NDArray[np.float64]:
     if state.memory is None:
         return state.load
     memory = memory or recall(state.memory, f"{field}.memory")

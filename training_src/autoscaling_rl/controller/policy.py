@@ -117,9 +117,37 @@ class Policy:
             result = result + normal @ self.skip
         return result.mean(axis=0) if result.ndim == 3 else result
 
+    def distance(self, observations: NDArray[Any]) -> NDArray[np.float64]:
+        """Return how far out the farthest number of each observation is that the network reads.
+
+        In multiples of the bound that it is clipped to: above 1 the network sees less than there
+        is, and nothing like it was common in training.
+
+        Args:
+            observations: shape (n, inputs).
+
+        Returns:
+            Shape (n,).
+        """
+        rows = np.asarray(observations, np.float32).astype(np.float64)
+        with np.errstate(over="ignore"):
+            far = np.abs(rows - self.mean) * self._reach
+        distances: NDArray[np.float64] = far.max(axis=1)
+        return distances
+
+    @cached_property
+    def _reach(self) -> NDArray[np.float64]:
+        """What turns a difference from the mean into a distance; 0 for what is not read."""
+        first = self.weights[0].reshape(-1, *self.weights[0].shape[-2:])
+        read = (first != 0).any(axis=(0, 2))
+        if self.skip is not None:
+            read |= (self.skip != 0).reshape(-1, *self.skip.shape[-2:]).any(axis=(0, 2))
+        reach: NDArray[np.float64] = read / (self.scale.astype(np.float64) * self.clip)
+        return reach
+
     def outputs_at(
         self, observations: NDArray[np.float64], shifts: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return outputs with each of `shifts` added to the last number of every observation.
 
         Only for a policy in fixed point. The result equals that of `outputs`.
@@ -129,7 +157,8 @@ class Policy:
             shifts: shape (m,).
 
         Returns:
-            Shape (n, m, k).
+            Outputs, shape (n, m, k), and by how much the networks of an ensemble differ in the
+            first of them, shape (n,): the largest less the smallest, at the shift of most.
         """
         rows = np.asarray(observations, np.float32).astype(np.float64)
         last = (rows[:1, -1] + shifts).astype(np.float32).astype(np.float64)
@@ -137,7 +166,13 @@ class Policy:
             raise ValueError("the last number of every observation must be the same")
         rows[:, -1] = self.mean[-1]
         scaled = np.clip((last - self.mean[-1]) / self.scale[-1], -self.clip, self.clip)
-        return self._exact(self._normal(rows), _to_grid(scaled))
+        each = self._each(self._normal(rows), _to_grid(scaled))
+        split = each.reshape(*each.shape[:-2], len(rows), len(shifts), -1)
+        if split.ndim == 3:
+            return _to_grid(split), np.zeros(len(rows))
+        wanted = split[..., 0]
+        spread: NDArray[np.float64] = (wanted.max(axis=0) - wanted.min(axis=0)).max(axis=1)
+        return _to_grid(split.mean(axis=0)), spread
 
     def _normal(self, rows: NDArray[Any]) -> NDArray[Any]:
         with np.errstate(over="ignore"):  # of a number that is clipped anyway
@@ -145,13 +180,18 @@ class Policy:
             normal: NDArray[Any] = np.minimum(np.maximum(scaled, -self.clip), self.clip)
         return normal
 
-    def _exact(
+    def _exact(self, normal: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return outputs in fixed point, shape (n, k)."""
+        each = self._each(normal)
+        return _to_grid(each.mean(axis=0) if each.ndim == 3 else each)
+
+    def _each(
         self, normal: NDArray[np.float64], last: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        """Return outputs in fixed point, shape (n, k).
+        """Return the outputs of each network in fixed point, shape (n, k) or (networks, n, k).
 
-        With `last`, shape (m,), outputs are of shape (n, m, k): each of its numbers is added to the
-        last of the normalised ones, which must be zero.
+        With `last`, shape (m,), each of its numbers is added to the last of the normalised ones,
+        which must be zero: then n * m rows, the numbers of an observation side by side.
         """
         (skip, _), (weight, bias), *later = self._doubles
         first = _to_grid(normal)
@@ -164,9 +204,8 @@ class Policy:
             linear = linear.reshape(*shape, linear.shape[-1])
         for weight, bias in later:
             hidden = _to_grid(_hard_swish(hidden)) @ weight + bias
-        result = hidden + linear
-        result = _to_grid(result.mean(axis=0) if result.ndim == 3 else result)
-        return result if last is None else result.reshape(len(normal), len(last), -1)
+        result: NDArray[np.float64] = hidden + linear
+        return result
 
     @cached_property
     def _doubles(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:

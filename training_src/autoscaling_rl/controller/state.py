@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .guard import NEVER
 from .observation import DAY, LONGEST_WARMUP, WEEK
 
 LONGEST_LOAD = 14 * DAY
@@ -31,6 +32,8 @@ KEYS = (
     "metric_delay_minutes",
     "change_price",
     "minimum_billed_minutes",
+    "minutes_since_added",
+    "minutes_since_removed",
 )
 _REQUIRED = ("timestamp", "active", "capacity")
 
@@ -51,7 +54,8 @@ class State:
     Attributes:
         minute: the minute after the last one whose load is known, in minutes since 1970-01-01 UTC:
             the minute to decide for, less the delay of the metrics.
-        load: requests per minute up to the minute before, oldest first, float64.
+        load: requests per minute up to the minute before, oldest first, float64; NaN where a
+            minute is missing (null in the request).
         failed: failed requests of the last minute.
         active: machines in service.
         pending: machines that join in 1, 2, ... minutes.
@@ -68,6 +72,8 @@ class State:
         change_price: machine-minutes that adding or removing a machine costs; None: as the model
             was trained.
         minimum_billed_minutes: minutes that a machine is billed for at least; None: likewise.
+        since_added: minutes since machines were last added, for the guard's cool-downs.
+        since_removed: minutes since machines were last removed.
     """
 
     minute: int
@@ -86,6 +92,13 @@ class State:
     metric_delay_minutes: int = 0
     change_price: float | None = None
     minimum_billed_minutes: int | None = None
+    since_added: int = NEVER
+    since_removed: int = NEVER
+
+    @property
+    def decided_minute(self) -> int:
+        """The minute to decide for."""
+        return self.minute + self.metric_delay_minutes
 
     @property
     def minute_of_week(self) -> int:
@@ -104,7 +117,7 @@ def parse_state(raw: object, field: str) -> State:
     if memory is not None and not isinstance(memory, str):
         raise InvalidRequest("must be a string of an earlier answer, or null", f"{field}.memory")
     load = _loads(given.get("load", []), f"{field}.load")
-    if load.size == 0 and memory is None:
+    if memory is None and np.isnan(load).all():
         raise InvalidRequest("give at least one minute of load", f"{field}.load")
     failed = _loads(given.get("failed", []), f"{field}.failed")
     if failed.size not in (0, load.size):
@@ -119,7 +132,7 @@ def parse_state(raw: object, field: str) -> State:
     state = State(
         minute=_minute(given["timestamp"], f"{field}.timestamp") - delay,
         load=load,
-        failed=float(failed[-1]) if failed.size else 0.0,
+        failed=float(np.nan_to_num(failed[-1])) if failed.size else 0.0,
         active=_whole(given["active"], f"{field}.active", 0, LARGEST_FLEET),
         pending=_pending(given.get("pending", []), f"{field}.pending"),
         capacity=_number(given["capacity"], f"{field}.capacity", 1e-6, 1e12),
@@ -145,6 +158,8 @@ def parse_state(raw: object, field: str) -> State:
         minimum_billed_minutes=None
         if given.get("minimum_billed_minutes") is None
         else _whole(given["minimum_billed_minutes"], f"{field}.minimum_billed_minutes", 0, DAY),
+        since_added=_since(given, "minutes_since_added", field),
+        since_removed=_since(given, "minutes_since_removed", field),
     )
     if state.active + sum(state.pending) > LARGEST_FLEET:
         raise InvalidRequest(
@@ -183,6 +198,11 @@ def _whole(value: object, field: str, low: int, high: int) -> int:
     return int(number)
 
 
+def _since(given: dict[str, Any], key: str, field: str) -> int:
+    value = given.get(key)
+    return NEVER if value is None else _whole(value, f"{field}.{key}", 0, NEVER)
+
+
 def _minute(value: object, field: str) -> int:
     if not isinstance(value, str):
         raise InvalidRequest("must be an ISO 8601 time such as 2026-01-31T12:00Z", field)
@@ -206,18 +226,20 @@ def valid_load(loads: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _loads(value: object, field: str) -> NDArray[np.float64]:
-    if not isinstance(value, list) or not numbers_alone(value):
-        raise InvalidRequest("must be a list of numbers, oldest first", field)
-    if len(value) > LONGEST_LOAD:
+    listed = value if isinstance(value, list) else [""]
+    missing = None in listed
+    if not numbers_alone([each for each in listed if each is not None] if missing else listed):
+        raise InvalidRequest("must be a list of numbers (null: missing), oldest first", field)
+    if len(listed) > LONGEST_LOAD:
         raise InvalidRequest(f"must hold at most {LONGEST_LOAD} minutes (14 days)", field)
-    range_text = f"must be 0 to {LARGEST_LOAD:g} requests per minute"
+    range_text = f"must be 0 to {LARGEST_LOAD:g} requests per minute, or null"
     try:
-        loads = np.array(value, np.float64)
+        loads = np.array(listed, np.float64)  # null becomes NaN
     except OverflowError:
         raise InvalidRequest(range_text, field) from None
-    wrong = np.flatnonzero(~valid_load(loads))
-    if wrong.size:
-        raise InvalidRequest(range_text, f"{field}[{wrong[0]}]")
+    for place in np.flatnonzero(~valid_load(loads)):
+        if listed[place] is not None:
+            raise InvalidRequest(range_text, f"{field}[{place}]")
     return loads
 
 
