@@ -20,7 +20,15 @@ _INHERITED = (
     "LC_ALL",
     "LD_LIBRARY_PATH",
     "OMP_NUM_THREADS",
+    # Where a job gets the packages from that its preset requires.
+    "PIP_CERT",
+    "PIP_CONFIG_FILE",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_NO_INDEX",
     "TMPDIR",
+    "XDG_CACHE_HOME",
 )
 
 
