@@ -115,7 +115,7 @@ def test_what_cannot_be_had_is_refused_in_one_line(wheels, cache, tmp_path, requ
 
 @pytest.mark.parametrize(
     "text",
-    ["--index-url=x", "-r other.txt", "own @ file:///x", "https://x/y.whl", "./own.whl", "", "a b"],
+    ["--index-url=x", "-r other.txt", "own @ file:///x", "https://x/y", "./own.whl", "", "a b"],
 )
 def test_options_and_addresses_are_refused(tmp_path, text):
     path = written(tmp_path / "own.toml", PRESET.replace("own-ring==1.2", text))
