@@ -30,6 +30,10 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
         s3.create_bucket(Bucket=BUCKET)
         bundle = tar_gz(ROOT / "training_src")
         s3.put_object(Bucket=BUCKET, Key="source/sourcedir.tar.gz", Body=bundle)
+        for name, value in (("image-uri", IMAGE), ("artifact-bucket", BUCKET)):
+            started.client("ssm").put_parameter(
+                Name=f"/rl-autoscaling/dev/{name}", Value=value, Type="String"
+            )
         yield started
 
 

@@ -79,19 +79,25 @@ def deploy(settings, ours, estimator):
 
 def capture(watch, settings):
     requests = {}
+    ours = session(settings)
     for name, case in settings["cases"].items():
         before = len(watch.requests("CreateTrainingJob"))
-        estimator = make(case, session(settings))
+        estimator = make(case, ours)
         estimator.fit(inputs(case), wait=False, job_name=case["job_name"])
         (requests[name],) = watch.requests("CreateTrainingJob")[before:]
-    return {"requests": requests}
+    from sagemaker.rl.estimator import TOOLKIT_FRAMEWORK_VERSION_MAP
+
+    return {"requests": requests, "legacy": TOOLKIT_FRAMEWORK_VERSION_MAP}
 
 
 def make(case, ours):
     from sagemaker.instance_group import InstanceGroup
-    from sagemaker.rl import RLEstimator
+    from sagemaker.rl import RLEstimator, RLFramework, RLToolkit
 
     arguments = dict(case["estimator"])
+    for name, kind in (("toolkit", RLToolkit), ("framework", RLFramework)):
+        if name in arguments:
+            arguments[name] = kind(arguments[name])
     if "instance_groups" in arguments:
         groups = [InstanceGroup(*group) for group in arguments["instance_groups"]]
         arguments["instance_groups"] = groups
