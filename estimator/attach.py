@@ -46,7 +46,8 @@ def arguments_of(described: Mapping[str, Any]) -> dict[str, Any]:
     arguments = {
         name: described[group][member]
         for name, (group, member) in _DIRECT.items()
-        if member in described.get(group, {})
+        # AWS describes what was not given as an empty text here and there.
+        if described.get(group, {}).get(member, "") != ""
     }
     arguments |= {name: described[member] for name, member in _TOP.items() if member in described}
     arguments.setdefault("metric_definitions", [])

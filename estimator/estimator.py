@@ -28,7 +28,7 @@ from estimator.options import Options, draft_settings
 from estimator.predictor import Predictor
 from estimator.presets import check_preset
 from estimator.session import Session, as_session
-from estimator.settings import JobSettings
+from estimator.settings import LOCAL, JobSettings
 from estimator.toolkits import RLFramework, RLToolkit
 
 if TYPE_CHECKING:
@@ -207,6 +207,8 @@ class RLEstimator:
         session = _session_of(training_job_name, sagemaker_session)
         job = Job(session, training_job_name)
         arguments = arguments_of(job.describe())
+        # A job without an instance type is one of a local AWS, whoever started that.
+        session.is_local = session.is_local or arguments.get("instance_type") == LOCAL
         estimator = cls(
             **arguments, sagemaker_session=session, model_channel_name=model_channel_name
         )

@@ -191,7 +191,7 @@ def wait_for_endpoint(session: Session, name: str) -> None:
                 f"endpoint {name} is {described['EndpointStatus']}: {reason} (its lines: log group "
                 f"/aws/sagemaker/Endpoints/{name}; delete_endpoint() removes it)"
             )
-        time.sleep(_LOCAL_POLL_SECONDS if session.is_local else _POLL_SECONDS)
+        time.sleep(_LOCAL_POLL_SECONDS if session.is_near else _POLL_SECONDS)
 
 
 def delete_endpoint(

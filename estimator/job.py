@@ -123,13 +123,13 @@ class Job:
             )
 
     def _follow(self, logs: bool) -> dict[str, Any]:
-        pause = _LOCAL_POLL_SECONDS if self.session.is_local else _POLL_SECONDS
+        pause = _LOCAL_POLL_SECONDS if self.session.is_near else _POLL_SECONDS
         reader = LogReader(self.session.client("logs"), self.name)
         described = self.describe()
         with Screen(self.name, hosts=_hosts(described)) as screen:
             while True:
                 ended = described["TrainingJobStatus"] in ENDED
-                if ended and logs and not self.session.is_local:
+                if ended and logs and not self.session.is_near:
                     # CloudWatch has the last lines a little later than SageMaker the end.
                     time.sleep(pause)
                 if logs:
@@ -183,7 +183,7 @@ class Job:
 
     def _period(self, seconds: float) -> int:
         # SageMaker publishes by the minute; the local CloudWatch has every point at its own time.
-        return 1 if self.session.is_local and seconds <= _MAX_POINTS else 60
+        return 1 if self.session.is_near and seconds <= _MAX_POINTS else 60
 
 
 def _hosts(described: dict[str, Any]) -> int:

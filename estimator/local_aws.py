@@ -14,11 +14,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import IO, TYPE_CHECKING, Any
 
 from estimator.errors import EstimatorError
-from estimator.session import Session
+from estimator.session import Session, names_local_aws
 
 if TYPE_CHECKING:
     import boto3
@@ -30,7 +29,6 @@ _START_SECONDS = 150.0
 _STOP_SECONDS = 20.0
 # Ends the command as soon as its own input does: even a Python that is killed leaves nothing.
 _KEEPER = '"$@" </dev/null & child=$!; exec >/dev/null; read -r _; kill $child 2>&1; wait $child'
-_LOOPBACK = ("127.", "localhost", "::1")
 
 
 class LocalAws:
@@ -38,7 +36,6 @@ class LocalAws:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._errors = tempfile.TemporaryFile()
         self.variables: dict[str, str] = {}
         self._boto_session: boto3.Session | None = None
 
@@ -61,6 +58,20 @@ class LocalAws:
             EstimatorError: If there is no checkout to start it from, or it does not come up.
         """
         command = [_interpreter(), "-m", "local_mode", "up"]
+        with tempfile.TemporaryFile() as errors:
+            text = self._start(command, errors)
+            self.variables = dict(_EXPORT.findall(text))
+            if "AWS_ENDPOINT_URL" not in self.variables:
+                self.stop()
+                errors.seek(0)
+                said = errors.read().decode("utf-8", "replace").strip().splitlines()
+                raise EstimatorError(
+                    f"the local AWS did not start: {said[-1] if said else text.strip()} "
+                    f"(try `{' '.join(command)}` in {_ROOT})"
+                )
+
+    def _start(self, command: list[str], errors: IO[bytes]) -> str:
+        """Start the command; return what it prints until it answers."""
         self._process = subprocess.Popen(
             ["sh", "-c", _KEEPER, "sh", *command],
             cwd=_ROOT,
@@ -68,21 +79,12 @@ class LocalAws:
             env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=errors,
             # Ctrl-C in a terminal or notebook interrupts the wait for a job, not the job.
             start_new_session=True,
         )
         atexit.register(self.stop)
-        text = self._read_welcome(self._process)
-        self.variables = dict(_EXPORT.findall(text))
-        if "AWS_ENDPOINT_URL" not in self.variables:
-            self.stop()
-            self._errors.seek(0)
-            said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-            raise EstimatorError(
-                f"the local AWS did not start: {said[-1] if said else text.strip()} "
-                f"(try `{' '.join(command)}` in {_ROOT})"
-            )
+        return self._read_welcome(self._process)
 
     def stop(self) -> None:
         """End it and everything that it started."""
@@ -135,12 +137,6 @@ def running_session() -> Session | None:
 def stop_local_aws() -> None:
     """End the local AWS that this process started; its jobs and endpoints end with it."""
     _started.stop()
-
-
-def names_local_aws(endpoint_url: str) -> bool:
-    """Tell whether an address is one of this machine."""
-    host = urlsplit(endpoint_url).hostname or ""
-    return host.startswith(_LOOPBACK)
 
 
 def _interpreter() -> str:

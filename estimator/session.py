@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from estimator.errors import EstimatorError
 from estimator.sdk import load
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 PROJECT_VARIABLE, STAGE_VARIABLE = "RL_PROJECT", "RL_STAGE"
 _PROJECT, _STAGE = "rl-autoscaling", "dev"
+_LOOPBACK = ("127.", "localhost", "::1")
 
 
 class Session:
@@ -54,6 +56,11 @@ class Session:
         if not self.boto_session.region_name:
             raise EstimatorError("no region is set: set AWS_REGION, or pass sagemaker_session=")
         return str(self.boto_session.region_name)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether an answer costs nothing: what answers is a local AWS."""
+        return self.is_local or names_local_aws(self.sagemaker_client.meta.endpoint_url)
 
     @property
     def sagemaker_client(self) -> "BaseClient":
@@ -123,6 +130,12 @@ class Session:
 
     def _parameter_name(self, name: str) -> str:
         return f"/{self.project}/{self.stage}/{name}"
+
+
+def names_local_aws(endpoint_url: str) -> bool:
+    """Tell whether an address is one of this machine."""
+    host = urlsplit(endpoint_url).hostname or ""
+    return host.startswith(_LOOPBACK)
 
 
 @contextlib.contextmanager

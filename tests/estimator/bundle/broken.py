@@ -1,0 +1,3 @@
+"""A serving program that cannot load its model."""
+
+raise SystemExit("no model")
