@@ -1,0 +1,231 @@
+"""Decisions for one fleet, minute after minute, with what is derived from its load kept in memory.
+
+A controller keeps nothing: with every request it takes its bank out of a text and puts it back,
+which costs more than the decision. A process that decides for one fleet can keep the bank. What it
+decides is, bit for bit, what the controller decides from the same load (`BankController.decide`).
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bank import LEAST_KNOWN, MOST_KEPT, Bank
+from .bank_controller import FIRST_HEADROOM, BankController, bank_minute
+from .controller import Controller, Decision, situation
+from .features import DEMANDS, QUANTILES, RESIDUALS
+from .guard import GuardSettings, guard
+from .inference import Inference
+from .memory import filled, known_load, recall, remember
+from .observation import NAMES
+from .series import LOOKBACK, FloatArray, Series
+from .state import LONGEST_LOAD, InvalidRequest, State, parse_state
+
+INTERFACE = 1  # of what the edge component calls here: another is another number
+
+
+def follow(inference: Inference) -> "Follower":
+    """Return a follower that decides as `inference` does.
+
+    Raises:
+        ValueError: the model decides on observations alone.
+    """
+    controller = inference._controller
+    if controller is None:
+        raise ValueError("the model decides on observations alone: nothing is to be followed")
+    return Follower(controller)
+
+
+def parse(raw: object, field: str = "state") -> State:
+    """Return the state of a request whose load is known elsewhere: it may have none, or nulls.
+
+    Raises:
+        InvalidRequest: as `parse_state` does; a memory is not looked at.
+    """
+    given = {**raw, "memory": ""} if isinstance(raw, dict) else raw
+    return replace(parse_state(given, field), memory=None)
+
+
+class Follower:
+    """Decides for one fleet; every decision hangs on the state alone, only its speed on the last.
+
+    Attributes:
+        rebuilt: times that the bank was made anew from the load, which takes tenths of a second.
+    """
+
+    def __init__(self, controller: Controller | BankController) -> None:
+        self._controller = controller
+        self._bank: Bank | None = None
+        self._mark = b""
+        self._known: State | None = None  # what the bank has followed, its load whole
+        self.rebuilt = 0
+
+    def use_guard(self, settings: GuardSettings) -> None:
+        """Have the guard rails use other settings from the next decision on."""
+        self._controller.guard_settings = settings
+
+    def decide(self, state: State, field: str = "state") -> Decision:
+        """Return the decision for a state whose load is all that is known, up to 14 days.
+
+        The decision's `memory` is empty: see `memory`.
+
+        Raises:
+            InvalidRequest: no minute of load is known.
+        """
+        state = replace(state, load=state.load[-LONGEST_LOAD:], memory=None)
+        load = known_load(state, field)
+        if isinstance(self._controller, BankController):
+            return self._decide_bank(self._controller, state, load)
+        return self._decide_plain(self._controller, state, load)
+
+    def memory(self) -> str | None:
+        """Return the text that the controller would answer with now; None before any decision."""
+        if self._known is None:
+            return None
+        load = known_load(self._known, "state")
+        extra = self._mark + self._bank.dump() if self._bank is not None else b""
+        return remember(self._known.minute, load, extra)
+
+    def restore(self, memory: str, state: State) -> bool:
+        """Take over the bank that a text holds, if it is one of this policy, fleet and load.
+
+        Args:
+            memory: what `memory` returned, maybe in another process.
+            state: of now or later, its load all that is known.
+        """
+        controller = self._controller
+        if not isinstance(controller, BankController):
+            return False
+        try:
+            remembered = recall(memory, "memory")
+            load = known_load(replace(state, memory=None), "state")
+        except InvalidRequest:
+            return False
+        bank = controller._restored(state, load, remembered)
+        if bank is None:
+            return False
+        self._bank, self._mark = bank, controller._mark(state)
+        self._known = replace(state, minute=remembered.after, load=remembered.load, memory=None)
+        return True
+
+    def prepare(self) -> None:
+        """Do what can be done before the next minute's load is there, in otherwise idle time."""
+        if self._bank is not None and self._bank.series.known >= LEAST_KNOWN:
+            series = self._bank.series
+            if not isinstance(series.quantiles, Prepared):
+                series.quantiles = Prepared(series)
+            series.quantiles.prepare()
+
+    def _decide_plain(
+        self, controller: Controller, state: State, load: NDArray[np.float64]
+    ) -> Decision:
+        row = controller.observe(state, filled(load))
+        action = int(controller.policy.act(row[None])[0])
+        fleet = state.active + sum(state.pending)
+        proposal = action if controller.policy.head == "discrete" else fleet + action
+        outside = float(controller.policy.distance(row[None])[0])
+        guarded = guard(proposal, situation(state, load, outside), controller.guard_settings)
+        self._known = state
+
+        def features() -> dict[str, float]:
+            return dict(zip(NAMES, row.tolist(), strict=True))
+
+        return Decision(guarded, fleet, state.decided_minute, "", features)
+
+    def _decide_bank(
+        self, controller: BankController, state: State, load: NDArray[np.float64]
+    ) -> Decision:
+        bank = self._followed(controller, state, load)
+        wanted, keep, outside, spread = bank.said.tolist()
+        if wanted < 0:
+            known = float(np.fmax.reduce(load))
+            wanted = keep = float(np.ceil(FIRST_HEADROOM * known / state.capacity))
+        fleet = state.active + sum(state.pending)
+        guarded = guard(
+            int(min(max(fleet, wanted), keep)),
+            situation(state, load, max(outside, 0.0), max(spread, 0.0)),
+            controller.guard_settings,
+        )
+        return Decision(guarded, fleet, state.decided_minute, "", bank.features)
+
+    def _followed(
+        self, controller: BankController, state: State, load: NDArray[np.float64]
+    ) -> Bank:
+        """Return the bank after `load`: the one that is there, if it has followed the same."""
+        mark, bank = controller._mark(state), self._bank
+        if bank is None or mark != self._mark or not self._goes_on(state, load):
+            self._bank = None  # whatever happens below, half a bank is none
+            bank = controller._bank(state, state.minute - len(load))
+            bank.advance(load / state.capacity, bank.scored_since(state.minute))
+            self.rebuilt += 1
+        elif new := state.minute - bank_minute(bank):
+            self._bank = None
+            bank.advance(load[len(load) - new :] / state.capacity)
+        self._bank, self._mark, self._known = bank, mark, state
+        return bank
+
+    def _goes_on(self, state: State, load: NDArray[np.float64]) -> bool:
+        """Return whether `load` is what the bank has followed, and maybe some minutes more."""
+        before = self._known
+        if before is None or not 0 <= state.minute - before.minute < len(load):
+            return False
+        begins, began = (each.minute - len(each.load) for each in (state, before))
+        # Two weeks are as good as all that was known before; less is another history.
+        if begins < began or (begins > began and len(state.load) < LONGEST_LOAD):
+            return False
+        common = len(load) - (state.minute - before.minute)
+        return common <= len(before.load) and np.array_equal(
+            load[:common], before.load[len(before.load) - common :], equal_nan=True
+        )
+
+
+class Prepared(dict[tuple[str, int], tuple[int, FloatArray]]):
+    """Quantiles of a series of which those due next are known but for the newest value.
+
+    Of a window with one value missing, the k-th smallest lies between the (k-1)-th and the k-th of
+    the others: sorting can be done before, and what is left is a comparison.
+    """
+
+    def __init__(self, series: Series) -> None:
+        """Take over the series' quantiles."""
+        super().__init__(series.quantiles)
+        self._series = series
+        self._minute = -1
+        self._bounds: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
+
+    def prepare(self) -> None:
+        """Sort the windows that are due when one more minute of load is known."""
+        series, self._bounds = self._series, {}
+        if series.size > MOST_KEPT:  # the next minute moves everything
+            return
+        self._minute = series.origin + series.size + 1
+        for name, width, stride, every in _WINDOWS:
+            if self._minute % every:
+                continue
+            values = getattr(series, name)[series.size + 1 - width : series.size + 1 : stride]
+            newest = (width - 1) % stride == 0  # is among them, and not known yet
+            others = np.sort(values[:-1] if newest else values)
+            places = [int(quantile * (len(values) - 1)) for quantile in QUANTILES]
+            if newest:
+                padded = np.concatenate(([-np.inf], others, [np.inf]))
+                low, high = padded[places], padded[[place + 1 for place in places]]
+            else:
+                low = high = others[places]
+            self._bounds[name, width] = low[:, None], high[:, None]
+
+    def get(self, key: tuple[str, int], default: Any = None) -> Any:  # noqa: ANN401
+        """Return minute and quantiles, completed by the newest value if they were prepared."""
+        series = self._series
+        bounds = self._bounds.pop(key, None)
+        if bounds is not None and series.origin + series.size == self._minute:
+            newest = getattr(series, key[0])[series.size - 1]
+            self[key] = self._minute, np.minimum(np.maximum(newest, bounds[0]), bounds[1])
+        return super().get(key, default)
+
+
+_WINDOWS = (
+    *(("demand", width, 1, every) for width, every in DEMANDS),
+    *(each[1:] for each in RESIDUALS),
+)
+assert LOOKBACK >= max(each[1] for each in _WINDOWS)
