@@ -5,10 +5,10 @@ import contextlib
 import http.client
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -95,19 +95,30 @@ def state(load=(3000.0,) * 90, **changes):
 class Endpoint:
     """A `serve` process and what it has logged so far."""
 
-    def __init__(self, process):
-        self.process = process
+    def __init__(self, process, *, read=True):
+        self.process, self._read_on = process, read
         self.log = []
+        self._more = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.port = self.wait_for("listening")["port"]
 
+    def _read(self):
+        for line in self.process.stdout:
+            with self._more:
+                self.log.append(json.loads(line))
+                self._more.notify_all()
+            if not self._read_on:
+                return
+
     def wait_for(self, message, seconds=60.0):
-        """Return the log entry with a message, which may come first."""
+        """Return the first log entry with a message, which may come later."""
         deadline = time.monotonic() + seconds
-        while not (found := [entry for entry in self.log if entry["message"] == message]):
-            ready, _, _ = select.select([self.process.stdout], [], [], deadline - time.monotonic())
-            line = self.process.stdout.readline() if ready else ""
-            assert line, f"no {message!r} in {self.log}"
-            self.log.append(json.loads(line))
+        with self._more:
+            while not (found := [entry for entry in self.log if entry["message"] == message]):
+                assert self._more.wait(max(0.0, deadline - time.monotonic())), (
+                    f"no {message!r} in {self.log}"
+                )
         return found[0]
 
     def ask(self, method, path, body=None, **headers):
@@ -139,14 +150,15 @@ class Endpoint:
 
 
 @contextlib.contextmanager
-def serving(folder, *, base=None):
+def serving(folder, *options, base=None, read=True):
     """Run an endpoint; nothing that an artifact must do without can be imported in it.
 
-    With `base`, it is started as SageMaker's local stand-in does it, by variables alone.
+    With `base`, it is started as SageMaker's local stand-in does it, by variables alone. Without
+    `read`, no more than the first line of its log is read.
     """
     blocked = f"sys.modules.update(dict.fromkeys({HEAVY!r}))"
     run = f"import sys; {blocked}; import serve; sys.exit(serve.main(sys.argv[1:]))"
-    arguments = [sys.executable, "-c", run, "--model-dir", str(folder), "--port", "0"]
+    arguments = [sys.executable, "-c", run, "--model-dir", str(folder), "--port", "0", *options]
     variables = {
         name: value
         for name, value in os.environ.items()
@@ -159,17 +171,19 @@ def serving(folder, *, base=None):
     process = subprocess.Popen(
         arguments, cwd=BUNDLE, env=variables, stdout=subprocess.PIPE, text=True
     )
-    try:
-        yield Endpoint(process)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        process.stdout.close()
+    with process, contextlib.ExitStack() as stack:
+        stack.callback(end, process)
+        yield Endpoint(process, read=read)
+
+
+def end(process):
+    """Ask a process to end, and see to it that it does."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def split(body, size):

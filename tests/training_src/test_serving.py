@@ -277,7 +277,6 @@ def test_the_model_is_where_sagemaker_puts_it(tmp_path, monkeypatch, capsys):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(serve, "BASE", str(tmp_path / "none"))
     monkeypatch.setattr("autoscaling_rl.paths.BASE", str(tmp_path / "none"))
-    monkeypatch.setattr("autoscaling_rl.serving.logs.log_to_stdout", lambda: None)
     assert serve.main([]) == 2
     assert "pass --model-dir DIR, or set SAGEMAKER_BASE_DIR" in capsys.readouterr().err
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))

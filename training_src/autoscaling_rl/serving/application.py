@@ -1,12 +1,18 @@
-"""The endpoint as an ASGI application: /ping and /invocations of SageMaker's container contract."""
+"""The endpoint as an ASGI application: /ping and /invocations of SageMaker's container contract.
+
+/openapi.json describes both.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import orjson
 
+from autoscaling_rl.serving.admission import Queue
 from autoscaling_rl.serving.model import Inference, Model
 from autoscaling_rl.serving.requests import (
     Answer,
@@ -25,19 +31,22 @@ logger = logging.getLogger(__name__)
 # A larger body is worth a thread: it would keep /ping waiting. Smaller ones would wait for it.
 LARGEST_AT_ONCE = 16 << 10
 
+DESCRIPTION = Path(__file__).with_name("openapi.json")
+
 Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
 
 
 class Application:
     """Answers requests with a model."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, queue: Queue | None = None) -> None:
+        self.model, self.queue = model, queue or Queue()
         # Work that holds the interpreter gains nothing from more threads.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decide")
         self._routes: Mapping[str, tuple[str, Endpoint]] = {
             "/ping": ("GET", self._ping),
             "/invocations": ("POST", self._invocations),
+            "/openapi.json": ("GET", self._describe),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +69,7 @@ class Application:
     def _route(self, scope: Scope) -> Endpoint:
         route = self._routes.get(scope["path"])
         if route is None:
-            message = f"there is only {' and '.join(self._routes)}"
+            message = f"there is only {', '.join(self._routes)}"
             raise Refused(404, "NotFound", message, "path")
         method, endpoint = route
         if scope["method"] != method:
@@ -77,23 +86,25 @@ class Application:
         version = self._inference().version
         return Answer(200, orjson.dumps({"status": "ready", "model_version": version}))
 
+    async def _describe(self, scope: Scope, receive: Receive) -> Answer:
+        return Answer(200, DESCRIPTION.read_bytes())
+
     async def _invocations(self, scope: Scope, receive: Receive) -> Answer:
         check_headers(scope["headers"])
         inference = self._inference()
-        body = await read_body(receive)
+        with self.queue.slot() as slot:
+            body = await read_body(receive, slot.hold)
+            return await self._decide(inference, body)
+
+    async def _decide(self, inference: Inference, body: bytes) -> Answer:
+        work: Callable[[], Answer] = partial(parse_and_respond, inference, body)
         if len(body) <= LARGEST_AT_ONCE:
             request = parse(body)
             # A state of few bytes can bring two weeks of load in its memory.
             if not (isinstance(request, dict) and "states" in request):
                 return respond(inference, request)
-            work = asyncio.get_running_loop().run_in_executor(
-                self._pool, respond, inference, request
-            )
-        else:
-            work = asyncio.get_running_loop().run_in_executor(
-                self._pool, parse_and_respond, inference, body
-            )
-        return await work
+            work = partial(respond, inference, request)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
 def parse(body: bytes) -> object:

@@ -1,5 +1,6 @@
 """HTTP requests to the endpoint, checked before anything is computed, and answers to them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 LARGEST_BODY = 6 << 20
 # A client that has announced more than this is cut off: the rest of its body is not even discarded.
 LARGEST_DISCARDED = 64 << 20
+BODY_SECONDS = 30.0
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -93,16 +95,30 @@ def _too_large(*, close: bool) -> Refused:
     return Refused(413, "PayloadTooLarge", message, "body", *headers)
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, hold: Callable[[int], None] = lambda count: None) -> bytes:
     """Return the body of a request; what exceeds `LARGEST_BODY` is not kept.
 
     A body of unannounced length is discarded to its end before it is refused: a client that is
     still sending would not read an answer, and loses it when the connection is closed.
 
+    Args:
+        receive: gives the next message.
+        hold: is told of the bytes that are kept, as they come.
+
     Raises:
-        Refused: 413.
+        Refused: 413; 408 if it takes too long; what `hold` raises.
         Disconnected: it was not complete when the client went.
     """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(receive, hold)
+    except TimeoutError:
+        message = f"must be complete within {BODY_SECONDS:g} seconds"
+        close = (b"connection", b"close")
+        raise Refused(408, "RequestTimeout", message, "body", close) from None
+
+
+async def _read(receive: Receive, hold: Callable[[int], None]) -> bytes:
     body = bytearray()
     total, more = 0, True
     while more:
@@ -112,6 +128,7 @@ async def read_body(receive: Receive) -> bytes:
         part = message.get("body", b"")
         total += len(part)
         if total <= LARGEST_BODY:
+            hold(len(part))
             body += part
         elif total > LARGEST_DISCARDED:
             raise _too_large(close=True)

@@ -5,13 +5,16 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.serving.application import Application
 from autoscaling_rl.serving.model import Model
+from autoscaling_rl.serving.protocol import Protocol
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +24,22 @@ DRAIN_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
 
 
-def serve(folder: Path, *, host: str, port: int) -> None:
+def serve(folder: Path, *, host: str, port: int, guard: Mapping[str, Any] | None = None) -> None:
     """Serve the artifact in `folder` until SIGTERM or SIGINT, then finish accepted requests.
 
     A model that is wrong or missing is answered with 503 and the reason, by /ping too.
+
+    Args:
+        folder: of the unpacked artifact.
+        host: address to listen on.
+        port: port to listen on; 0: any.
+        guard: settings of the guard rails in place of the artifact's.
 
     Raises:
         UserError: if the address cannot be listened on.
     """
     listener = listen(host, port)
-    application = Application(Model(folder))
+    application = Application(Model(folder, guard))
     server = uvicorn.Server(configuration(application))
 
     def stop(number: int, frame: object) -> None:
@@ -52,7 +61,7 @@ def configuration(application: Application) -> uvicorn.Config:
     """Return the settings of the HTTP server."""
     return uvicorn.Config(
         application,
-        http="httptools",
+        http=Protocol,
         loop="uvloop",
         ws="none",
         lifespan="off",
