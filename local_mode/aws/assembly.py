@@ -18,6 +18,7 @@ from local_mode.aws.settings import Settings
 from local_mode.aws.storage import Storage
 from local_mode.aws.training.runner import JobRunner
 from local_mode.aws.training.service import TrainingJobs
+from local_mode.greengrass.service import Greengrass
 
 
 def assemble(settings: Settings, keeper: ProcessKeeper) -> Front:
@@ -37,6 +38,7 @@ def assemble(settings: Settings, keeper: ProcessKeeper) -> Front:
         api=SageMakerApi(jobs=jobs, registry=registry, models=models, endpoints=endpoints),
         endpoints=endpoints,
         functions=Functions(settings, keeper, find_function),
+        greengrass=Greengrass(settings, storage),
         interpreter=interpreter,
     )
 

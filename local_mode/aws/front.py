@@ -22,12 +22,16 @@ from local_mode.aws.protocol import (
     error_response,
     json_response,
 )
+from local_mode.aws.rest import RestRequest
 from local_mode.aws.sagemaker_api import SageMakerApi
+from local_mode.greengrass.service import Greengrass
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _ENDPOINT = re.compile(r"/endpoints/([^/]+)/invocations")
 _FUNCTION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 _SAGEMAKER = "SageMaker."
+# Services of devices, of which only a part is answered here.
+_DEVICES = ("greengrass", "iot")
 _START_EXECUTION = "AWSStepFunctions.StartExecution"
 _logger = logging.getLogger(__name__)
 
@@ -45,12 +49,14 @@ class Front:
         api: SageMakerApi,
         endpoints: Endpoints,
         functions: Functions,
+        greengrass: Greengrass,
         interpreter: "Future[None]",
     ) -> None:
         self._moto = moto
         self._api = api
         self._endpoints = endpoints
         self._functions = functions
+        self._greengrass = greengrass
         self._interpreter = interpreter
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -86,6 +92,8 @@ class Front:
                 _name_execution(environ)
         if environ["REQUEST_METHOD"] == "POST" and service in ("sagemaker", "lambda"):
             return self._answer_invocation(environ, service)
+        if service.startswith(_DEVICES):
+            return self._greengrass.answer(service, _read_rest(environ))
         return None
 
     def _answer_sagemaker(self, environ: Environ, operation: str) -> Response | None:
@@ -110,6 +118,15 @@ def _read_body(environ: Environ) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     _replace_body(environ, body)
     return body
+
+
+def _read_rest(environ: Environ) -> RestRequest:
+    return RestRequest(
+        method=environ["REQUEST_METHOD"],
+        path=environ.get("PATH_INFO", ""),
+        query=parse_qs(environ.get("QUERY_STRING", "")),
+        body=_read_body(environ),
+    )
 
 
 def _replace_body(environ: Environ, body: bytes) -> None:
