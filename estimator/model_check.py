@@ -42,9 +42,11 @@ def check_choice(shape: str, value: str, argument: str) -> None:
 
 @functools.cache
 def _service() -> Any:  # noqa: ANN401 - botocore has no types
-    import botocore.session
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
 
-    return botocore.session.Session().get_service_model("sagemaker")
+    # Not by a session: that one reads a user's profile, which a local job has no use for.
+    return ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
 
 
 def _one_line(report: str) -> str:
