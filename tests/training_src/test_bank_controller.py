@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
 from autoscaling_rl.controller.bank_controller import FIRST_HEADROOM, BankController
-from autoscaling_rl.controller.guard import DEFAULTS, highest, reactive
+from autoscaling_rl.controller.guard import DEFAULTS, reactive
 from autoscaling_rl.controller.memory import recall, remember
 from autoscaling_rl.controller.observation import SIZE as OBSERVED
+from autoscaling_rl.controller.policy import MAX_MACHINES
 from autoscaling_rl.controller.state import InvalidRequest, State
 from tests.training_src.banks import DAY, MIDNIGHT, busy_load, fixed_policy
 from tests.training_src.jobs import small_policy
@@ -152,7 +153,7 @@ def test_a_minute_that_is_asked_for_twice_needs_no_bank_made_anew(monkeypatch):
 def test_less_than_an_hour_is_covered_with_headroom(known):
     load = LOAD[:known]
     proposal = int(np.ceil(FIRST_HEADROOM * load.max() / CAPACITY))
-    floor = min(reactive(load, CAPACITY), highest(load, CAPACITY))
+    floor = reactive(load, CAPACITY)
     for active in (0, 500):
         decision = CONTROLLER.decide(state(load, active=active, pending=()))
         assert decision.guarded.proposal == proposal
@@ -287,7 +288,8 @@ def test_no_load_is_a_fault(parts, capacity, warmup, price, active):
         "active": active, "pending": (), "min_machines": 0,
     }  # fmt: skip
     decision = CONTROLLER.decide(state(load, **rest))
-    assert 0 <= decision.desired <= max(np.ceil(DEFAULTS.peak_factor * load.max() / capacity), 1)
+    most = max(DEFAULTS.peak_factor, 1 / DEFAULTS.reactive_target) * load.max() / capacity
+    assert 0 <= decision.desired <= min(max(np.ceil(most), 1), MAX_MACHINES)
     again = CONTROLLER.decide(
         state(load[-1:], begin=START + len(load), memory=decision.memory, **rest)
     )

@@ -57,14 +57,20 @@ situations = st.builds(
 )
 
 
-@given(st.integers(-(10**7), 10**7), situations, settings)
+NO_PACE = dict.fromkeys(
+    ("most_added", "most_removed", "out_cooldown_minutes", "in_cooldown_minutes"), 0
+)
+
+
+@given(st.integers(-(10**7), 10**7), situations, st.one_of(settings, st.just(DEFAULTS)))
 def test_limits_hold_whatever_is_wanted(proposal, situation, chosen):
     found = guard(proposal, situation, chosen)
     most = situation.max_machines or math.inf
     assert situation.min_machines <= found.desired <= most
-    peak = highest(situation.load, situation.capacity, chosen)
-    assert found.desired <= max(peak, situation.min_machines)
     assert found.proposal == proposal
+    if not found.doubts and chosen == replace(chosen, **NO_PACE):
+        peak = highest(situation.load, situation.capacity, chosen)
+        assert found.desired <= max(peak, situation.min_machines)
 
 
 @given(st.integers(-(10**7), 10**7), situations, settings)
@@ -88,19 +94,12 @@ def test_more_wanted_is_never_less_granted(proposal, situation, chosen):
 
 @given(st.integers(0, 10**6), situations, settings)
 def test_in_doubt_the_reactive_rule_is_the_least(proposal, situation, chosen):
-    free = replace(
-        chosen, most_added=0, most_removed=0, out_cooldown_minutes=0, in_cooldown_minutes=0,
-        peak_factor=1e9,
-    )  # fmt: skip
+    free = replace(chosen, **NO_PACE)
     found = guard(proposal, replace(situation, max_machines=0), free)
-    wanted = reactive(situation.load, situation.capacity, free)
     if found.doubts:
-        assert found.desired >= min(wanted, highest(situation.load, situation.capacity, free))
-    else:
-        assert found.desired == max(proposal, situation.min_machines) or found.changes
-    if "stale" in found.doubts and situation.fleet < 10**6:
-        peak = highest(situation.load, situation.capacity, free)
-        assert found.desired >= min(situation.fleet, peak)
+        assert found.desired >= reactive(situation.load, situation.capacity, free)
+    if "stale" in found.doubts:
+        assert found.desired >= situation.fleet
 
 
 @given(
@@ -149,9 +148,8 @@ def test_each_doubt_is_named_and_covered_by_the_reactive_rule(changes, reason):
     situation = replace(CALM, **changes)
     assert doubts(situation) == (reason,)
     found = guard(3, situation)
-    # 10 machines would just serve the load: 17 at 60 %, but never more than 15, half above it.
-    assert (found.desired, found.fallback) == (15, True)
-    assert found.changes == (("floor", 3, 17), ("peak", 17, 15))
+    assert (found.desired, found.fallback) == (17, True)  # 10 would just serve the load
+    assert found.changes == (("floor", 3, 17),)
     assert doubts(CALM) == ()
     assert guard(3, CALM).desired == 3
 
@@ -161,6 +159,9 @@ def test_without_new_load_no_machine_is_removed():
     stale = replace(CALM, load=load, fleet=12)
     assert guard(4, stale).changes == (("floor", 4, 12),)
     assert guard(13, stale).desired == 13
+    # Nor by what else would hold it back: 14 machines are half above the highest load known.
+    assert guard(4, replace(stale, fleet=90)).desired == 90
+    assert guard(99, CALM).changes == (("peak", 99, 15),)
     # Two missing minutes are not stale yet.
     assert guard(4, replace(stale, load=load[:-3])).desired == 4
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import serve
+from autoscaling_rl.controller import observation as obs
 from autoscaling_rl.controller.inference import Inference
 from autoscaling_rl.serving.logs import JsonLines
 from tests.training_src.endpoints import (
@@ -226,6 +227,26 @@ def test_every_line_of_the_log_is_json(endpoint):
     assert (entry["level"], entry["time"][10]) == ("warning", "T")
 
 
+def test_every_decision_is_one_line_that_explains_it(artifact):
+    load = daily_load(300)
+    with serving(artifact, "--guard", '{"most_removed": 1}') as running:
+        version = running.wait_for("model verified")["model_version"]
+        unsure = state([*load, None, None, None], active=40)
+        status, answer = running.invoke({"states": [state(load, active=90), unsure]})
+        assert status == 200
+        running.stop()
+        told = [entry for entry in running.log if entry["message"] == "decision"]
+    assert [each["desired"] for each in told] == answer["desired"] == [90, 41]
+    first, second = told
+    assert (first["model_version"], first["timestamp"]) == (version, "2026-01-05T12:00Z")
+    assert (first["fleet"], first["doubts"], first["fallback"]) == (91, [], False)
+    assert [each["guard"] for each in first["guards"]][-1:] == ["pace"]
+    assert first["guards"][-1]["after"] == 90
+    assert list(first["features"]) == list(obs.NAMES)
+    assert (second["doubts"], second["fallback"]) == (["stale"], True)
+    assert second["guards"][0] == {"guard": "floor", "before": second["proposal"], "after": 41}
+
+
 def test_a_fault_is_one_line_of_the_log():
     try:
         raise RuntimeError("two\nlines")
@@ -283,6 +304,25 @@ def test_the_model_is_where_sagemaker_puts_it(tmp_path, monkeypatch, capsys):
     assert serve.model_folder() == tmp_path / "model"
     monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "elsewhere"))
     assert serve.model_folder() == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[1]", "guard: must be a JSON object"),
+        ('{"most_add": 1}', "guard: unknown setting 'most_add': known are"),
+        ('{"peak_factor": 0.5}', "guard: peak_factor must be a number from 1.0"),
+    ],
+)
+def test_wrong_guard_settings_end_before_anything_is_served(
+    tmp_path, monkeypatch, capsys, text, reason
+):
+    monkeypatch.setenv("GUARD_SETTINGS", text)
+    assert serve.main(["--model-dir", str(tmp_path), "--port", "0"]) == 2
+    error = capsys.readouterr().err
+    assert reason in error
+    assert "correct --guard or GUARD_SETTINGS" in error
 
 
 def test_every_interface_is_listened_on_in_a_container_alone(tmp_path, monkeypatch):

@@ -73,10 +73,13 @@ class Guard:
         load = window.load[begin : len(window.load) - window.metric_delay]
         seen, capacity = slice(first - begin - 1, -1), window.rules.capacity
         peaks = sliding_peak(load, LONGEST_LOAD)[seen]
-        ceilings = np.maximum(np.ceil(given.peak_factor * peaks / capacity), 1)
+        most = self._module.MAX_MACHINES
+        ceilings = np.ceil(np.minimum(given.peak_factor * peaks / capacity, most))
+        ceilings = np.maximum(ceilings, 1)
         known = np.arange(1, len(load) + 1)[seen]
         needed = sliding_peak(load, given.reactive_minutes)[seen]
-        reactive = np.ceil(needed / (given.reactive_target * capacity) - 1e-9)
+        wanted = needed / (given.reactive_target * capacity)
+        reactive = np.ceil(np.minimum(wanted, most) - 1e-9)
         floors = np.where(doubtful | (known < given.short_minutes), reactive, 0)
         pace = Pace(
             given.most_added,
@@ -101,16 +104,15 @@ def settle(
     Args:
         proposal: machines that the policy wants.
         fleet: machines in service and on their way.
-        floor: least machines.
+        floor: least machines, where the policy is in doubt; it outranks the ceiling.
         ceiling: most machines.
         pace: how fast the fleet may change.
         since: minutes since machines were added and removed.
     """
-    desired = _paced(
-        max(proposal, floor), fleet, since[0], since[1],
+    return _paced(
+        max(min(proposal, ceiling), floor), fleet, since[0], since[1],
         pace.most_added, pace.most_removed, pace.out_cooldown, pace.in_cooldown,
     )  # fmt: skip
-    return min(desired, ceiling)
 
 
 @jit_fast

@@ -5,10 +5,10 @@ component and back-test. It keeps nothing; its settings are data of the artifact
 
 A proposal passes, in this order:
 
+peak        no more machines than a multiple of the highest load known would take
 floor       never below what a reactive rule wants, if the policy or its input is in doubt; if its
             input is stale, no machine is removed either
 pace        not too many machines at once, not too soon after the last change
-peak        no more machines than a multiple of the highest load known would take
 most, least max_machines and min_machines of the request
 
 The reactive rule is target tracking: the highest load of the last quarter of an hour at 60 % of the
@@ -25,11 +25,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .policy import MAX_MACHINES
+
 INTERFACE = 1  # of what `rollout` calls here: another is another number
 NEVER = 1 << 30  # minutes since something that has not happened
 REMEMBERED = 60  # minutes that are looked at for missing ones
 
-FLOOR, PACE, PEAK, MOST, LEAST = GUARDS = ("floor", "pace", "peak", "most", "least")
+PEAK, FLOOR, PACE, MOST, LEAST = GUARDS = ("peak", "floor", "pace", "most", "least")
 STALE, MISSING, SHORT, RANGE, UNCERTAIN = DOUBTS = (
     "stale",  # the newest minutes of load are missing
     "missing",  # too many minutes of the last hour are
@@ -180,6 +182,8 @@ def _steps(
 ) -> Iterator[tuple[str, Callable[[int], int]]]:
     """Yield each guard with the function that limits a number of machines, in order."""
     fleet, most = situation.fleet, situation.max_machines
+    peak = highest(situation.load, situation.capacity, settings)
+    yield PEAK, lambda desired: min(desired, peak)
     if reasons:
         wanted = reactive(situation.load, situation.capacity, settings)
         floor = max(wanted, fleet) if STALE in reasons else wanted
@@ -189,8 +193,6 @@ def _steps(
         settings.most_added, settings.most_removed,
         settings.out_cooldown_minutes, settings.in_cooldown_minutes,
     )  # fmt: skip
-    peak = highest(situation.load, situation.capacity, settings)
-    yield PEAK, lambda desired: min(desired, peak)
     if most > 0:
         yield MOST, lambda desired: min(desired, most)
     yield LEAST, lambda desired: max(desired, situation.min_machines)
@@ -217,13 +219,14 @@ def reactive(load: NDArray[np.float64], capacity: float, settings: GuardSettings
     recent = load[-settings.reactive_minutes :]
     if np.isnan(recent).all():
         recent = load[~np.isnan(load)][-1:]
-    return math.ceil(float(np.nanmax(recent)) / (settings.reactive_target * capacity) - 1e-9)
+    wanted = float(np.nanmax(recent)) / (settings.reactive_target * capacity)
+    return math.ceil(min(wanted, MAX_MACHINES) - 1e-9)
 
 
 def highest(load: NDArray[np.float64], capacity: float, settings: GuardSettings = DEFAULTS) -> int:
     """Return the most machines that the highest load known can justify, at least one."""
     peak = float(np.fmax.reduce(load)) if load.size else 0.0
-    return max(math.ceil(settings.peak_factor * peak / capacity), 1)
+    return max(math.ceil(min(settings.peak_factor * peak / capacity, MAX_MACHINES)), 1)
 
 
 def paced(
