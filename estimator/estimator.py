@@ -109,6 +109,8 @@ class RLEstimator:
                 self._session = local_aws.local_session(**names)
             else:
                 self._session = as_session(given, **names)
+            if self._draft.is_local:
+                self._session.require_local()
         return self._session
 
     def hyperparameters(self) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Where a job runs: region, clients, and the stage whose image and bucket it uses."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -36,15 +37,10 @@ class Session:
         project: str | None = None,
         stage: str | None = None,
     ) -> None:
-        if boto_session is None:
-            import boto3
-
-            boto_session = boto3.Session()
-        self.boto_session = boto_session
+        self.boto_session = boto_session or _boto_session(_variables())
         self.is_local = is_local
         self.project = project or os.environ.get(PROJECT_VARIABLE) or _PROJECT
         self.stage = stage or os.environ.get(STAGE_VARIABLE) or _STAGE
-        self._clients: dict[str, BaseClient] = {}
 
     @property
     def region(self) -> str:
@@ -61,6 +57,19 @@ class Session:
     def is_near(self) -> bool:
         """Whether an answer costs nothing: what answers is a local AWS."""
         return self.is_local or names_local_aws(self.sagemaker_client.meta.endpoint_url)
+
+    def require_local(self) -> None:
+        """Take what answers for the local AWS of a job on this machine.
+
+        Raises:
+            EstimatorError: If it is AWS.
+        """
+        if not self.is_near:
+            raise EstimatorError(
+                "sagemaker_session talks to AWS and instance_type is 'local': leave out one of the "
+                "two"
+            )
+        self.is_local = True
 
     @property
     def sagemaker_client(self) -> "BaseClient":
@@ -79,9 +88,7 @@ class Session:
 
     def client(self, service: str) -> "BaseClient":
         """Return the client of any other service, the same one each time."""
-        if service not in self._clients:
-            self._clients[service] = self.boto_session.client(service, region_name=self.region)
-        return self._clients[service]
+        return _client(self.boto_session, service, self.region)
 
     def account(self) -> str:
         """Return the number of the account.
@@ -130,6 +137,23 @@ class Session:
 
     def _parameter_name(self, name: str) -> str:
         return f"/{self.project}/{self.stage}/{name}"
+
+
+@functools.lru_cache(maxsize=4)
+def _boto_session(variables: tuple[tuple[str, str], ...]) -> "boto3.Session":
+    """Return the session of an environment: each new one would read the services' models again."""
+    import boto3
+
+    return boto3.Session()
+
+
+def _variables() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, text) for key, text in os.environ.items() if key.startswith("AWS_")))
+
+
+@functools.lru_cache(maxsize=64)
+def _client(boto_session: "boto3.Session", service: str, region: str) -> "BaseClient":
+    return boto_session.client(service, region_name=region)
 
 
 def names_local_aws(endpoint_url: str) -> bool:

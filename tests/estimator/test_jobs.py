@@ -79,7 +79,7 @@ def test_the_lines_of_a_job_are_shown_while_it_runs(
     assert sum("episode_reward_mean" in text for text in seen) > 1
 
 
-@pytest.mark.parametrize("logs", ["None", False, None, ["Rules"]])
+@pytest.mark.parametrize("logs", ["None", ["Rules"]])
 def test_a_job_without_its_lines(
     make: Make, capsys: pytest.CaptureFixture[str], logs: object
 ) -> None:

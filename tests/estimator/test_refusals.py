@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from estimator import EstimatorError, InstanceGroup, RLEstimator
@@ -158,6 +159,15 @@ def test_a_legacy_toolkit_on_this_machine(make: Make) -> None:
     with pytest.warns(UserWarning, match="AWS's old ones"):
         said = refusal(make, toolkit="coach", toolkit_version="1.0.0", framework="tensorflow")
     assert "instance_type='local' runs the bundle as processes of this machine" in said
+
+
+def test_a_session_of_aws_for_a_job_on_this_machine(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    session = boto3.Session(region_name="us-east-1")
+    said = refusal(make, sagemaker_session=session)
+    assert "sagemaker_session talks to AWS and instance_type is 'local'" in said
 
 
 def test_a_missing_region(remote: Make, monkeypatch: pytest.MonkeyPatch) -> None:
