@@ -46,7 +46,9 @@ def test_the_runtime_has_errors_of_its_own(aws):
 def test_a_fault_is_an_answer(caplog):
     interpreter: Future[None] = Future()
     interpreter.set_exception(ImportError("moto has moved"))
-    front = Front(None, api=None, endpoints=None, functions=None, interpreter=interpreter)
+    front = Front(
+        None, api=None, endpoints=None, functions=None, greengrass=None, interpreter=interpreter
+    )
     started = []
     environ = {
         "REQUEST_METHOD": "POST",
