@@ -52,9 +52,9 @@ class Kinds(Fmi2Slave):
         self.product = float(self.gear * self.on)
         if self.gear == 7:
             self.product = float("nan")
-        if self.gear == 8:
+        if self.gear == 9:
             raise RuntimeError("the gearbox broke")
-        return True
+        return self.gear != 8
 """
 KINDS_3 = """
 from pythonfmu3 import Boolean, Fmi3Causality, Fmi3Slave, Fmi3Variability, Float64, Int32, UInt64

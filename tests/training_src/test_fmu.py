@@ -1,5 +1,6 @@
 """FMU-v0: simulators of FMI 2 and 3, built here by pythonfmu and pythonfmu3 and run by FMPy."""
 
+import gc
 import json
 import os
 import subprocess
@@ -169,6 +170,17 @@ def test_observations_are_clipped_to_their_bounds(kinds):
     assert rows[:, 0].tolist() == [0, 1, 2, 2]
 
 
+def test_a_simulator_may_say_that_it_is_done(tmp_path):
+    env = made(
+        written(tmp_path, "kinds_done", KINDS_2, 2), GEARS, inputs={"gear": {"values": [0, 8]}}
+    )
+    env.reset(seed=0)
+    assert [env.step(action)[2] for action in (0, 1)] == [False, True]
+    env.reset(seed=0)
+    assert env.step(0)[2] is False
+    env.close()
+
+
 # What it leaves behind
 
 
@@ -183,6 +195,14 @@ def test_simulators_of_one_process_share_what_was_unpacked(room, temporary):
     assert list(temporary.glob("fmu-*")) == []
 
 
+def test_a_simulator_that_is_forgotten_is_freed(room, temporary):
+    env = made(room)
+    assert list(temporary.glob("fmu-*"))
+    del env
+    gc.collect()
+    assert list(temporary.glob("fmu-*")) == []
+
+
 def test_nothing_is_left_where_nobody_closed(room, tmp_path):
     program = (
         "import gymnasium, sys, autoscaling_rl.environments\n"
@@ -194,7 +214,7 @@ def test_nothing_is_left_where_nobody_closed(room, tmp_path):
     variables = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT / "training_src")}
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    assert done.stdout == "ran\n", done.stderr
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
     assert list(folder.iterdir()) == []
 
 

@@ -3,7 +3,8 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.util import Finalize
 from typing import Any
 
 from autoscaling_rl.environments.fmu_file import FmuFile, Unpacked, fmpy
@@ -32,25 +33,30 @@ class FmuInstance:
         self._time = 0.0
         self._getters = _by_type(file, read)
         self._count = len(read)
-        self._unpacked = Unpacked.hold(file)
-        self._fmu: Any = None
         self._fresh = False
+        self._held = _Held(Unpacked.hold(file))
+        # Also where nobody closes it: an FMU that outlives the interpreter may crash the process.
+        self.close: Callable[[], Any] = Finalize(self, self._held.let_go, exitpriority=2)
         try:
             self._instantiate()
         except BaseException:
-            self._unpacked.release()
+            self.close()
             raise
+
+    @property
+    def _fmu(self) -> Any:  # noqa: ANN401 - FMPy is published without types
+        return self._held.fmu
 
     def _instantiate(self) -> None:
         folder = os.getcwd()
         try:
             with self._explained("instantiation"):
-                self._fmu = fmpy().instantiate_fmu(
-                    str(self._unpacked.folder),
+                self._held.fmu = fmpy().instantiate_fmu(
+                    str(self._held.unpacked.folder),
                     self._file.description,
                     "CoSimulation",
                     debug_logging=self._logging,
-                    logger=self._log,
+                    logger=_logger(self._messages),
                 )
             self._fresh = True
         finally:
@@ -68,7 +74,7 @@ class FmuInstance:
             anew: whether to make a new instance rather than to reset this one.
         """
         if not self._fresh and anew:
-            self._free()
+            self._held.free()
             self._instantiate()
         elif not self._fresh:
             with self._explained('reset (try reset = "instantiate")'):
@@ -121,29 +127,10 @@ class FmuInstance:
                 raise
         return False
 
-    def close(self) -> None:
-        """Free the instance, and the unpacked files with the last one."""
-        if self._fmu is not None:
-            self._free()
-            self._unpacked.release()
-
-    def _free(self) -> None:
-        fmu, self._fmu = self._fmu, None
-        with contextlib.suppress(Exception):  # not allowed in every state, e.g. after an error
-            fmu.terminate()
-        fmu.freeInstance()
-
     def _says_terminated(self) -> bool:
         with contextlib.suppress(Exception):
             return bool(self._fmu.getBooleanStatus(_TERMINATED))
         return False
-
-    def _log(self, *arguments: Any) -> None:  # noqa: ANN401 - by FMI's version
-        """Keep the last messages of the FMU for the error that may follow."""
-        text = arguments[-1]
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
-        self._messages.append(" ".join(str(text).split())[:200])
 
     @contextlib.contextmanager
     def _explained(self, what: str) -> Iterator[None]:
@@ -159,6 +146,39 @@ class FmuInstance:
             raise UserError(
                 f"{self._file.path.name}: {what} failed at {self._time:g} s: {reason}; {words}"
             ) from error
+
+
+class _Held:
+    """What an instance lets go in the end: FMPy's object, then the files it was loaded from."""
+
+    def __init__(self, unpacked: Unpacked) -> None:
+        self.fmu: Any = None
+        self.unpacked = unpacked
+
+    def free(self) -> None:
+        """Free the instance, if there is one."""
+        fmu, self.fmu = self.fmu, None
+        if fmu is not None:
+            with contextlib.suppress(Exception):  # not allowed in every state, e.g. after an error
+                fmu.terminate()
+            fmu.freeInstance()
+
+    def let_go(self) -> None:
+        """Free the instance, and the unpacked files with the last one."""
+        self.free()
+        self.unpacked.release()
+
+
+def _logger(messages: deque[str]) -> Callable[..., None]:
+    """Return what keeps the last messages of an FMU for the error that may follow."""
+
+    def log(*arguments: Any) -> None:  # noqa: ANN401 - by FMI's version
+        text = arguments[-1]
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "replace")
+        messages.append(" ".join(str(text).split())[:200])
+
+    return log
 
 
 _REALS = ("Real", "Float32", "Float64")
