@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -35,11 +36,14 @@ class Artifact:
     golden_actions: list[object]
 
 
-def check_artifact(stream: Readable) -> Artifact:
+def check_artifact(
+    stream: Readable, keep: Callable[[str, bytes], object] = lambda name, data: None
+) -> Artifact:
     """Read an artifact in one pass and refuse it unless all of it is as its manifest says.
 
     Args:
         stream: The model.tar.gz.
+        keep: Gets name and content of each file, before anything is known to be right.
 
     Raises:
         UnsafeArtifact: Names the file and what is wrong with it.
@@ -50,6 +54,7 @@ def check_artifact(stream: Readable) -> Artifact:
     for name, data in read_files(stream, limits=LIMITS, wanted=lambda _: True):
         if PurePosixPath(name).suffix.lower() in PICKLES:
             raise UnsafeArtifact(f"{name!a} is a pickle: artifacts hold arrays and ONNX alone.")
+        keep(name, data)
         if name == MANIFEST:
             manifest = _json(data)
             continue

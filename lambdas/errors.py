@@ -31,6 +31,10 @@ class UnsafeArtifact(WorkflowError):
     """An archive is not what the training jobs write: unsafe, damaged or incomplete."""
 
 
+class NoModel(WorkflowError):
+    """There is no approved model to decide with."""
+
+
 class EndpointBusy(WorkflowError):
     """Another deployment of the endpoint is in progress; the same call may work later."""
 
@@ -41,6 +45,18 @@ class EndpointFailed(WorkflowError):
 
 class SmokeTestFailed(WorkflowError):
     """The new endpoint gave a wrong answer, or none; the message says how it was rolled back."""
+
+
+class ComponentNotReady(WorkflowError):
+    """A component version is still being made; the same call works in a moment."""
+
+
+class ComponentFailed(WorkflowError):
+    """A component version could not be made."""
+
+
+class EdgeDeploymentFailed(WorkflowError):
+    """The devices did not take a deployment; the message says what they run now."""
 
 
 class ServiceUnavailable(WorkflowError):

@@ -1,0 +1,217 @@
+"""The function that decides: it answers what the endpoint answers, by the newest approved model."""
+
+import base64
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from autoscaling_rl.artifact import pack
+from autoscaling_rl.controller import observation as obs
+from autoscaling_rl.controller.inference import Inference
+from lambdas import decide
+from lambdas.errors import ConfigurationError, ServiceRefused, UnsafeArtifact
+from tests.lambdas.samples import BUCKET, VARIABLES
+from tests.training_src.endpoints import autoscaling_artifact, autoscaling_policy, relist, state
+
+GROUP = VARIABLES["MODEL_PACKAGE_GROUP"]
+ASKED = {"states": [state(), state(active=3, max_machines=5)]}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return folders of two models that decide differently."""
+    folder = tmp_path_factory.mktemp("models")
+    levels = {"outputs": 3, "levels": (-2, 0, 3)}
+    policies = {"one": autoscaling_policy("levels", seed=1, **levels), "two": autoscaling_policy()}
+    return {name: autoscaling_artifact(folder / name, each) for name, each in policies.items()}
+
+
+class Registry:
+    """Puts models into the registry in moto."""
+
+    def __init__(self, sagemaker: Any, models: dict[str, Path], folder: Path) -> None:
+        self.sagemaker, self.models, self.folder = sagemaker, models, folder
+
+    def add(self, name: str, status: str = "Approved", content: bytes | None = None) -> str:
+        archive = self.folder / f"{name}.tar.gz"
+        if content is None:
+            pack(self.models[name], archive)
+            content = archive.read_bytes()
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=f"{name}/model.tar.gz", Body=content)
+        url = f"s3://{BUCKET}/{name}/model.tar.gz"
+        container = {"Image": "image", "ModelDataUrl": url}
+        arn = self.sagemaker.create_model_package(
+            ModelPackageGroupName=GROUP,
+            ModelApprovalStatus=status,
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["application/json"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+        )["ModelPackageArn"]
+        return str(arn)
+
+    def answer(self, name: str, body: object = ASKED) -> dict[str, Any]:
+        return Inference.load(self.models[name]).respond(body)[1]
+
+
+@pytest.fixture
+def registry(
+    sagemaker: Any, models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Registry:
+    monkeypatch.setattr(decide, "_served", None)
+    return Registry(sagemaker, models, tmp_path)
+
+
+def call(body: object = ASKED) -> dict[str, Any]:
+    return decide.handler(body, None)
+
+
+def test_the_answer_is_the_endpoints(registry: Registry) -> None:
+    registry.add("one")
+    assert call() == registry.answer("one")
+    rows = {"observations": [[0.1] * obs.SIZE] * 3}
+    assert call(rows) == registry.answer("one", rows)
+    wrong = {"states": [state(active=-1)]}
+    assert call(wrong) == registry.answer("one", wrong)
+    assert call(wrong)["error"]["field"] == "states[0].active"
+
+
+def test_every_decision_is_one_line_of_the_log(
+    registry: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry.add("one")
+    answer = call()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["message"] for each in lines] == ["model verified", "decision", "decision"]
+    assert [each["desired"] for each in lines[1:]] == answer["desired"]
+    assert set(lines[1]) >= {"proposal", "doubts", "guards", "features", "fallback", "fleet"}
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_function_url_wraps_request_and_answer(registry: Registry, encoded: bool) -> None:
+    registry.add("one")
+
+    def ask(text: str) -> tuple[int, Any]:
+        body = base64.b64encode(text.encode()).decode() if encoded else text
+        answer = call({"requestContext": {}, "body": body, "isBase64Encoded": encoded})
+        assert answer["headers"] == {"content-type": "application/json"}
+        return answer["statusCode"], json.loads(answer["body"])
+
+    assert ask(json.dumps(ASKED)) == (200, registry.answer("one"))
+    for wrong in ("", "{", "[NaN]", "[" * 100_000, " " * (6 << 20) + "{}"):
+        status, answer = ask(wrong)
+        assert (status, answer["error"]["field"]) == (400, "body")
+    status, answer = ask(json.dumps({"states": [state(load=[-1.0])]}))
+    assert (status, answer["error"]["field"]) == (400, "states[0].load[0]")
+
+
+def test_the_newest_approved_package_is_taken_after_a_while(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFRESH_SECONDS", "100")
+    clock = [1000.0]
+    monkeypatch.setattr(decide.time, "monotonic", lambda: clock[0])
+    assert call()["error"]["code"] == "ModelUnavailable"
+    registry.add("one")
+    assert call() == registry.answer("one")
+    registry.add("two", "PendingManualApproval")
+    clock[0] += 101
+    assert call() == registry.answer("one")
+    registry.add("two")
+    clock[0] += 99
+    assert call() == registry.answer("one")
+    clock[0] += 2
+    assert call() == registry.answer("two") != registry.answer("one")
+
+
+def test_a_pinned_package_is_kept(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = registry.add("one", "Rejected")
+    registry.add("two")
+    monkeypatch.setenv("MODEL_PACKAGE_ARN", pinned)
+    assert call() == registry.answer("one")
+    monkeypatch.setenv("MODEL_PACKAGE_ARN", "")
+    assert call() == registry.answer("two")  # other settings, another model
+
+
+def spoilt(folder: Path, name: str, change: bytes) -> bytes:
+    """Return an artifact with bytes at the end of one file, and its checksum with or without."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path in sorted(folder.rglob("*.*")):
+            data = path.read_bytes() + (change if path.name == name else b"")
+            item = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            item.size = len(data)
+            archive.addfile(item, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def test_a_model_in_memory_is_not_given_up_for_a_bad_one(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REFRESH_SECONDS", "0")
+    registry.add("one")
+    assert call() == registry.answer("one")
+    registry.add("bad", content=spoilt(registry.models["two"], "policy.py", b"\n"))
+    assert call() == registry.answer("one")
+    kept = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (said,) = [each for each in kept if each["message"] == "model kept"]
+    assert "policy.py" in said["reason"]
+
+
+@pytest.mark.parametrize(
+    ("appended", "reason"),
+    [
+        (b"raise RuntimeError('no')\n", "code cannot serve it .RuntimeError: no"),
+        (b"\nInference.respond = lambda *_: (400, {})\n", "refuses its golden observations"),
+        (
+            b"\nInference.respond = lambda self, body: (200, {'actions': [9] * 200})\n",
+            "not what it was in training: golden observation",
+        ),
+    ],
+)
+def test_code_that_does_not_do_what_it_did_is_refused(
+    registry: Registry, tmp_path: Path, appended: bytes, reason: str
+) -> None:
+    folder = autoscaling_artifact(tmp_path / "model", autoscaling_policy())
+    with (folder / "code/controller/inference.py").open("ab") as code:
+        code.write(appended)
+    relist(folder)
+    registry.models = {"bad": folder}
+    registry.add("bad")
+    with pytest.raises(UnsafeArtifact, match=reason):
+        call()
+
+
+def test_what_cannot_be_served_is_one_line(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.add("one")
+    for text, reason in (
+        ("{", "GUARD_SETTINGS is not JSON"),
+        ("[]", "must be a JSON object"),
+        ('{"most_add": 1}', "guard: unknown setting 'most_add'"),
+    ):
+        monkeypatch.setenv("GUARD_SETTINGS", text)
+        with pytest.raises((ConfigurationError, UnsafeArtifact), match=reason):
+            call()
+    monkeypatch.setenv("GUARD_SETTINGS", "{}")
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key="one/model.tar.gz")
+    with pytest.raises(ServiceRefused, match="does not exist"):
+        call()
+    monkeypatch.delenv("MODEL_PACKAGE_GROUP")
+    with pytest.raises(ConfigurationError, match="Neither MODEL_PACKAGE_ARN nor"):
+        call()
+
+
+def test_guard_rails_are_settings_of_the_function(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.add("two")
+    monkeypatch.setenv("GUARD_SETTINGS", '{"most_removed": 1}')
+    assert call({"states": [state(active=90, pending=[])]})["desired"] == [89]
