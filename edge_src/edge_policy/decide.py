@@ -1,0 +1,182 @@
+"""A message in, an answer out: history, model and reactive rule put together."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import messages, reactive
+from .history import LONGEST, UNKNOWN, History, Timeline
+from .memory import MemoryFile
+from .messages import Message, Refused
+from .model import Outcome, sound
+from .models import REACTIVE, Models, Report
+
+STRAYS = 3  # messages of another time, in ascending order, until their clock is believed
+MORE_STRAYS = 60  # ... if this machine's clock does not agree
+AGREEMENT = 10  # minutes
+
+
+class Decider:
+    """Answers messages, and keeps what the next answer needs.
+
+    Attributes:
+        history: the load.
+        models: what decides.
+        last: the last decision, for telemetry.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        models: Models,
+        report: Report,
+        *,
+        memory: MemoryFile | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.history, self.models, self._memory = history, models, memory
+        self.last: dict[str, Any] = {}
+        self.features: Callable[[], dict[str, float]] = dict
+        self._report, self._clock = report, clock
+        self._strays: list[int] = []
+        self._pending: Callable[[], None] | None = None
+
+    def answer(self, payload: bytes) -> dict[str, Any]:
+        """Return the answer to a message: a decision, or what is wrong with it."""
+        name = None
+        try:
+            message = messages.parse(payload)
+            name = message.id
+            if message.observations is not None:
+                return {"id": name, **self._act(message)}
+            return {"id": name, **self._decide(message)}
+        except Refused as refused:
+            return {"id": getattr(refused, "id", name), "error": refused.body()}
+
+    def settle(self) -> None:
+        """Do what the last answer left to do, once it is sent."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending()
+            self.history.sync()
+            if self.models.active is not None:
+                if self._memory is not None:
+                    self._memory.keep(self.models.active)
+                self.models.active.prepare()
+
+    def save(self) -> None:
+        """Write all that a restart would miss."""
+        self.history.close()
+        if self._memory is not None and self.models.active is not None:
+            self._memory.save(self.models.active)
+
+    def _act(self, message: Message) -> dict[str, Any]:
+        model = self.models.active
+        if model is None or model.decides_states:
+            raise Refused(
+                "there is no model that decides on observations", "observations", "NoModel"
+            )
+        source = self.models.source
+        try:
+            actions = model.act(message.observations)
+        except Refused:
+            raise
+        except Exception as error:
+            reason = repr(error)[:300]
+            self._pending = lambda: self.models.failed(reason)
+            raise Refused("the model failed", None, "ModelFailed") from None
+        self._pending = lambda: self.models.decided(False, ())
+        return {"actions": actions, "model_version": model.version, "source": source}
+
+    def _decide(self, message: Message) -> dict[str, Any]:
+        timeline, aside = self._place(message)
+        model, source = self.models.active, self.models.source
+        outcome, version = None, REACTIVE
+        if model is not None and model.decides_states and not np.isnan(timeline.load).all():
+            try:
+                if self._memory is not None:
+                    self._memory.recall(model, message, timeline)
+                outcome = model.decide(message, timeline, aside=aside)
+                if not sound(outcome, message):
+                    raise ValueError(f"{outcome.desired!r} machines are no decision")
+                version = model.version
+            except Refused:
+                raise
+            except Exception as error:
+                outcome, reason = None, repr(error)[:300]
+                self._pending = lambda: self.models.failed(reason)
+        if outcome is None:
+            outcome, source = self._reactive(message, timeline), REACTIVE
+            self._pending = self._pending or (lambda: None)
+        else:
+            decision = outcome
+            self._pending = lambda: self.models.decided(decision.fallback, decision.doubts)
+        if not aside and outcome.action:
+            timeline.changes(outcome.action, message.decided)
+            self.history.note_change(message.decided, outcome.action)
+        return self._said(message, outcome, source, version)
+
+    def _said(
+        self, message: Message, outcome: Outcome, source: str, version: str
+    ) -> dict[str, Any]:
+        said = {
+            "desired": outcome.desired,
+            "action": outcome.action,
+            "model_version": version,
+            "source": source,
+            "fallback": outcome.fallback,
+            "doubts": list(outcome.doubts),
+        }
+        self.last = {"timestamp": message.state["timestamp"], "fleet": message.fleet, **said}
+        self.features = outcome.features
+        return said
+
+    def _place(self, message: Message) -> tuple[Timeline, bool]:
+        """Return the timeline to decide from, and whether it is not the one that is kept.
+
+        A message of an earlier minute, or of more than two weeks later, was late or has a wrong
+        clock: it is answered, and fills gaps, but what is known stays. If more such follow, the
+        clock was put right, and theirs is the timeline.
+        """
+        kept, minute = self.history.timeline, message.minute
+        if kept.minute == UNKNOWN or 0 <= minute - kept.minute < LONGEST:
+            self._strays.clear()
+            if count := kept.tell(minute, message.load):
+                self.history.note(minute, message.load[-count:])
+            return kept, False
+        if minute < kept.minute and kept.fill(minute, message.load):
+            self.history.note(minute, message.load)
+        other = kept.before(minute) if minute < kept.minute else Timeline()
+        other.tell(minute, message.load)
+        if self._strays and minute <= self._strays[-1]:
+            self._strays.clear()
+        self._strays.append(minute)
+        agrees = abs(self._clock() / 60 - minute) <= AGREEMENT
+        if len(self._strays) < (STRAYS if agrees else MORE_STRAYS):
+            return other, True
+        self._strays.clear()
+        self._report("clock", before=kept.minute, after=minute)
+        self.history.replace(other)
+        return other, False
+
+    def _reactive(self, message: Message, timeline: Timeline) -> Outcome:
+        if 0 < message.most < message.least:
+            raise Refused("must be 0 or at least min_machines", "max_machines")
+        desired, stale = reactive.decide(
+            timeline.load,
+            message.fleet,
+            message.capacity,
+            least=message.least,
+            most=message.most,
+            guard=self.models.guard,
+        )
+        doubts = ("no_model", "stale") if stale else ("no_model",)
+        return Outcome(desired - message.fleet, desired, True, doubts)
+
+
+def encode(answer: dict[str, Any]) -> bytes:
+    """Return the bytes of an answer."""
+    return json.dumps(answer, separators=(",", ":")).encode()

@@ -1,0 +1,259 @@
+"""The load of the last two weeks, minute by minute, kept so that no restart loses any of it.
+
+Every message that tells new minutes is a record in a journal before it is answered; now and then
+the whole is a snapshot and the journal begins anew. What was never told is NaN: "missing" for the
+policy. Which minute it is, messages say; see `Timeline` for clocks that jump.
+"""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import files, records
+
+LONGEST = 14 * 1440  # minutes
+NEVER = 1 << 30  # minutes since something that has not happened
+_HEAD = struct.Struct("<qqq")  # minute after the last, and those of the last changes of the fleet
+_TOLD, _CHANGED = struct.Struct("<cq"), struct.Struct("<cqq")  # records: kind, minute, action
+UNKNOWN = -(1 << 60)  # a minute that never was
+
+Load = NDArray[np.float64]
+
+
+class Timeline:
+    """Minutes of load up to a minute, and when machines were last added and removed.
+
+    Attributes:
+        minute: after the last one, in minutes since 1970-01-01 UTC; `UNKNOWN` at first.
+        load: requests per minute, oldest first, at most `LONGEST`, NaN where a minute is missing.
+        added, removed: minutes in which machines were last added or removed, or `UNKNOWN`.
+        revision: another number after anything but new minutes was taken over.
+    """
+
+    def __init__(self) -> None:
+        self.minute = self.added = self.removed = UNKNOWN
+        self._values = np.full(2 * LONGEST, np.nan)
+        self._end = self._size = self.revision = 0
+
+    @property
+    def load(self) -> Load:
+        """The load; a view that the next `tell` may change."""
+        return self._values[self._end - self._size : self._end]
+
+    def tell(self, minute: int, load: Load) -> int:
+        """Take over the load of the minutes before `minute`, which is not before ours.
+
+        What is told again counts as it is told now, unless it is told as missing.
+
+        Returns:
+            How many of the told minutes are needed to tell the same again: all that is new.
+        """
+        load = load[-LONGEST:]
+        if self._size == 0 or minute - self.minute >= LONGEST:
+            self._begin(minute, load)
+            return len(load)
+        new = minute - self.minute
+        self._extend(new)
+        if len(load) > self._size:
+            self._lengthen(len(load))
+        if not len(load):
+            return 0
+        here = self._values[self._end - len(load) : self._end]
+        changed = np.flatnonzero(~np.isnan(load) & (here != load))
+        here[changed] = load[changed]
+        oldest = len(load) - int(changed[0]) if changed.size else 0
+        self.revision += oldest > new
+        return max(min(new, len(load)), oldest)
+
+    def before(self, minute: int) -> "Timeline":
+        """Return a copy that ends before an earlier minute."""
+        copy = Timeline()
+        copy.added, copy.removed = self.added, self.removed
+        kept = self._size - (self.minute - minute)
+        if kept > 0:
+            copy._begin(minute, self.load[:kept])
+        return copy
+
+    def fill(self, minute: int, load: Load) -> bool:
+        """Fill gaps by what is told late of the minutes before an earlier one; tell if it did."""
+        late = self.minute - minute
+        count = min(len(load), self._size - late)
+        if count <= 0:
+            return False
+        here = self._values[self._end - late - count : self._end - late]
+        filled = np.isnan(here) & ~np.isnan(load[-count:])
+        here[filled] = load[-count:][filled]
+        self.revision += int(filled.any())
+        return bool(filled.any())
+
+    def since(self, changed: int, now: int) -> int:
+        """Return the minutes since a change of the fleet."""
+        return NEVER if changed == UNKNOWN else max(0, now - changed)
+
+    def changes(self, action: int, minute: int) -> None:
+        """Note machines that were added (or removed) in a minute."""
+        if action > 0:
+            self.added = minute
+        elif action < 0:
+            self.removed = minute
+
+    def _begin(self, minute: int, load: Load) -> None:
+        self.revision += 1
+        self.minute, self._size, self._end = minute, len(load), len(load)
+        self._values[: self._end] = load
+
+    def _extend(self, minutes: int) -> None:
+        if self._end + minutes > len(self._values):
+            kept = min(self._size, LONGEST)
+            self._values[:kept] = self._values[self._end - kept : self._end].copy()
+            self._end = self._size = kept
+        self._values[self._end : self._end + minutes] = np.nan
+        self._end += minutes
+        self._size = min(self._size + minutes, LONGEST)
+        self.minute += minutes
+
+    def _lengthen(self, size: int) -> None:
+        """Have room for older minutes than are known, which are missing yet."""
+        kept = self.load.copy()
+        self._begin(self.minute, np.concatenate((np.full(size - len(kept), np.nan), kept)))
+
+
+class History:
+    """A timeline on disk.
+
+    Attributes:
+        timeline: what is known.
+        faults: operations on the disk that failed; deciding goes on from memory then.
+        damaged: whether anything on the disk could not be read.
+    """
+
+    def __init__(self, folder: Path, *, most_records: int = 720) -> None:
+        """Read what is in the folder.
+
+        Args:
+            folder: created if it can be; without a disk all is kept in memory alone.
+            most_records: of the journal, until a snapshot is written.
+        """
+        self._folder, self._most_records = folder, most_records
+        self.timeline = Timeline()
+        self.faults, self.damaged = 0, False
+        self._writer: records.Writer | None = None
+        self._records = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            self.faults += 1
+        self._read()
+
+    def note(self, minute: int, load: Load) -> None:
+        """Keep what a message told: it is found after the end of this process."""
+        self._add(_TOLD.pack(b"L", minute) + np.ascontiguousarray(load, "<f8").tobytes())
+
+    def note_change(self, minute: int, action: int) -> None:
+        """Keep when machines were added or removed."""
+        self._add(_CHANGED.pack(b"C", minute, action))
+
+    def sync(self) -> None:
+        """Make what was noted outlive a power cut; write a snapshot if the journal is long."""
+        try:
+            if self._records >= self._most_records:
+                self.save()
+            elif self._writer is not None:
+                self._writer.sync()
+        except OSError:
+            self._failed()
+
+    def save(self) -> None:
+        """Write a snapshot and begin the journal anew.
+
+        Raises:
+            OSError: what was on the disk is still there.
+        """
+        timeline = self.timeline
+        head = _HEAD.pack(timeline.minute, timeline.added, timeline.removed)
+        body = zlib.compress(head + np.ascontiguousarray(timeline.load, "<f8").tobytes(), 1)
+        # The journals before it are in the snapshot; to read one again changes nothing.
+        files.write_atomically(self._folder / "snapshot", records.MAGIC + records.encode(body))
+        self._close()
+        for path in self._journals():
+            files.remove(path)
+        self._records = 0
+
+    def replace(self, timeline: Timeline) -> None:
+        """Take another timeline for this one."""
+        self.timeline = timeline
+        try:
+            self.save()
+        except OSError:
+            self._failed()
+
+    def close(self) -> None:
+        """Write all that is known."""
+        try:
+            if self._records or self._writer is not None:
+                self.save()
+        except OSError:
+            self._failed()
+        self._close()
+
+    def _add(self, record: bytes) -> None:
+        try:
+            if self._writer is None or not self._writer.usable:
+                self._close()
+                numbers = [int(path.name.rpartition("-")[2]) for path in self._journals()]
+                path = self._folder / f"journal-{max(numbers, default=0) + 1:08}"
+                self._writer = records.Writer(path)
+            self._writer.add(record, durable=False)
+            self._records += 1
+        except (OSError, ValueError):
+            self._failed()
+
+    def _failed(self) -> None:
+        self.faults += 1
+        self._close()
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _journals(self) -> list[Path]:
+        return sorted(self._folder.glob("journal-[0-9]*"))
+
+    def _read(self) -> None:
+        found, broken = records.read(self._folder / "snapshot")
+        self.damaged |= broken
+        try:
+            for each in found:
+                self._take_snapshot(zlib.decompress(each))
+            for path in self._journals():
+                notes, torn = records.read(path)
+                for note in notes:
+                    self._take_note(note)
+                self._records += len(notes)
+                self.damaged |= torn
+        except (ValueError, struct.error, zlib.error):
+            self.damaged = True
+
+    def _take_snapshot(self, body: bytes) -> None:
+        timeline = self.timeline
+        minute, added, removed = _HEAD.unpack_from(body)
+        if minute != UNKNOWN:
+            timeline.tell(minute, np.frombuffer(body, "<f8", offset=_HEAD.size))
+        timeline.added, timeline.removed = added, removed
+
+    def _take_note(self, note: bytes) -> None:
+        timeline = self.timeline
+        if note[:1] == b"C":
+            _, minute, action = _CHANGED.unpack(note)
+            timeline.changes(action, minute)
+            return
+        _, minute = _TOLD.unpack_from(note)
+        load = np.frombuffer(note, "<f8", offset=_TOLD.size)
+        if timeline.minute == UNKNOWN or minute >= timeline.minute:
+            timeline.tell(minute, load)
+        else:
+            timeline.fill(minute, load)

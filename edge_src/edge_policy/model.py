@@ -1,0 +1,222 @@
+"""A model that passed the start gate, and decides with the artifact's own code."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import artifact, runtimes
+from .artifact import BadModel
+from .history import NEVER, Timeline
+from .messages import Message, Refused
+
+FOLLOWER_INTERFACE = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decision of a model.
+
+    Attributes:
+        action: machines to add or to remove.
+        desired: machines, in service and on their way.
+        fallback: whether the guard's reactive rule decided.
+        doubts: why it did.
+        features: returns what the policy read, by name.
+    """
+
+    action: int
+    desired: int
+    fallback: bool = False
+    doubts: tuple[str, ...] = ()
+    features: Callable[[], dict[str, float]] = dict
+
+
+class Model:
+    """A model in memory.
+
+    Attributes:
+        id: of its artifact.
+        version: what the artifact's code calls it: stands for weights and code.
+        manifest: of the artifact.
+        runtime: what computes its network.
+        reason: why that is not what was asked for; empty if it is.
+        decides_states: whether it takes states; else observations alone.
+    """
+
+    def __init__(self, folder: Path, *, guard: Mapping[str, Any], runtime: str) -> None:
+        """Pass the start gate: files as listed, golden actions reproduced; then load.
+
+        Args:
+            folder: of the unpacked artifact; its name is its id.
+            guard: settings of the guard rails in place of the artifact's.
+            runtime: asked for, one of `runtimes.RUNTIMES`.
+
+        Raises:
+            BadModel: it did not pass.
+        """
+        self.id, self.manifest = folder.name, artifact.check(folder)
+        code = artifact.load_code(folder)
+        self._inference_code = importlib.import_module(f"{code.__name__}.inference")
+        self._guard_code = importlib.import_module(f"{code.__name__}.guard")
+        self._state_code = importlib.import_module(f"{code.__name__}.state")
+        self._policy_code = importlib.import_module(f"{code.__name__}.policy")
+        self._follower_code = _optional(f"{code.__name__}.follower")
+        self._folder, self._explained = folder, {}  # type: Path, dict[str, Any]
+        try:
+            policy = self._policy_code.Policy.load(folder / "policy.npz", self.manifest["action"])
+            observations, actions = artifact.golden(folder)
+            if not artifact.reproduces(policy, observations, actions):
+                raise BadModel("the model does not reproduce its golden actions")
+            self.runtime, self.reason = runtimes.NUMPY, ""
+            if runtime == runtimes.ONNX:
+                policy, self.reason = runtimes.with_onnx(policy, folder, observations)
+                self.runtime = runtimes.NUMPY if self.reason else runtimes.ONNX
+            self._policy = policy
+            self._inference = self._make(guard)
+            self.version = str(self._inference.version)
+        except BadModel:
+            raise
+        except Exception as error:
+            raise BadModel(f"the model cannot be loaded: {error!r}"[:300]) from error
+        self.decides_states = self.manifest["input"] == "states"
+        self._follower = self._follow() if self.decides_states else None
+        self._memory: tuple[str, int, int] | None = None
+
+    def check_guard(self, name: str, value: object) -> None:
+        """Check a setting of the guard rails by the artifact's own code.
+
+        Raises:
+            ValueError: with what is wrong.
+        """
+        self._guard_code.GuardSettings.of({name: value})
+
+    def use_guard(self, guard: Mapping[str, Any]) -> None:
+        """Have the guard rails use other settings in place of the artifact's from now on."""
+        given = {**self.manifest.get("guard", {}), **guard}
+        if self._follower is not None:
+            self._follower.use_guard(self._guard_code.GuardSettings.of(given))
+        else:
+            self._inference = self._make(guard)
+
+    def decide(self, message: Message, timeline: Timeline, *, aside: bool = False) -> Outcome:
+        """Return the decision for a state, from all the load that is known before it.
+
+        Args:
+            message: with the state.
+            timeline: ends at the message's minute.
+            aside: whether the next state will not follow on this one.
+
+        Raises:
+            Refused: the artifact's code refuses the state.
+        """
+        state = dict(message.state)
+        for key, changed in (("added", timeline.added), ("removed", timeline.removed)):
+            since = timeline.since(changed, message.decided)
+            if since < NEVER:
+                state.setdefault(f"minutes_since_{key}", since)
+        if self._follower is None:
+            return self._respond(state, timeline, aside)
+        try:
+            parsed = replace(self._follower_code.parse(state), load=timeline.load)
+            decision = (self._follow() if aside else self._follower).decide(parsed)
+        except self._state_code.InvalidRequest as error:
+            raise Refused(error.message, error.field, error.code) from None
+        guarded = decision.guarded
+        return Outcome(
+            decision.action, guarded.desired, guarded.fallback, guarded.doubts, decision.features
+        )
+
+    def act(self, observations: object) -> list[Any]:
+        """Return the actions for observations.
+
+        Raises:
+            Refused: the artifact's code refuses them.
+        """
+        return self._answer({"observations": observations})["actions"]  # type: ignore[no-any-return]
+
+    def prepare(self) -> None:
+        """Do what can be done before the next minute."""
+        if self._follower is not None:
+            self._follower.prepare()
+
+    def memory(self) -> str | None:
+        """Return a text that `restore` takes; None before any decision."""
+        if self._follower is not None:
+            text: str | None = self._follower.memory()
+            return text
+        return self._memory[0] if self._memory else None
+
+    def restore(self, memory: str, message: Message, timeline: Timeline) -> bool:
+        """Take over a text of `memory`, before the first decision; return whether it was of use."""
+        if self._follower is None:
+            return False
+        try:
+            parsed = replace(self._follower_code.parse(message.state), load=timeline.load)
+        except self._state_code.InvalidRequest:
+            return False
+        return bool(self._follower.restore(memory, parsed))
+
+    def _make(self, guard: Mapping[str, Any]) -> Any:  # noqa: ANN401 (of the artifact's own class)
+        explained = self._explained
+        inference = self._inference_code.Inference(
+            self._policy, self.manifest, guard=dict(guard), explain=explained.update
+        )
+        return inference
+
+    def _follow(self) -> Any:  # noqa: ANN401 (of the artifact's own class)
+        """Return a follower, if the artifact's code has one that this code can use."""
+        code = self._follower_code
+        if getattr(code, "INTERFACE", None) != FOLLOWER_INTERFACE:
+            return None
+        return code.follow(self._inference)
+
+    def _respond(self, state: dict[str, Any], timeline: Timeline, aside: bool) -> Outcome:
+        """Decide as the endpoint does, with the memory of the last answer if nothing changed."""
+        new, load = len(timeline.load), timeline.load
+        if self._memory and not aside:
+            text, revision, minute = self._memory
+            if revision == timeline.revision and 0 <= timeline.minute - minute < len(load):
+                new, state = timeline.minute - minute, {**state, "memory": text}
+        told = load[len(load) - new :].tolist()
+        state["load"] = [None if value != value else value for value in told]
+        if len(state.get("failed", [])) not in (0, new):
+            state["failed"] = ([0.0] * new + state["failed"])[-new:] if new else []
+        answer = self._answer({"states": [state]})
+        if not aside:
+            self._memory = answer["memory"][0], timeline.revision, timeline.minute
+        said = self._explained
+        return Outcome(
+            answer["actions"][0],
+            answer["desired"][0],
+            bool(said.get("fallback")),
+            tuple(said.get("doubts", ())),
+            lambda: dict(said.get("features", {})),
+        )
+
+    def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        status, answer = self._inference.respond(body)
+        if status != 200:
+            error = answer["error"]
+            raise Refused(error["message"], error["field"], error["code"])
+        return dict(answer)
+
+
+def _optional(name: str) -> Any:  # noqa: ANN401
+    """Return a module that older artifacts do not have, or None."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def sound(outcome: Outcome, message: Message) -> bool:
+    """Return whether a decision is one that a fleet could follow."""
+    desired, action = outcome.desired, outcome.action
+    if type(desired) is not int or type(action) is not int:
+        return False
+    most = message.most or np.inf
+    return max(0, message.least) <= desired <= most and action == desired - message.fleet

@@ -1,0 +1,78 @@
+"""Drains the spool into AWS IoT Core, in order, for as long as that takes."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from .backoff import Backoff
+from .ipc import IpcError
+from .spool import Spool
+from .telemetry import numbered
+
+# Publishes a message to the telemetry topic; raises IpcError while that cannot be done.
+Publish = Callable[[bytes], None]
+
+
+class Sender:
+    """Sends what waits, the oldest first; a message is forgotten after its publish succeeded.
+
+    Attributes:
+        failures: attempts that failed.
+    """
+
+    def __init__(self, spool: Spool, publish: Publish, backoff: Backoff | None = None) -> None:
+        self._spool, self._publish = spool, publish
+        self._backoff = backoff or Backoff()
+        self._retry, self._wake = threading.Event(), threading.Event()
+        self._until: float | None = None
+        self.failures = 0
+
+    def send_one(self) -> float | None:
+        """Send the oldest message.
+
+        Returns:
+            Seconds to wait until the next attempt, 0 after a success; None if nothing waits.
+        """
+        found = self._spool.oldest()
+        if found is None:
+            return None
+        number, content = found
+        try:
+            self._publish(numbered(number, content))
+        except IpcError:
+            self.failures += 1
+            return self._backoff.wait()
+        self._backoff.reset()
+        self._spool.acknowledge(number)
+        return 0.0
+
+    def retry(self) -> None:
+        """Try again at once: the connection was made anew."""
+        self._retry.set()
+
+    def end(self, seconds: float) -> None:
+        """Have `run` send what waits, for so long or until an attempt fails, and return."""
+        self._until = time.monotonic() + seconds
+        self._retry.set()
+        self._wake.set()
+
+    def run(self, wake: threading.Event) -> None:
+        """Send until `end`.
+
+        Args:
+            wake: set when something was stored; cleared here.
+        """
+        self._wake = wake
+        while True:
+            ends = self._until
+            if ends is not None and time.monotonic() >= ends:
+                return
+            seconds = self.send_one()
+            if ends is not None and seconds != 0.0:
+                return
+            if seconds is None:
+                wake.wait()
+                wake.clear()
+            elif seconds and self._retry.wait(seconds):
+                self._retry.clear()
+                self._backoff.reset()
