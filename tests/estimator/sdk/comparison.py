@@ -1,6 +1,6 @@
 """Two requests, field by field, and the list of the differences that are meant.
 
-`python -m tests.estimator.sdk.comparison` prints the list as docs/sdks.md has it.
+`python tests/estimator/sdk/comparison.py` prints the list as docs/sdks.md has it.
 """
 
 import re

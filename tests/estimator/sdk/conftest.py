@@ -84,7 +84,7 @@ def interpreter(environment: str) -> Path:
 
 def script_environment(aws: LocalAws, home: Path) -> dict[str, str]:
     """Return the environment of a script: nothing of this one but where programs are."""
-    opt_out = str(HERE / "opt_out.yaml")
+    opt_out = str(ROOT / "estimator" / "sdk_config.yaml")
     return {
         "HOME": str(home),
         "PATH": os.environ["PATH"],
