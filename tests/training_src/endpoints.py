@@ -40,13 +40,14 @@ def autoscaling_policy(head="band", *, outputs=2, **parts):
 
 def autoscaling_artifact(folder, policy=None, **settings):
     """Write an artifact that decides on states."""
+    policy = policy or autoscaling_policy()
     write_artifact(
         folder,
-        policy=policy or autoscaling_policy(),
+        policy=policy,
         environment={"id": "AutoScaling-v0", "profile": "default", **settings},
         preset={"toolkit": "cem"},
         seed=0,
-        golden_observations=observations(inputs=obs.SIZE),
+        golden_observations=observations(inputs=policy.inputs),
         figures={},
     )
     return folder

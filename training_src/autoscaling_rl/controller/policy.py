@@ -108,14 +108,18 @@ class Policy:
         rows = np.asarray(observations, np.float32)
         if self.fixed_point:
             return np.asarray(self._exact(self._normal(rows.astype(np.float64))), np.float32)
-        normal: FloatArray = self._normal(rows)
+        # In double precision, which is rounded away at the end: in single precision the last bit,
+        # and with it a machine, hangs on how many rows are computed at once.
+        (skip, _), *layers = self._doubles
+        normal = self._normal(rows).astype(np.float64)
         hidden = normal
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+        for weight, bias in layers[:-1]:
             hidden = _activate(hidden @ weight + bias, self.activation)
-        result: FloatArray = hidden @ self.weights[-1] + self.biases[-1]
+        weight, bias = layers[-1]
+        result = hidden @ weight + bias
         if self.skip is not None:
-            result = result + normal @ self.skip
-        return result.mean(axis=0) if result.ndim == 3 else result
+            result = result + normal @ skip
+        return np.asarray(result.mean(axis=0) if result.ndim == 3 else result, np.float32)
 
     def distance(self, observations: NDArray[Any]) -> NDArray[np.float64]:
         """Return how far out the farthest number of each observation is that the network reads.
@@ -291,14 +295,15 @@ class Policy:
         )
 
 
-def _activate(values: FloatArray, name: str) -> FloatArray:
+def _activate(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     if name == "tanh":
         return np.tanh(values)
     if name == "silu":
         with np.errstate(over="ignore"):  # then it divides by infinity, which is right
-            return np.asarray(values / (1.0 + np.exp(-values)), np.float32)
+            silu: NDArray[np.float64] = values / (1.0 + np.exp(-values))
+        return silu
     if name == "hard_swish":
-        return np.asarray(_hard_swish(values), np.float32)
+        return _hard_swish(values)
     return np.maximum(values, 0.0)
 
 
