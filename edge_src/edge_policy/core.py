@@ -129,7 +129,7 @@ class Core:
             model_version=model.version if model else None,
             runtime=model.runtime if model else None,
             last=self.decider.last,
-            features=self.decider.features(),
+            features={name: round(each, 4) for name, each in self.decider.features().items()},
             waiting=spool.waiting if spool else None,
             dropped=spool.dropped if spool else None,
             lost=self.telemetry.lost,

@@ -55,6 +55,8 @@ class Decider:
             return {"id": name, **self._decide(message)}
         except Refused as refused:
             return {"id": getattr(refused, "id", name), "error": refused.body()}
+        finally:
+            self.history.write()
 
     def settle(self) -> None:
         """Do what the last answer left to do, once it is sent."""

@@ -142,6 +142,7 @@ class History:
         self.faults, self.damaged = 0, False
         self._writer: records.Writer | None = None
         self._records = 0
+        self._noted: list[bytes] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -149,15 +150,31 @@ class History:
         self._read()
 
     def note(self, minute: int, load: Load) -> None:
-        """Keep what a message told: it is found after the end of this process."""
-        self._add(_TOLD.pack(b"L", minute) + np.ascontiguousarray(load, "<f8").tobytes())
+        """Keep what a message told, with the next `write`."""
+        self._noted.append(_TOLD.pack(b"L", minute) + np.ascontiguousarray(load, "<f8").tobytes())
 
     def note_change(self, minute: int, action: int) -> None:
-        """Keep when machines were added or removed."""
-        self._add(_CHANGED.pack(b"C", minute, action))
+        """Keep when machines were added or removed, with the next `write`."""
+        self._noted.append(_CHANGED.pack(b"C", minute, action))
+
+    def write(self) -> None:
+        """Write what was noted: it is found after the end of this process."""
+        noted, self._noted = self._noted, []
+        if not noted:
+            return
+        try:
+            if self._writer is None or not self._writer.usable:
+                self._close()
+                numbers = [int(path.name.rpartition("-")[2]) for path in self._journals()]
+                path = self._folder / f"journal-{max(numbers, default=0) + 1:08}"
+                self._writer = records.Writer(path)
+            self._writer.add(*noted, durable=False)
+            self._records += len(noted)
+        except (OSError, ValueError):
+            self._failed()
 
     def sync(self) -> None:
-        """Make what was noted outlive a power cut; write a snapshot if the journal is long."""
+        """Make what was written outlive a power cut; write a snapshot if the journal is long."""
         try:
             if self._records >= self._most_records:
                 self.save()
@@ -177,6 +194,7 @@ class History:
         body = zlib.compress(head + np.ascontiguousarray(timeline.load, "<f8").tobytes(), 1)
         # The journals before it are in the snapshot; to read one again changes nothing.
         files.write_atomically(self._folder / "snapshot", records.MAGIC + records.encode(body))
+        self._noted = []
         self._close()
         for path in self._journals():
             files.remove(path)
@@ -198,18 +216,6 @@ class History:
         except OSError:
             self._failed()
         self._close()
-
-    def _add(self, record: bytes) -> None:
-        try:
-            if self._writer is None or not self._writer.usable:
-                self._close()
-                numbers = [int(path.name.rpartition("-")[2]) for path in self._journals()]
-                path = self._folder / f"journal-{max(numbers, default=0) + 1:08}"
-                self._writer = records.Writer(path)
-            self._writer.add(record, durable=False)
-            self._records += 1
-        except (OSError, ValueError):
-            self._failed()
 
     def _failed(self) -> None:
         self.faults += 1

@@ -94,20 +94,20 @@ class Writer:
             files.remove(path)
             raise
 
-    def add(self, content: bytes, *, durable: bool) -> None:
-        """Add a record: whole when this returns, whatever then happens to the process.
+    def add(self, *contents: bytes, durable: bool) -> None:
+        """Add records: whole when this returns, whatever then happens to the process.
 
         Args:
-            content: at most `LARGEST` bytes.
+            contents: each at most `LARGEST` bytes.
             durable: whether it must outlive a power cut, too.
 
         Raises:
             OSError: it is not acknowledged, although it may be found later; the file takes no more.
             ValueError: the content is too long.
         """
-        if len(content) > LARGEST:
-            raise ValueError(f"a record of {len(content)} bytes; at most {LARGEST} are taken")
-        self._write(encode(content))
+        if (longest := max(map(len, contents))) > LARGEST:
+            raise ValueError(f"a record of {longest} bytes; at most {LARGEST} are taken")
+        self._write(b"".join(map(encode, contents)))
         if durable:
             self.sync()
 

@@ -18,6 +18,8 @@ from . import VERSION
 from .spool import Spool
 
 MOST_LATENCIES = 4096
+MOST_BYTES = 6000  # of a message; a nucleus lite takes 10,000 with all that is around it
+OMITTED = ("features", "answer", "events", "refused", "reason")  # from what is too long, in order
 MOST_EVENTS = 200  # of a kind between two summaries; more are counted alone
 logger = logging.getLogger(__name__)
 
@@ -116,12 +118,22 @@ class Telemetry:
         try:
             if self._spool is None:
                 raise OSError("there is no spool")
-            self._spool.put(json.dumps(content, separators=(",", ":"), default=str).encode())
+            self._spool.put(_fitting(content))
         except (OSError, ValueError):
             with self._lock:
                 self.lost += 1
             return
         self.wake.set()
+
+
+def _fitting(content: dict[str, Any]) -> bytes:
+    """Return a message as JSON, without its longer parts if it is too long with them."""
+    content, omitted = dict(content), [name for name in OMITTED if name in content]
+    while True:
+        encoded = json.dumps(content, separators=(",", ":"), default=str).encode()
+        if len(encoded) <= MOST_BYTES or not omitted:
+            return encoded
+        content[omitted.pop(0)] = "omitted: too long"
 
 
 _QUANTILES = {"p50": 0.5, "p99": 0.99, "max": 1.0}

@@ -120,6 +120,14 @@ def test_another_history_or_fleet_makes_the_bank_anew(place):
     assert follower.rebuilt == (1 if goes_on else 2)
 
 
+def test_a_load_that_is_corrected_in_place_makes_the_bank_anew():
+    follower, load = Follower(CONTROLLER), LOAD[:501].copy()
+    follower.decide(state(load[:500]))
+    load[450] *= 1.5
+    assert same(follower, CONTROLLER, state(load))
+    assert follower.rebuilt == 2
+
+
 def test_a_bank_that_failed_is_not_followed(monkeypatch):
     follower = Follower(CONTROLLER)
     follower.decide(state(LOAD[:500]))
