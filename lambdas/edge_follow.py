@@ -1,0 +1,128 @@
+"""Looks how far the devices are with a deployment, and takes it back when it has failed."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lambdas.aws import Client, client, service_errors
+from lambdas.edge import Document, EdgeSettings, get_deployment
+from lambdas.errors import EdgeDeploymentFailed, InvalidInput
+from lambdas.settings import read_settings
+from lambdas.validation import checked, integer, read, text
+
+_IDENTIFIER = text(r"[A-Za-z0-9-]{1,64}", "the identifier of a deployment")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(EdgeSettings):
+    """The handler's environment variables."""
+
+    edge_follow_seconds: int = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the state machine passes on."""
+
+    deployment_id: str = checked(_IDENTIFIER)
+    previous_deployment_id: str | None = checked(_IDENTIFIER, None)
+    began: int = checked(integer(0, 1 << 40))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many devices have it, have failed with it, and wait for it."""
+
+    done: int
+    failed: int
+    waiting: int
+
+    @classmethod
+    def of(cls, details: Mapping[str, int]) -> "Progress":
+        """Read the details of an IoT job."""
+
+        def count(*names: str) -> int:
+            return sum(details.get(f"numberOf{name}Things", 0) for name in names)
+
+        return cls(
+            done=count("Succeeded"),
+            failed=count("Failed", "Rejected", "TimedOut"),
+            waiting=count("Queued", "InProgress"),
+        )
+
+
+def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
+    """Run as a Lambda function; see `follow`."""
+    settings = read_settings(Settings, os.environ)
+    request, problems = read(Request, event)
+    if request is None:
+        raise InvalidInput(problems)
+    with service_errors():
+        return follow(
+            request, settings=settings, greengrassv2=client("greengrassv2"), iot=client("iot")
+        )
+
+
+def follow(
+    request: Request, *, settings: Settings, greengrassv2: Client, iot: Client
+) -> dict[str, object]:
+    """Look at a deployment once.
+
+    Returns:
+        `ended`: whether there is nothing more to wait for; `note`: a sentence on the devices.
+
+    Raises:
+        EdgeDeploymentFailed: Too many devices failed, or somebody called it off; what they ran
+            before has been deployed to them again.
+    """
+    deployment = get_deployment(greengrassv2, request.deployment_id)
+    job = iot.describe_job(jobId=deployment["iotJobId"])["job"]
+    progress = Progress.of(job.get("jobProcessDetails", {}))
+    status = deployment["deploymentStatus"]
+    if status == "INACTIVE":
+        raise EdgeDeploymentFailed(
+            f"Deployment {request.deployment_id} was replaced by another one to "
+            f"{deployment['targetArn']}: nobody waits for it any more"
+        )
+    if status in ("CANCELED", "FAILED"):
+        back = _take_back(request, deployment, greengrassv2)
+        raise EdgeDeploymentFailed(
+            f"Deployment {request.deployment_id} is {status}: {progress.failed} of "
+            f"{progress.failed + progress.done} devices that tried it failed. {back}"
+        )
+    late = time.time() - request.began >= settings.edge_follow_seconds
+    ended = late or status == "COMPLETED" or not progress.waiting
+    return {"ended": ended, "note": _note(progress, settings.component, deployment)}
+
+
+def _take_back(request: Request, deployment: Document, greengrassv2: Client) -> str:
+    """Deploy again what the devices ran before; the same call again makes no second deployment."""
+    if request.previous_deployment_id is None:
+        return "Nothing was deployed to the group before: the devices are left as they are."
+    previous = get_deployment(greengrassv2, request.previous_deployment_id)
+    repeated = {
+        name: previous[name]
+        for name in ("components", "deploymentName", "deploymentPolicies", "iotJobConfiguration")
+        if previous.get(name)
+    }
+    made = greengrassv2.create_deployment(
+        targetArn=deployment["targetArn"],
+        clientToken=f"back-{request.deployment_id}",
+        **repeated,
+    )
+    return f"What they ran before is deployed again: {made['deploymentId']}."
+
+
+def _note(progress: Progress, component: str, deployment: Document) -> str:
+    version = deployment["components"][component]["componentVersion"]
+    group = deployment["targetArn"].rpartition("/")[2]
+    everybody = progress.done + progress.failed + progress.waiting
+    if not everybody:
+        return f"No device is in {group} yet; those that join get {component} {version}."
+    text = f"{progress.done} of {everybody} devices in {group} run {component} {version}"
+    if progress.failed:
+        text += f", {progress.failed} failed and went back"
+    if progress.waiting:
+        text += f", {progress.waiting} get it once they are connected"
+    return f"{text}."

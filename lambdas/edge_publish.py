@@ -1,0 +1,212 @@
+"""Publishes a policy as a version of the edge component; an unchanged one publishes nothing."""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.archive import read_files
+from lambdas.artifact import LIMITS, MANIFEST, check_artifact
+from lambdas.aws import Client, client, service_errors
+from lambdas.edge import EdgeSettings, not_found
+from lambdas.errors import ComponentFailed, ConfigurationError, InvalidInput, UnsafeArtifact
+from lambdas.recipe import make_recipe, next_version
+from lambdas.s3 import S3Object, archive_address
+from lambdas.settings import read_settings
+from lambdas.validation import checked, read, text
+
+CONTENT_TAG = "content"
+"""Tag of a version: the SHA-256 of all that it is made of."""
+
+CONFIGURATION = "edge_src/configuration.json"
+_LOOK_BACK = 25
+"""Versions that are compared with the new one: each costs a call."""
+_TRIES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(EdgeSettings):
+    """The handler's environment variables; COMPONENT_VERSIONS begins the stage's versions."""
+
+    artifact_bucket: str
+    edge_source_s3_uri: str
+    component_versions: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the state machine passes on."""
+
+    execution_id: str = checked(text("[0-9a-f]{12}", "12 hexadecimal digits"))
+    model_s3_uri: str = checked(archive_address)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a version is made of: bundle, model, the bundle's configuration, and the sum of all."""
+
+    bundle: bytes
+    model: bytes
+    configuration: Mapping[str, Any]
+    digest: str
+
+
+def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
+    """Run as a Lambda function; see `publish`."""
+    settings = read_settings(Settings, os.environ)
+    request, problems = read(Request, event)
+    if request is None:
+        raise InvalidInput(problems)
+    with service_errors():
+        return publish(
+            request, settings=settings, s3=client("s3"), greengrassv2=client("greengrassv2")
+        )
+
+
+def publish(
+    request: Request, *, settings: Settings, s3: Client, greengrassv2: Client
+) -> dict[str, object]:
+    """Publish a version, or find the one that holds the same already.
+
+    Returns:
+        `component_version`, and `published`: whether it is new.
+
+    Raises:
+        UnsafeArtifact: The artifact is refused.
+        ConfigurationError: The bundle lacks its configuration.
+        ComponentFailed: No version could be made.
+    """
+    content = _content(request, settings, s3)
+    for _ in range(_TRIES):
+        versions = list(_versions(greengrassv2, settings.component_arn))
+        found = _same(greengrassv2, settings, versions, content.digest)
+        if found:
+            return {"component_version": found, "published": False}
+        version = next_version(settings.component_versions, versions)
+        try:
+            _create(request, settings, s3, greengrassv2, version, content)
+        except ClientError as error:
+            # Another execution was faster with this number.
+            if error.response["Error"].get("Code") != "ConflictException":
+                raise
+            continue
+        return {"component_version": version, "published": True}
+    raise ComponentFailed(f"{settings.component}: other executions took {_TRIES} versions away")
+
+
+def _content(request: Request, settings: Settings, s3: Client) -> Content:
+    bundle = _load(s3, settings.edge_source_s3_uri)
+    model = _load(s3, request.model_s3_uri)
+    check_artifact(io.BytesIO(model))
+    try:
+        with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+            configuration = json.loads(archive.read(CONFIGURATION))
+            # An archive's own bytes hold times and the way it was packed.
+            files = {name: archive.read(name) for name in sorted(archive.namelist())}
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ConfigurationError(
+            f"{settings.edge_source_s3_uri} holds no {CONFIGURATION} ({error}). Deploy it again."
+        ) from error
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    whole = json.dumps(
+        {
+            "bundle": sums,
+            "model": _model_sums(model),
+            "recipe": _recipe(settings, "0.0.0", configuration),
+        },
+        sort_keys=True,
+    )
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    return Content(bundle, model, configuration, digest)
+
+
+def _load(s3: Client, uri: str) -> bytes:
+    place = S3Object.parse(uri)
+    try:
+        data: bytes = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "NoSuchKey":
+            raise
+        raise UnsafeArtifact(f"There is nothing at {uri}") from error
+    return data
+
+
+def _model_sums(model: bytes) -> object:
+    """Return what the manifest lists: all of the model but the figures that it was judged by."""
+    files = read_files(io.BytesIO(model), limits=LIMITS, wanted=lambda name: name == MANIFEST)
+    return next(json.loads(data)["files"] for _, data in files)
+
+
+def _versions(greengrassv2: Client, arn: str) -> Iterator[str]:
+    """Yield the component's versions, newest first; none if it has none yet."""
+    pages = greengrassv2.get_paginator("list_component_versions")
+    try:
+        for page in pages.paginate(arn=arn):
+            for item in page["componentVersions"]:
+                yield item["componentVersion"]
+    except ClientError as error:
+        if not not_found(error):
+            raise
+
+
+def _same(greengrassv2: Client, settings: Settings, versions: list[str], digest: str) -> str | None:
+    own = [it for it in versions if it.startswith(f"{settings.component_versions}.")]
+    newest = sorted(own, key=lambda it: int(it.rpartition(".")[2]), reverse=True)
+    for version in newest[:_LOOK_BACK]:
+        found = greengrassv2.describe_component(arn=settings.version_arn(version))
+        usable = found["status"]["componentState"] not in ("FAILED", "DEPRECATED")
+        if usable and found.get("tags", {}).get(CONTENT_TAG) == digest:
+            return version
+    return None
+
+
+def _create(
+    request: Request,
+    settings: Settings,
+    s3: Client,
+    greengrassv2: Client,
+    version: str,
+    content: Content,
+) -> None:
+    for data, uri in zip(
+        (content.bundle, content.model), _addresses(settings, version), strict=True
+    ):
+        place = S3Object.parse(uri)
+        s3.put_object(Bucket=place.bucket, Key=place.key, Body=data)
+    recipe = _recipe(settings, version, content.configuration)
+    greengrassv2.create_component_version(
+        inlineRecipe=json.dumps(recipe).encode(),
+        tags={
+            CONTENT_TAG: content.digest,
+            "execution": request.execution_id,
+            "sagemaker:project-name": settings.project,
+            "stage": settings.stage,
+        },
+    )
+
+
+def _addresses(settings: Settings, version: str) -> tuple[str, str]:
+    root = f"s3://{settings.artifact_bucket}/greengrass/{settings.component}/{version}"
+    return f"{root}/edge_src.zip", f"{root}/model.tar.gz"
+
+
+def _recipe(
+    settings: Settings, version: str, configuration: Mapping[str, Any]
+) -> dict[str, object]:
+    bundle, model = _addresses(settings, version)
+    try:
+        return make_recipe(
+            component=settings.component,
+            version=version,
+            bundle=bundle,
+            model=model,
+            configuration=configuration,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"The component's recipe would be refused: {error}") from error
