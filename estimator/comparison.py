@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from estimator.curves import SPEED, Curve, curves
 from estimator.errors import EstimatorError
 from estimator.job import Job
-from estimator.session import as_session
+from estimator.local_aws import session_of_job
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def _job(one: Any, session: object) -> Job:  # noqa: ANN401
     if isinstance(one, Job):
         return one
     if isinstance(one, str):
-        return Job(as_session(session, project=None, stage=None), one)
+        return Job(session_of_job(one, session), one)
     job = getattr(one, "latest_training_job", None)
     if not isinstance(job, Job):
         raise EstimatorError(f"compare: {one!r} has no job: call fit() first, or pass a job's name")

@@ -5,16 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from estimator import local_aws
-from estimator.attach import arguments_of, bundle_of
+from estimator.attach import arguments_of
 from estimator.bundle import find_bundle
-from estimator.checks import shows_logs, tag_list
+from estimator.checks import shows_logs
+from estimator.deployment import check_program, endpoint_settings
 from estimator.errors import EstimatorError
 from estimator.hosting import (
     DEFAULT_PROGRAM,
-    EndpointSettings,
     create_endpoint,
     delete_endpoint,
-    variant_members,
     wait_for_endpoint,
 )
 from estimator.hyperparameters import encode_all
@@ -134,6 +133,7 @@ class RLEstimator:
         wait: bool = True,
         logs: str | bool | Sequence[str] | None = "All",
         job_name: str | None = None,
+        experiment_config: Mapping[str, str] | None = None,
     ) -> None:
         """Start a training job.
 
@@ -142,18 +142,26 @@ class RLEstimator:
             wait: Wait for the end of the job.
             logs: `"All"` or `"None"`, as the SDK has it, or a truth value: show the job's lines.
             job_name: None: made of `base_job_name` and the time.
+            experiment_config: `ExperimentName`, `TrialName`, `TrialComponentDisplayName`.
 
         Raises:
             EstimatorError: If something is wrong; nothing was uploaded or started then.
             JobFailedError: If the job fails while it is waited for.
         """
         shows = shows_logs(logs)
-        self.latest_training_job = self.launch(inputs, job_name=job_name).start()
+        launch = self.launch(inputs, job_name=job_name, experiment_config=experiment_config)
+        self.latest_training_job = launch.start()
         self.jobs.append(self.latest_training_job)
         if wait:
             self.latest_training_job.wait(logs=shows)
 
-    def launch(self, inputs: Inputs = None, *, job_name: str | None = None) -> Launch:
+    def launch(
+        self,
+        inputs: Inputs = None,
+        *,
+        job_name: str | None = None,
+        experiment_config: Mapping[str, str] | None = None,
+    ) -> Launch:
         """Return a job that can be started, looked up and checked; its `request` can be read.
 
         Raises:
@@ -163,7 +171,7 @@ class RLEstimator:
         options = self._options
         return prepare(
             self.sagemaker_session,
-            self._settings(),
+            self._settings(experiment_config),
             job_name=job_name or timestamped(self._base_name()),
             image=self._image,
             bundle=self._bundle,
@@ -173,12 +181,15 @@ class RLEstimator:
             code_location=_text(options.get("code_location")),
         )
 
-    def _settings(self) -> JobSettings:
+    def _settings(self, experiment: Mapping[str, str] | None) -> JobSettings:
         definitions = self._definitions
         if definitions is None:
             definitions = metric_definitions(self._image.toolkit, self._bundle)
         return dataclasses.replace(
-            self._draft, hyperparameters=self._hyperparameters, metric_definitions=definitions
+            self._draft,
+            hyperparameters=self._hyperparameters,
+            metric_definitions=definitions,
+            extra={**self._draft.extra, "ExperimentConfig": dict(experiment or {})},
         )
 
     def _base_name(self) -> str:
@@ -206,7 +217,7 @@ class RLEstimator:
         Raises:
             EstimatorError: If there is no such job, or it runs no bundle.
         """
-        session = _session_of(training_job_name, sagemaker_session)
+        session = local_aws.session_of_job(training_job_name, sagemaker_session)
         job = Job(session, training_job_name)
         arguments = arguments_of(job.describe())
         # A job without an instance type is one of a local AWS, whoever started that.
@@ -295,34 +306,23 @@ class RLEstimator:
             JobFailedError: If the endpoint does not come up.
         """
         job, session = self._job(), self.sagemaker_session
-        described = job.describe()
-        _check_place(session, instance_type)
-        if self._image.is_legacy or self._bundle.has(entry_point) is False:
-            raise EstimatorError(
-                f"the bundle has no {entry_point} that could serve, or AWS's old image no `serve`: "
-                "put one at the root of source_dir, or name it as entry_point"
-            )
+        check_program(self._image, self._bundle, entry_point)
         name = endpoint_name or timestamped(self._base_name())
-        members, capture = variant_members(variant)
-        settings = EndpointSettings(
+        settings = endpoint_settings(
+            job,
+            self._draft,
             name=name,
-            model_name=model_name or name,
-            role=role or described["RoleArn"],
-            image_uri=image_uri or described["AlgorithmSpecification"]["TrainingImage"],
-            model_data=job.model_data,
-            program=entry_point,
-            source_s3_uri=bundle_of(described)[1],
+            model_name=model_name,
             instance_type=instance_type,
             instance_count=initial_instance_count,
-            isolated=self._draft.enable_network_isolation and not session.is_local,
-            environment=environment or {},
-            variant=members,
-            network=described.get("VpcConfig", {}),
-            data_capture=capture,
+            program=entry_point,
+            image_uri=image_uri,
+            role=role,
             kms_key=kms_key,
-            tags=self._draft.tags if tags is None else tag_list(tags),
+            tags=tags,
+            environment=environment,
+            variant=variant,
         )
-        settings.check()
         create_endpoint(session, settings)
         self._endpoint = (name, settings.model_name)
         if wait:
@@ -345,25 +345,3 @@ class RLEstimator:
 def _text(given: object) -> str | None:
     """Return a path or address as text."""
     return None if given is None else str(given)
-
-
-def _session_of(job_name: str, given: object) -> Session:
-    """Return the session of the place where a job is."""
-    if given is not None:
-        return as_session(given, project=None, stage=None)
-    running = local_aws.running_session()
-    if running is not None:
-        pages = running.sagemaker_client.get_paginator("list_training_jobs")
-        found = pages.paginate(NameContains=job_name).search("TrainingJobSummaries[]")
-        if any(one["TrainingJobName"] == job_name for one in found):
-            return running
-    return Session()
-
-
-def _check_place(session: Session, instance_type: str | None) -> None:
-    local = instance_type in ("local", "local_gpu")
-    if local != session.is_local and (local or instance_type is not None):
-        raise EstimatorError(
-            f"the model was trained {'on this machine' if session.is_local else 'with SageMaker'}, "
-            f"and instance_type is {instance_type!r}: deploy it where it was trained"
-        )

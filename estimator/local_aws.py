@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from estimator.errors import EstimatorError
-from estimator.session import Session, names_local_aws
+from estimator.session import Session, as_session, names_local_aws
 
 if TYPE_CHECKING:
     import boto3
@@ -127,6 +127,25 @@ def local_session(*, project: str | None = None, stage: str | None = None) -> Se
     if not _started.running:
         _started.start()
     return Session(_started.boto_session, is_local=True, project=project, stage=stage)
+
+
+def session_of_job(job_name: str, given: object = None) -> Session:
+    """Return the session of the place where a job is.
+
+    Args:
+        job_name: Name of the job.
+        given: What the user says; None: the local AWS of this process if it is there, else AWS.
+
+    Raises:
+        EstimatorError: If what is given is no session.
+    """
+    running = running_session() if given is None else None
+    if running is not None:
+        pages = running.sagemaker_client.get_paginator("list_training_jobs")
+        found = pages.paginate(NameContains=job_name).search("TrainingJobSummaries[]")
+        if any(one["TrainingJobName"] == job_name for one in found):
+            return running
+    return as_session(given, project=None, stage=None)
 
 
 def running_session() -> Session | None:

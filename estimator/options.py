@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from estimator.checks import check_resources, check_settings, tag_list
 from estimator.errors import EstimatorError
-from estimator.settings import LOCAL, InstanceGroup, JobSettings
+from estimator.settings import LOCAL, LOCAL_TYPES, InstanceGroup, JobSettings
 from estimator.toolkits import nearest
 
 _UNUSED = {
@@ -110,8 +110,7 @@ def draft_settings(entry_point: str, options: Options) -> JobSettings:
 
 def _instance_type(options: Options) -> str | None:
     kind = options.get("instance_type")
-    # The SDK's word for the GPU of this machine, which a local process sees anyway.
-    return LOCAL if kind == "local_gpu" else kind
+    return LOCAL if kind in LOCAL_TYPES else kind
 
 
 def _check_names(options: Options) -> None:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 _PROGRESS = re.compile(r"^progress: (\d+) %")
+_FORM = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 _REWARD = re.compile(r"^(?:episode_reward_mean: |(?:Training|Testing)>.*Total reward=)([^,\s]+)")
 
 
@@ -45,7 +46,7 @@ class Screen:
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=100, desc=self._title, unit="%", dynamic_ncols=True)
+            self._bar = tqdm(total=100, desc=self._title, bar_format=_FORM, dynamic_ncols=True)
         # A job that goes on from a checkpoint in another host's log may be behind.
         self._bar.update(max(0, percent - int(self._bar.n)))
 

@@ -7,6 +7,9 @@ from typing import Any
 LOCAL = "local"
 """The instance type of a job that runs as processes of this machine."""
 
+LOCAL_TYPES = (LOCAL, "local_gpu")
+"""It and the SDK's word for this machine with its GPU, which a process sees anyway."""
+
 
 @dataclass(frozen=True)
 class InstanceGroup:

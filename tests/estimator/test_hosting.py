@@ -86,7 +86,7 @@ def test_a_model_is_deployed_asked_and_deleted(
 def test_a_predictor_deletes_what_it_asks(
     make: Make, trained: Callable[[Make], RLEstimator], aws: LocalAws
 ) -> None:
-    predictor = trained(make).deploy(1, "local", endpoint_name="asked", model_name="behind")
+    predictor = trained(make).deploy(1, "local_gpu", endpoint_name="asked", model_name="behind")
     predictor.delete_endpoint()
     assert names(aws) == (1, 0, 0)
     with pytest.raises(EstimatorError, match="does not know its model"):
@@ -123,6 +123,7 @@ def test_nothing_is_left_of_an_endpoint_that_cannot_be_made(
     [
         ({"instance_type": "local"}, "initial_instance_count and instance_type say what serves"),
         ({"instance_type": "ml.m5.large"}, "was trained on this machine, and instance_type is"),
+        ({"instance_type": None}, "initial_instance_count and instance_type say what serves"),
         ({"entry_point": "none.py"}, "the bundle has no none.py that could serve"),
         ({"accelerator_type": "x"}, "deploy has no argument 'accelerator_type'"),
         ({"endpoint_name": "a_b"}, "ModelName is 'a_b', which SageMaker refuses"),

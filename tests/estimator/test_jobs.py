@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
 
 from estimator import EstimatorError, Job, JobFailedError, RLEstimator, TrainingInput
@@ -229,6 +230,60 @@ def test_the_job_is_a_resource_of_the_sdks_version_3(
     resource = estimator.latest_training_job.resource
     assert resource.training_job_status == "Completed"
     assert resource.model_artifacts.s3_model_artifacts == estimator.model_data
+
+
+def test_a_job_of_the_workflow_can_be_attached_to(make: Make, aws: LocalAws) -> None:
+    """Its hyperparameters are plain texts, and its bundle is named as the CDK names assets."""
+    first = make()
+    first.fit(logs=False)
+    name = first.latest_training_job.name
+    asset = f"s3://{BUCKET}/assets/0123abc.gz"
+    content = read_object(aws, f"s3://{BUCKET}/{name}/source/sourcedir.tar.gz")
+    aws.client("s3").put_object(Bucket=BUCKET, Key="assets/0123abc.gz", Body=content)
+    channel = {"S3DataType": "S3Prefix", "S3Uri": asset}
+    aws.client("sagemaker").create_training_job(
+        TrainingJobName="rl-training-smoke-0",
+        RoleArn="arn:aws:iam::123456789012:role/workflow",
+        AlgorithmSpecification={"TrainingImage": "x", "TrainingInputMode": "File"},
+        HyperParameters={
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": asset,
+            "preset": "smoke",
+            "seed": "3",
+        },
+        InputDataConfig=[{"ChannelName": "code", "DataSource": {"S3DataSource": channel}}],
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/jobs"},
+        ResourceConfig={
+            "InstanceCount": 1,
+            "InstanceType": "ml.c7i.2xlarge",
+            "VolumeSizeInGB": 30,
+        },
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90},
+        EnableManagedSpotTraining=True,
+        EnableNetworkIsolation=True,
+        CheckpointConfig={"S3Uri": f"s3://{BUCKET}/checkpoints/x"},
+    )
+    again = RLEstimator.attach("rl-training-smoke-0", wait=False)
+    assert again.hyperparameters() == {"preset": "smoke", "seed": 3}
+    request = again.launch().request
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}
+    assert request["EnableNetworkIsolation"] is True
+    assert request["CheckpointConfig"] == {"S3Uri": f"s3://{BUCKET}/checkpoints/x"}
+    assert request["InputDataConfig"][-1]["DataSource"]["S3DataSource"]["S3Uri"] == asset
+    again.latest_training_job.wait(logs=False)
+
+
+def test_a_job_belongs_to_an_experiment(remote: Make) -> None:
+    experiment = {"ExperimentName": "seeds", "TrialName": "first"}
+    request = remote(disable_profiler=True).launch(experiment_config=experiment).request
+    assert request["ExperimentConfig"] == experiment
+    assert request["ProfilerConfig"] == {"DisableProfiler": True}
+    assert "ExperimentConfig" not in remote().launch().request
+
+
+def test_a_session_of_the_users_own_can_be_local(make: Make) -> None:
+    estimator = make(sagemaker_session=boto3.Session())
+    assert "InstanceType" not in estimator.launch().request["ResourceConfig"]
 
 
 def test_a_job_that_runs_no_bundle_is_not_attached_to(aws: LocalAws) -> None:
