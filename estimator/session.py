@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PROJECT_VARIABLE, STAGE_VARIABLE = "RL_PROJECT", "RL_STAGE"
 _PROJECT, _STAGE = "rl-autoscaling", "dev"
+_NOT_FOUND = ("ParameterNotFound", "AccessDeniedException")
 _LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -112,14 +113,14 @@ class Session:
         value = self.find_parameter(name)
         if value is None:
             raise EstimatorError(
-                f"there is no SSM parameter {self._parameter_name(name)} in {self.region}: deploy "
-                f"the stage, name another with {PROJECT_VARIABLE} and {STAGE_VARIABLE}, or "
-                f"{otherwise}"
+                f"there is no SSM parameter {self._parameter_name(name)} in {self.region}, or not "
+                f"for these credentials: deploy the stage, name another with {PROJECT_VARIABLE} "
+                f"and {STAGE_VARIABLE}, or {otherwise}"
             )
         return value
 
     def find_parameter(self, name: str) -> str | None:
-        """Return what the stage says of itself, None if it says nothing.
+        """Return what the stage says of itself, None if it says nothing to this caller.
 
         Raises:
             EstimatorError: If it cannot be asked.
@@ -131,9 +132,9 @@ class Session:
             try:
                 return str(self.client("ssm").get_parameter(Name=full)["Parameter"]["Value"])
             except ClientError as error:
-                if error.response["Error"]["Code"] != "ParameterNotFound":
-                    raise
-                return None
+                if error.response["Error"]["Code"] in _NOT_FOUND:
+                    return None
+                raise
 
     def _parameter_name(self, name: str) -> str:
         return f"/{self.project}/{self.stage}/{name}"

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from estimator import EstimatorError, Job, JobFailedError, RLEstimator, TrainingInput
+from estimator.places import find_places
 from local_mode.local_aws import LocalAws
 from tests.estimator.conftest import Make
 from tests.estimator.support import BUCKET, keys, members, read_object, report
@@ -124,7 +126,9 @@ def test_a_job_goes_on_after_an_interrupt_and_can_be_attached_to(
     again = RLEstimator.attach(name, wait=False)
     assert again.latest_training_job.status == "InProgress"
     assert again.hyperparameters() == {"task": "wait"}
+    deadline = time.monotonic() + 20
     while "waiting" not in capsys.readouterr().out:
+        assert time.monotonic() < deadline
         _show(again)
     again.latest_training_job.stop()
     with pytest.warns(UserWarning, match=r"was stopped \(Stopped\): its model is what it had"):
@@ -197,6 +201,24 @@ def test_the_default_bucket_is_made_where_the_stage_names_none(make: Make, aws: 
     assert estimator.model_data.startswith(f"s3://{bucket}/rl-training-2")
     assert len(keys(aws, bucket)) == 3
     estimator.fit(logs=False)
+
+
+def test_who_may_not_read_the_stages_parameters_gets_the_default_bucket(
+    make: Make, aws: LocalAws
+) -> None:
+    estimator = make(image_uri="an/image", toolkit=None, framework=None)
+    with Stubber(estimator.sagemaker_session.client("ssm")) as stub:
+        stub.add_client_error("get_parameter", "AccessDeniedException")
+        places = find_places(
+            estimator.sagemaker_session, output_path=None, code_location=None, kms_key=None
+        )
+        assert places.output_path == "s3://sagemaker-us-east-1-123456789012/"
+        stub.add_client_error("get_parameter", "AccessDeniedException")
+        with pytest.raises(EstimatorError, match=r"or not for these credentials: .*image_uri="):
+            make().training_image_uri()
+        stub.add_client_error("get_parameter", "InternalServerError")
+        with pytest.raises(EstimatorError, match="AWS answers InternalServerError"):
+            make().training_image_uri()
 
 
 def test_a_job_of_sagemakers_types_runs_as_the_request_says(remote: Make, aws: LocalAws) -> None:
