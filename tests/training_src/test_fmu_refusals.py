@@ -180,8 +180,9 @@ def test_a_step_that_fails_is_told_in_the_simulators_words(fmu, logging, words):
     program = (
         "import os, sys\n"
         "from autoscaling_rl.environments.fmu import FmuEnv\n"
-        f"env = FmuEnv(fmu={str(fmu)!r}, **{settings!r})\n"
+        f"env, other = [FmuEnv(fmu={str(fmu)!r}, **{settings!r}) for _ in range(2)]\n"
         "env.reset(seed=0)\n"
+        "other.close()\n"  # the one that was made last: FMPy would log to it
         "try:\n    env.step(0)\nexcept Exception as error:\n    print(error, flush=True)\n"
         "env.close()\nos._exit(0)\n"
     )

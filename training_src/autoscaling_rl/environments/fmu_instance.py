@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.util import Finalize
 from typing import Any
 
-from autoscaling_rl.environments.fmu_file import FmuFile, Unpacked, fmpy
+from autoscaling_rl.environments.fmu_file import FmuFile, Unpacked
+from autoscaling_rl.environments.fmu_slave import Messages, new_slave_2, new_slave_3
 from autoscaling_rl.errors import UserError
 
 _DISCARD = 2  # fmi2Discard: the step was not done to its end
@@ -29,7 +29,7 @@ class FmuInstance:
     def __init__(self, file: FmuFile, read: Sequence[str], *, logging: bool = False) -> None:
         self._file = file
         self._logging = logging
-        self._messages: deque[str] = deque(maxlen=3)
+        self._messages = Messages(maxlen=3)
         self._time = 0.0
         self._getters = _by_type(file, read)
         self._count = len(read)
@@ -51,12 +51,9 @@ class FmuInstance:
         folder = os.getcwd()
         try:
             with self._explained("instantiation"):
-                self._held.fmu = fmpy().instantiate_fmu(
-                    str(self._held.unpacked.folder),
-                    self._file.description,
-                    "CoSimulation",
-                    debug_logging=self._logging,
-                    logger=_logger(self._messages),
+                make = new_slave_2 if self._file.version == "2" else new_slave_3
+                self._held.fmu = make(
+                    self._file, self._held.unpacked.folder, self._messages, logging=self._logging
                 )
             self._fresh = True
         finally:
@@ -167,18 +164,6 @@ class _Held:
         """Free the instance, and the unpacked files with the last one."""
         self.free()
         self.unpacked.release()
-
-
-def _logger(messages: deque[str]) -> Callable[..., None]:
-    """Return what keeps the last messages of an FMU for the error that may follow."""
-
-    def log(*arguments: Any) -> None:  # noqa: ANN401 - by FMI's version
-        text = arguments[-1]
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
-        messages.append(" ".join(str(text).split())[:200])
-
-    return log
 
 
 _REALS = ("Real", "Float32", "Float64")
