@@ -6,7 +6,9 @@ The nucleus may be away: states are still decided on as soon as they come, and t
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .decide import Decider, encode
@@ -72,6 +74,7 @@ class Core:
         self.models.begin(model)
         # What the model's own code says of the guard's settings is known only now.
         self._told: list[str] = []
+        self.settings = replace(self.settings, guard=MappingProxyType({}))
         self._configure(configuration, problems)
 
     def answer(self, payload: bytes) -> bytes:

@@ -219,6 +219,7 @@ class History:
 
     def _failed(self) -> None:
         self.faults += 1
+        self._records = self._most_records  # the next `sync` tries to write the whole
         self._close()
 
     def _close(self) -> None:

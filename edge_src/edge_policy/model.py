@@ -1,5 +1,6 @@
 """A model that passed the start gate, and decides with the artifact's own code."""
 
+import contextlib
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -52,39 +53,44 @@ class Model:
 
         Args:
             folder: of the unpacked artifact; its name is its id.
-            guard: settings of the guard rails in place of the artifact's.
+            guard: settings of the guard rails in place of the artifact's; what its code does not
+                take is left out.
             runtime: asked for, one of `runtimes.RUNTIMES`.
 
         Raises:
             BadModel: it did not pass.
         """
         self.id, self.manifest = folder.name, artifact.check(folder)
-        code = artifact.load_code(folder)
-        self._inference_code = importlib.import_module(f"{code.__name__}.inference")
-        self._guard_code = importlib.import_module(f"{code.__name__}.guard")
-        self._state_code = importlib.import_module(f"{code.__name__}.state")
-        self._policy_code = importlib.import_module(f"{code.__name__}.policy")
-        self._follower_code = _optional(f"{code.__name__}.follower")
         self._folder, self._explained = folder, {}  # type: Path, dict[str, Any]
+        self._memory: tuple[str, int, int] | None = None
+        self.decides_states = self.manifest["input"] == "states"
+        code = artifact.load_code(folder).__name__
         try:
-            policy = self._policy_code.Policy.load(folder / "policy.npz", self.manifest["action"])
-            observations, actions = artifact.golden(folder)
-            if not artifact.reproduces(policy, observations, actions):
-                raise BadModel("the model does not reproduce its golden actions")
-            self.runtime, self.reason = runtimes.NUMPY, ""
-            if runtime == runtimes.ONNX:
-                policy, self.reason = runtimes.with_onnx(policy, folder, observations)
-                self.runtime = runtimes.NUMPY if self.reason else runtimes.ONNX
-            self._policy = policy
+            self._load(code, runtime)
             self._inference = self._make(guard)
             self.version = str(self._inference.version)
+            self._follower = self._follow() if self.decides_states else None
         except BadModel:
             raise
         except Exception as error:
             raise BadModel(f"the model cannot be loaded: {error!r}"[:300]) from error
-        self.decides_states = self.manifest["input"] == "states"
-        self._follower = self._follow() if self.decides_states else None
-        self._memory: tuple[str, int, int] | None = None
+
+    def _load(self, code: str, runtime: str) -> None:
+        """Load the parts of the artifact's code and the policy, which must act as it did."""
+        self._inference_code = importlib.import_module(f"{code}.inference")
+        self._guard_code = importlib.import_module(f"{code}.guard")
+        self._state_code = importlib.import_module(f"{code}.state")
+        self._follower_code = _optional(f"{code}.follower")
+        policy_code = importlib.import_module(f"{code}.policy")
+        policy = policy_code.Policy.load(self._folder / "policy.npz", self.manifest["action"])
+        observations, actions = artifact.golden(self._folder)
+        if not artifact.reproduces(policy, observations, actions):
+            raise BadModel("the model does not reproduce its golden actions")
+        self.runtime, self.reason = runtimes.NUMPY, ""
+        if runtime == runtimes.ONNX:
+            policy, self.reason = runtimes.with_onnx(policy, self._folder, observations)
+            self.runtime = runtimes.NUMPY if self.reason else runtimes.ONNX
+        self._policy = policy
 
     def check_guard(self, name: str, value: object) -> None:
         """Check a setting of the guard rails by the artifact's own code.
@@ -96,7 +102,7 @@ class Model:
 
     def use_guard(self, guard: Mapping[str, Any]) -> None:
         """Have the guard rails use other settings in place of the artifact's from now on."""
-        given = {**self.manifest.get("guard", {}), **guard}
+        given = {**self.manifest.get("guard", {}), **self._known(guard)}
         if self._follower is not None:
             self._follower.use_guard(self._guard_code.GuardSettings.of(given))
         else:
@@ -162,15 +168,23 @@ class Model:
 
     def _make(self, guard: Mapping[str, Any]) -> Any:  # noqa: ANN401 (of the artifact's own class)
         explained = self._explained
-        inference = self._inference_code.Inference(
-            self._policy, self.manifest, guard=dict(guard), explain=explained.update
+        return self._inference_code.Inference(
+            self._policy, self.manifest, guard=self._known(guard), explain=explained.update
         )
-        return inference
+
+    def _known(self, guard: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those settings that this model's code takes: a setting must not stop a model."""
+        known = {}
+        for name, value in guard.items():
+            with contextlib.suppress(ValueError):
+                self.check_guard(name, value)
+                known[name] = value
+        return known
 
     def _follow(self) -> Any:  # noqa: ANN401 (of the artifact's own class)
         """Return a follower, if the artifact's code has one that this code can use."""
         code = self._follower_code
-        if getattr(code, "INTERFACE", None) != FOLLOWER_INTERFACE:
+        if code is None or getattr(code, "INTERFACE", None) != FOLLOWER_INTERFACE:
             return None
         return code.follow(self._inference)
 
