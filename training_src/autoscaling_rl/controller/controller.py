@@ -15,6 +15,7 @@ from .policy import Policy
 from .state import InvalidRequest, State, numbers_alone, parse_state
 
 LARGEST_BATCH = 10_000
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ def answer_observations(policy: Policy, observations: object) -> dict[str, Any]:
         rows = np.array(observations, np.float64)
     except OverflowError:
         raise InvalidRequest("must hold finite numbers", "observations") from None
-    wrong = np.flatnonzero(~(np.abs(rows) <= np.finfo(np.float32).max).all(axis=1))
-    if wrong.size:
-        raise InvalidRequest("must hold finite numbers", f"observations[{wrong[0]}]")
+    possible = np.abs(rows) <= LARGEST_NUMBER  # also refuses NaN
+    if not possible.all():
+        wrong = np.flatnonzero(~possible.all(axis=1))[0]
+        raise InvalidRequest("must hold finite numbers", f"observations[{wrong}]")
     return {"actions": policy.act(rows.astype(np.float32)).tolist()}

@@ -110,16 +110,37 @@ class Policy:
             return np.asarray(self._exact(self._normal(rows.astype(np.float64))), np.float32)
         # In double precision, which is rounded away at the end: in single precision the last bit,
         # and with it a machine, hangs on how many rows are computed at once.
-        (skip, _), *layers = self._doubles
-        normal = self._normal(rows).astype(np.float64)
+        (skip, _), *layers, (weight, bias) = self._doubles
+        multiply = np.dot if self.members == 1 else np.matmul  # the one is faster for few rows
+        mean, scale, low, high = self._normalisation
+        normal = rows.astype(np.float64)
+        if self._normalises:
+            normal -= mean
+            normal /= scale
+        normal.clip(low, high, out=normal)
         hidden = normal
-        for weight, bias in layers[:-1]:
-            hidden = _activate(hidden @ weight + bias, self.activation)
-        weight, bias = layers[-1]
-        result = hidden @ weight + bias
+        for inner, shift in layers:
+            hidden = multiply(hidden, inner)
+            hidden += shift
+            hidden = _activate(hidden, self.activation)
+        result = multiply(hidden, weight)
+        result += bias
         if self.skip is not None:
-            result = result + normal @ skip
-        return np.asarray(result.mean(axis=0) if result.ndim == 3 else result, np.float32)
+            result += multiply(normal, skip)
+        outputs: FloatArray = (result.mean(axis=0) if result.ndim == 3 else result).astype(
+            np.float32
+        )
+        return outputs
+
+    @cached_property
+    def _normalises(self) -> bool:
+        return bool(self.mean.any() or (self.scale != 1.0).any())
+
+    @cached_property
+    def _normalisation(self) -> tuple[NDArray[np.float64], ...]:
+        """Mean, scale and bounds, in double precision."""
+        bound = np.array([self.clip])
+        return self.mean.astype(np.float64), self.scale.astype(np.float64), -bound, bound
 
     def distance(self, observations: NDArray[Any]) -> NDArray[np.float64]:
         """Return how far out the farthest number of each observation is that the network reads.
@@ -296,15 +317,16 @@ class Policy:
 
 
 def _activate(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Return the activations; `values` may be overwritten."""
     if name == "tanh":
-        return np.tanh(values)
+        return np.tanh(values, out=values)
     if name == "silu":
         with np.errstate(over="ignore"):  # then it divides by infinity, which is right
             silu: NDArray[np.float64] = values / (1.0 + np.exp(-values))
         return silu
     if name == "hard_swish":
         return _hard_swish(values)
-    return np.maximum(values, 0.0)
+    return np.maximum(values, 0.0, out=values)
 
 
 def _hard_swish(values: NDArray[Any]) -> NDArray[Any]:

@@ -216,8 +216,10 @@ def _minute(value: object, field: str) -> int:
 
 def numbers_alone(values: list[Any]) -> bool:
     """Return whether a list holds integers and floats alone; booleans are none."""
-    kinds = set(map(type, values))  # few kinds, many values
-    return all(issubclass(kind, int | float) and kind is not bool for kind in kinds)
+    return set(map(type, values)) <= _NUMBERS  # as JSON is parsed
+
+
+_NUMBERS = {int, float}
 
 
 def valid_load(loads: NDArray[np.float64]) -> NDArray[np.bool_]:

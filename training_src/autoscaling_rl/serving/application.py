@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from autoscaling_rl.serving.admission import Queue
+from autoscaling_rl.serving.admission import Queue, Slot
 from autoscaling_rl.serving.model import Inference, Model
 from autoscaling_rl.serving.requests import (
     Answer,
@@ -92,7 +92,7 @@ class Application:
     async def _invocations(self, scope: Scope, receive: Receive) -> Answer:
         check_headers(scope["headers"])
         inference = self._inference()
-        with self.queue.slot() as slot:
+        with Slot(self.queue) as slot:
             body = await read_body(receive, slot.hold)
             return await self._decide(inference, body)
 

@@ -1,5 +1,6 @@
 """The process of an endpoint: listens, verifies its model, answers, and drains on SIGTERM."""
 
+import gc
 import logging
 import os
 import signal
@@ -51,10 +52,18 @@ def serve(folder: Path, *, host: str, port: int, guard: Mapping[str, Any] | None
         signal.signal(number, stop)
     address = {"host": host, "port": listener.getsockname()[1], "pid": os.getpid()}
     logger.info("listening", extra={"details": {**address, "model": str(folder)}})
-    threading.Thread(target=application.model.load, name="load", daemon=True).start()
+    threading.Thread(target=load, args=(application.model,), name="load", daemon=True).start()
     server.run(sockets=[listener])
     application.close()
     logger.info("stopped", extra={"details": {"requests": server.server_state.total_requests}})
+
+
+def load(model: Model) -> None:
+    """Verify the model and load it."""
+    model.load()
+    # What is there by now stays: the garbage collector need not look at it again.
+    gc.collect()
+    gc.freeze()
 
 
 def configuration(application: Application) -> uvicorn.Config:
