@@ -88,10 +88,31 @@ def test_reserved_hyperparameters_are_skipped(write):
         ("None", int | None, None),
         ("None", str | None, None),
         ("[" * 100_000, None, "[" * 100_000),
+        # SDK version 2 makes JSON of a text, whatever that text holds.
+        ('"1"', int, 1),
+        ('"1e-4"', float, 1e-4),
+        ('"true"', bool, True),
+        ('"[64, 32]"', tuple[int, ...], [64, 32]),
+        ('"7"', int | None, 7),
+        ('"None"', int | None, None),
+        ('"one"', int, "one"),
+        ('"1"', str, "1"),
+        ('"1"', str | None, "1"),
+        ('"1"', None, "1"),
+        ('["a"]', tuple[str, ...], ["a"]),
     ],
 )
 def test_hyperparameters_are_json_or_raw_texts(text, kind, value):
-    assert parse(text, kind) == value
+    parsed = parse(text, kind)
+    assert (parsed, type(parsed)) == (value, type(value))
+
+
+def test_a_number_that_came_as_a_text_is_a_number(write):
+    texts = {"seed": '"3"', "n_envs": '"2"', "learning_rate": '"0.001"'}
+    preset = load_preset(write(CARTPOLE), texts)
+    assert (preset.seed, preset.training.n_epochs, preset.training.learning_rate) == (3, 2, 0.001)
+    message = refusal(write(CARTPOLE), {"n_envs": '"many"'})
+    assert "n_envs must be an integer, not 'many'" in message
 
 
 def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_name(write):

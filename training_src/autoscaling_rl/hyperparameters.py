@@ -6,6 +6,7 @@ plain texts. A name is a dotted path (`training.n_envs`) or a bare name that is 
 
 import dataclasses
 import json
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -26,16 +27,29 @@ def parse(text: str, kind: object = None) -> Any:  # noqa: ANN401 - any JSON val
 
     Args:
         text: as given.
-        kind: type of the setting; a setting of type str takes any text that is not a JSON string.
+        kind: type of the setting. One of type str takes any text that is not a JSON string; for
+            any other a JSON string is read once more, since SDK version 2 sends `{"seed": "1"}` so.
     """
-    try:
-        value = _PYTHON_WORDS[text] if text in _PYTHON_WORDS else json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    accepted = typing.get_args(kind) or (kind,)
+    value = _read(text)
+    accepted = _members(kind)
     if str in accepted and not isinstance(value, str):
         return None if value is None and type(None) in accepted else text
+    if kind is not None and str not in accepted and isinstance(value, str):
+        return _read(value)
     return value
+
+
+def _read(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return _PYTHON_WORDS[text] if text in _PYTHON_WORDS else json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _members(kind: object) -> tuple[object, ...]:
+    """Return what a setting's type admits: the members of a union, else the type itself."""
+    is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    return typing.get_args(kind) if is_union else (kind,)
 
 
 def chosen(hyperparameters: Mapping[str, str], table: str, key: str) -> str | None:
