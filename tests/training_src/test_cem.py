@@ -75,6 +75,8 @@ def test_it_learns(tmp_path):
     curve = np.array(trained.figures["curve"])
     assert curve[-3:, 1].mean() > curve[:3, 1].mean()
     assert "episode_reward_mean: -" in output.getvalue()
+    assert output.getvalue().count("steps_per_second: ") == 15
+    assert f"environment_steps: {15 * 32 * 4 * 720:.6g}\n" in output.getvalue()
     assert trained.golden_observations.shape[1] == SIZE
     assert len(trained.golden_observations) >= 64
 

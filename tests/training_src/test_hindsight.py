@@ -183,6 +183,7 @@ def test_it_learns(tmp_path):
     rewards = np.array(result.figures["curve"])[:, 1]
     assert rewards[-3:].mean() > rewards[0] + 0.3
     assert "episode_reward_mean: -" in output.getvalue()
+    assert output.getvalue().count("steps_per_second: ") == 10
 
 
 def test_the_mean_of_past_weights_is_kept_not_the_last(tmp_path, trained):

@@ -7,6 +7,7 @@ costs differ by what they do alone. The load does not depend on actions: observa
 once, every candidate's wishes are one matrix product, and only the fleet is stepped.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -153,7 +154,7 @@ class _Training:
         return self._result(stopped=False)
 
     def _generation(self, rng: np.random.Generator) -> None:
-        options = self.options
+        options, began = self.options, time.monotonic()
         progress = self.generation / options.generations
         noise = np.hypot(self.deviation, options.extra_noise * max(0.0, 1 - 1.25 * progress))
         candidates = self.centre + noise * rng.standard_normal(
@@ -165,7 +166,7 @@ class _Training:
         elites = candidates[np.argsort(costs)[: options.elites]]
         self.centre, self.deviation = elites.mean(axis=0), elites.std(axis=0)
         self.generation += 1
-        self._report(costs, len(chosen))
+        self._report(costs, len(chosen), time.monotonic() - began)
 
     def _costs(self, candidates: FloatArray, windows: list[TrainingWindow]) -> FloatArray:
         """Return J over the machine-minutes that just serve the load, averaged over windows."""
@@ -183,15 +184,17 @@ class _Training:
             total += costs / window.needed
         return total / len(windows)
 
-    def _report(self, costs: FloatArray, windows: int) -> None:
+    def _report(self, costs: FloatArray, windows: int, seconds: float) -> None:
         """Report minus J over the least possible machine-minutes as the reward of an episode."""
         options, reporter = self.options, self.job.reporter
-        step = self.generation * options.population * windows * options.window_minutes
+        steps = options.population * windows * options.window_minutes
+        step = self.generation * steps
         mean, best = -float(costs.mean()), -float(costs.min())
         self.curve.append([step, mean, -float(costs[0])])
         reporter.training(episode=self.generation, total_reward=mean, step=step)
         reporter.testing(episode=self.generation, total_reward=-float(costs[0]), step=step)
         values = {"episode_reward_mean": mean, "episode_reward_max": best}
+        values |= {"environment_steps": float(step), "steps_per_second": steps / max(seconds, 1e-9)}
         reporter.metrics(values, step=step)
         reporter.advance(self.generation)
 

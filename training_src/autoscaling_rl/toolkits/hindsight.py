@@ -6,6 +6,7 @@ failure prices, warm-ups and sizes; the bank (`controller.bank`) chooses online 
 rules.
 """
 
+import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -84,11 +85,11 @@ class _Training:
                 network.restore(checkpoint.arrays, begun)
             checkpoint = None
             while network.steps < options.steps:
-                before = len(network.losses)
+                before, began = len(network.losses), time.monotonic()
                 if not self._segment(network):
                     return self._stopped(network)
                 done = index * options.steps + network.steps
-                self._report(network.losses[before:], done)
+                self._report(network.losses[before:], done, time.monotonic() - began)
                 if network.steps == options.steps:
                     self.finished.append(network.parameters())
                 self._save(network, done)
@@ -117,14 +118,22 @@ class _Training:
             self.options, self.settings, pool, seed=seed, normalisation=self.normalisation
         )
 
-    def _report(self, losses: list[float], done: int) -> None:
-        """Report minus the part of the gap left open as the return of an episode."""
+    def _report(self, losses: list[float], done: int, seconds: float) -> None:
+        """Report minus the part of the gap left open as the return of an episode.
+
+        Args:
+            losses: of the updates since the last report, one each.
+            done: updates so far.
+            seconds: how long those since the last report took.
+        """
         options, reporter = self.options, self.job.reporter
         reward = -float(np.mean(losses))
-        step = done * options.windows * options.window_minutes
+        update = options.windows * options.window_minutes
+        step, speed = done * update, len(losses) * update / max(seconds, 1e-9)
         self.curve.append([step, reward])
         reporter.training(episode=done * options.windows, total_reward=reward, step=step)
-        values = {"episode_reward_mean": reward, "loss": -reward, "environment_steps": float(step)}
+        values = {"episode_reward_mean": reward, "loss": -reward}
+        values |= {"environment_steps": float(step), "steps_per_second": speed}
         reporter.metrics(values, step=step)
         reporter.advance(done)
 
