@@ -27,12 +27,24 @@ def client_environment(endpoint_url: str) -> dict[str, str]:
 
 
 def make_client(service: str, endpoint_url: str, *, read_timeout: float = 60.0) -> "BaseClient":
-    """Return a client of `service` at `endpoint_url`, whatever the environment says."""
+    """Return a client of `service` at `endpoint_url`, whatever the environment says.
+
+    A profile of the user's is not read: it may name a region, a proxy, or not exist.
+    """
     import boto3
+    import botocore.session
     from botocore.config import Config
 
+    unset = (None, None, None, None)
+    nothing = (None, None, os.devnull, None)
+    core = botocore.session.Session(
+        session_vars={"profile": unset, "config_file": nothing, "credentials_file": nothing}
+    )
     session = boto3.session.Session(
-        aws_access_key_id=DUMMY_KEY, aws_secret_access_key=DUMMY_KEY, region_name=REGION
+        aws_access_key_id=DUMMY_KEY,
+        aws_secret_access_key=DUMMY_KEY,
+        region_name=REGION,
+        botocore_session=core,
     )
     return session.client(
         service,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local_mode.aws.processes import ProcessKeeper
+from local_mode.clients import make_client
 from local_mode.errors import UserError
 from local_mode.local_aws import LocalAws
 from tests.local_mode.support import BUCKET, wait_for
@@ -163,7 +164,22 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-def test_up_serves_any_client_and_ends_with_sigterm(up):
+def test_a_client_reads_nothing_of_the_users(monkeypatch, tmp_path):
+    config = tmp_path / "config"
+    config.write_text("[profile mine]\nregion = eu-west-3\nsts_regional_endpoints = legacy\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    for profile in ("mine", "no-such-profile"):
+        monkeypatch.setenv("AWS_PROFILE", profile)
+        client = make_client("sqs", "http://127.0.0.1:1")
+        assert client.meta.region_name == "us-east-1"
+        client.close()
+    config.write_text("no configuration at all")
+    make_client("sqs", "http://127.0.0.1:1").close()
+
+
+def test_up_serves_any_client_and_ends_with_sigterm(up, monkeypatch):
+    # A profile that is missing is no matter of a local AWS.
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     command, exports, processes = up()
     assert len(processes) >= 2
     environment = {"PATH": os.environ["PATH"], **exports}
