@@ -1,7 +1,6 @@
 """HTTP over TCP for clients that say they have sent everything, and for those that never do."""
 
 import asyncio
-from typing import cast
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -67,7 +66,7 @@ class Protocol(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete and not cycle.more_body
 
     def _give_up(self) -> None:
-        transport, self._deadline = cast(asyncio.Transport, self.transport), None
+        transport, self._deadline = self.transport, None
         if transport.is_closing():
             return
         if self._answer_due():  # to the request before: later
