@@ -42,13 +42,10 @@ def test_the_preset_of_a_package_has_the_form_that_jobs_take():
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """Return a copy of what the page's commands need."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in ("docs/examples", "estimator", "image", "lambdas", "local_mode", "training_src"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    (folder / "stacks").mkdir()
-    shutil.copy(ROOT / "stacks" / "workflow.asl.json", folder / "stacks")
+    """Return a copy of the checkout, without what tools keep there."""
+    folder = tmp_path_factory.mktemp("copy") / "checkout"
+    left_out = ("__pycache__", ".*", "node_modules", "output", "cdk.out", "tests")
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*left_out))
     return folder
 
 
