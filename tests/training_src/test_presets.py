@@ -108,7 +108,7 @@ def test_hyperparameters_are_json_or_raw_texts(text, kind, value):
 
 
 def test_a_number_that_came_as_a_text_is_a_number(write):
-    texts = {"seed": '"3"', "n_envs": '"2"', "learning_rate": '"0.001"'}
+    texts = {"seed": '"3"', "n_epochs": '"2"', "learning_rate": '"0.001"'}
     preset = load_preset(write(CARTPOLE), texts)
     assert (preset.seed, preset.training.n_epochs, preset.training.learning_rate) == (3, 2, 0.001)
     message = refusal(write(CARTPOLE), {"n_envs": '"many"'})
