@@ -39,7 +39,7 @@ class BrokenStorage:
 
 def run_job(tmp_path, job: TrainingJob, storage: BrokenStorage) -> dict:
     settings = SimpleNamespace(state_dir=tmp_path)
-    bundles = SimpleNamespace(fetch=lambda location, program: tmp_path)
+    bundles = SimpleNamespace(fetch=lambda location, program: tmp_path, kernel_cache=tmp_path)
     JobRunner(settings, None, storage, bundles).run(job)
     assert job.ended.is_set()
     return job.describe()
