@@ -185,7 +185,7 @@ def test_settings_are_read_and_written():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"most_add": 1}, "unknown setting 'most_add': known are peak_factor, most_added"),
+        ({"most_add": 1}, "unknown setting 'most_add', known are peak_factor, most_added"),
         ({"most_added": 1.5}, "most_added must be a whole number from 0 to 1000000"),
         ({"most_added": True}, "most_added must be a whole number"),
         ({"reactive_target": 0}, "reactive_target must be a number from 0.05 to 1.0"),

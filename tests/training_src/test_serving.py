@@ -311,7 +311,7 @@ def test_the_model_is_where_sagemaker_puts_it(tmp_path, monkeypatch, capsys):
     [
         ("{", "Expecting property name"),
         ("[1]", "guard: must be a JSON object"),
-        ('{"most_add": 1}', "guard: unknown setting 'most_add': known are"),
+        ('{"most_add": 1}', "guard: unknown setting 'most_add', known are"),
         ('{"peak_factor": 0.5}', "guard: peak_factor must be a number from 1.0"),
     ],
 )

@@ -8,6 +8,7 @@ A preset is a TOML file that states only what differs from documented defaults:
     [environment]     # id and settings of a Gymnasium environment
     [training]        # the toolkit's options
     [evaluation]      # see `EvaluationSettings`
+    [guard]           # see `GuardSettings`: guard rails that every decision passes
 """
 
 import json
@@ -17,18 +18,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autoscaling_rl.controller.guard import GuardSettings
 from autoscaling_rl.environment_factory import AUTOSCALING, check_environment, environment_settings
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.hyperparameters import Table, apply_hyperparameters, chosen
 from autoscaling_rl.packages import check_requirements, provide
-from autoscaling_rl.settings import Settings, build, documentation, setting, unknown
+from autoscaling_rl.settings import (
+    Settings,
+    build,
+    documentation,
+    named_in,
+    setting,
+    unknown,
+)
 from autoscaling_rl.toml_file import Key, read_toml
 from autoscaling_rl.toolkits import find_toolkit, toolkit_names
 
 PRESETS = Path(__file__).parents[1] / "presets"
 DEFAULT_PRESET = "hindsight-autoscaling"
 
-_TABLES = ("environment", "training", "evaluation")
+_TABLES = ("environment", "training", "evaluation", "guard")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +91,7 @@ class Preset:
         environment: "id" and every setting of the environment.
         training: the toolkit's options, an instance of its `Options`.
         evaluation: how the policy is judged.
+        guard: settings of the guard rails that were chosen; the others depend on the policy.
     """
 
     name: str
@@ -92,6 +102,7 @@ class Preset:
     environment: Mapping[str, Any]
     training: Any
     evaluation: EvaluationSettings
+    guard: Mapping[str, Any]
 
     def effective(self) -> dict[str, Any]:
         """Return every setting as JSON values, as kept in the manifest."""
@@ -104,6 +115,7 @@ class Preset:
             "environment": dict(self.environment),
             "training": asdict(self.training),
             "evaluation": asdict(self.evaluation),
+            "guard": dict(self.guard),
         }
         plain: dict[str, Any] = json.loads(json.dumps(tables))
         return plain
@@ -170,6 +182,7 @@ def describe(preset: Preset) -> str:
         ("environment.", environment_settings(str(preset.environment["id"])), preset.environment),
         ("training.", type(preset.training), asdict(preset.training)),
         ("evaluation.", EvaluationSettings, asdict(preset.evaluation)),
+        ("guard.", GuardSettings, preset.guard),
     ]
     for prefix, cls, values in tables:
         words = documentation(cls) if cls else {}
@@ -207,6 +220,7 @@ def _resolve(
         "environment": environment_settings(identifier),
         "training": options,
         "evaluation": EvaluationSettings,
+        "guard": GuardSettings,
     }
     given = apply_hyperparameters(tables, hyperparameters, classes)
 
@@ -230,7 +244,16 @@ def _resolve(
         environment=check_environment(tables["environment"], place=environment_place),
         training=build_table("training", find_toolkit(general.toolkit).Options, "training"),
         evaluation=build_table("evaluation", EvaluationSettings, "evaluation"),
+        guard=_check_guard(tables["guard"], partial(_place, place, given, "guard")),
     )
+
+
+def _check_guard(values: Mapping[str, Any], place: Callable[[str], str]) -> Mapping[str, Any]:
+    try:
+        GuardSettings.of(values)
+    except ValueError as error:
+        raise UserError(f"{place(named_in(str(error), values))}: {error}") from error
+    return values
 
 
 def _tables(values: Mapping[str, Any], place: Callable[[Key], str]) -> dict[str, dict[str, Any]]:

@@ -86,7 +86,7 @@ class GuardSettings:
         values: dict[str, Any] = {}
         for name, value in given.items():
             if name not in known:
-                raise ValueError(f"guard: unknown setting {name!r}: known are {', '.join(known)}")
+                raise ValueError(f"guard: unknown setting {name!r}, known are {', '.join(known)}")
             whole = known[name].type is int
             low, high = _BOUNDS.get(name, (0, 10_080 if name.endswith("minutes") else 1_000_000))
             numeric = isinstance(value, int | float) and not isinstance(value, bool)
