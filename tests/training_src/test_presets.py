@@ -71,6 +71,7 @@ def test_hyperparameters_win_over_the_file_and_the_file_over_defaults(write):
 
 def test_reserved_hyperparameters_are_skipped(write):
     texts = {"sagemaker_program": "train.py", "sagemaker_region": '"here"', "preset": "other"}
+    texts["_tuning_objective_metric"] = "reward-testing"
     assert load_preset(write(CARTPOLE), texts) == load_preset(write(CARTPOLE))
 
 
@@ -108,9 +109,9 @@ def test_hyperparameters_are_json_or_raw_texts(text, kind, value):
 
 
 def test_a_number_that_came_as_a_text_is_a_number(write):
-    texts = {"seed": '"3"', "n_epochs": '"2"', "learning_rate": '"0.001"'}
+    texts = {"seed": '"3"', "epochs": '"2"', "learning_rate": '"0.001"'}
     preset = load_preset(write(CARTPOLE), texts)
-    assert (preset.seed, preset.training.n_epochs, preset.training.learning_rate) == (3, 2, 0.001)
+    assert (preset.seed, preset.training.epochs, preset.training.learning_rate) == (3, 2, 0.001)
     message = refusal(write(CARTPOLE), {"n_envs": '"many"'})
     assert "n_envs must be an integer, not 'many'" in message
 

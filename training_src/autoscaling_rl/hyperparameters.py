@@ -19,7 +19,8 @@ Classes = Mapping[str, type[Any] | None]  # settings class by table; None: any k
 
 # Python's words for JSON's: SageMaker's toolkits put values on the command line as Python's str.
 _PYTHON_WORDS: dict[str, Any] = {"True": True, "False": False, "None": None}
-_RESERVED = ("preset",)
+# The second comes with every job of SageMaker's automatic model tuning.
+_RESERVED = ("preset", "_tuning_objective_metric")
 
 
 def parse(text: str, kind: object = None) -> Any:  # noqa: ANN401 - any JSON value
