@@ -118,7 +118,8 @@ def test_limits_of_the_body(application, monkeypatch):
         (1001, [], None),
         (4000, [], None),
         (9000, [], b"close"),
-        (0, [(b"content-length", b"1001")], None),
+        (1001, [(b"content-length", b"1001")], None),
+        (0, [(b"content-length", b"1001"), (b"expect", b"100-Continue")], b"close"),
         (0, [(b"content-length", b"5001")], b"close"),
     ):
         status, answered, _ = post(application, b" " * size, headers, size=700)

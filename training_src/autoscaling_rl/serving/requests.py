@@ -60,20 +60,26 @@ async def send_answer(send: Send, answer: Answer) -> None:
 
 
 def check_headers(headers: Headers) -> None:
-    """Refuse a body that is no JSON, is compressed, or is announced to be too large.
+    """Refuse a body that is no JSON, is compressed, or is not even to be sent.
+
+    A body that is merely too large is read all the same, see `read_body`.
 
     Raises:
         Refused: 415 or 413.
     """
+    length, asks_first = 0, False
     for name, value in headers:
         if name == b"content-type" and value != b"application/json":
             _check_type(value.decode("latin-1").strip())
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             message = "send the body uncompressed"
             raise Refused(415, "UnsupportedMediaType", message, "Content-Encoding")
-        # The server has checked that it is a number.
-        elif name == b"content-length" and int(value) > LARGEST_BODY:
-            raise _too_large(close=int(value) > LARGEST_DISCARDED)
+        elif name == b"content-length":
+            length = int(value)  # the server has checked that it is a number
+        elif name == b"expect":
+            asks_first = value.lower() == b"100-continue"
+    if length > (LARGEST_BODY if asks_first else LARGEST_DISCARDED):
+        raise _too_large(close=True)
 
 
 def _check_type(value: str) -> None:
@@ -96,8 +102,8 @@ def _too_large(*, close: bool) -> Refused:
 async def read_body(receive: Receive, hold: Callable[[int], None] = lambda count: None) -> bytes:
     """Return the body of a request; what exceeds `LARGEST_BODY` is not kept.
 
-    A body of unannounced length is discarded to its end before it is refused: a client that is
-    still sending would not read an answer, and loses it when the connection is closed.
+    A body that is too large is discarded to its end before it is refused: a client that is still
+    sending would not read an answer, and loses it when the connection is closed.
 
     Args:
         receive: gives the next message.
