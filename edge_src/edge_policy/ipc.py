@@ -30,7 +30,10 @@ class Disconnected(IpcError):
 
 
 class Session(Protocol):
-    """A connection to the nucleus; every operation may raise an `IpcError`."""
+    """A connection to the nucleus; every operation may raise an `IpcError`.
+
+    What is called with events must return at once, and call no operation itself.
+    """
 
     def configuration(self) -> dict[str, Any]:
         """Return the component's configuration."""
@@ -102,13 +105,13 @@ class SdkSession:
             ) from None
         except Exception as error:
             raise Disconnected(f"no connection to the nucleus: {error!r}") from error
-        # One thread, so that messages are told in the order in which they came.
-        executor = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="ipc")
-        self._client = clientv2.GreengrassCoreIPCClientV2(client, executor)
+        # Without an executor events are told in the order in which they came, by the thread that
+        # reads the socket: whoever is told must not wait for an operation there.
+        self._client = clientv2.GreengrassCoreIPCClientV2(client, executor=None)
 
     def configuration(self) -> dict[str, Any]:
         """Return the component's configuration."""
-        answer = self._wait(self._client.get_configuration_async(key_path=[]))
+        answer = self._do(self._client.get_configuration_async, key_path=[])
         return dict(answer.value or {})
 
     def on_configuration(self, changed: Callable[[], None]) -> None:
@@ -140,19 +143,17 @@ class SdkSession:
         """Publish to the components of this device."""
         model = self._model
         message = model.PublishMessage(binary_message=model.BinaryMessage(message=payload))
-        self._wait(self._client.publish_to_topic_async(topic=topic, publish_message=message))
+        self._do(self._client.publish_to_topic_async, topic=topic, publish_message=message)
 
     def publish_cloud(self, topic: str, payload: bytes) -> None:
         """Publish to AWS IoT Core, at least once."""
         qos = self._model.QOS.AT_LEAST_ONCE
-        self._wait(
-            self._client.publish_to_iot_core_async(topic_name=topic, qos=qos, payload=payload)
-        )
+        self._do(self._client.publish_to_iot_core_async, topic_name=topic, qos=qos, payload=payload)
 
     def running(self) -> None:
         """Say that the component is ready."""
         state = self._model.ReportedLifecycleState.RUNNING
-        self._wait(self._client.update_state_async(state=state))
+        self._do(self._client.update_state_async, state=state)
 
     def metrics(self, values: Mapping[str, tuple[float, str]]) -> None:
         """Report metrics, each a number and a unit."""
@@ -161,7 +162,7 @@ class SdkSession:
             model.Metric(name=name, unit=unit, value=float(value))
             for name, (value, unit) in values.items()
         ]
-        self._wait(self._client.put_component_metric_async(metrics=listed))
+        self._do(self._client.put_component_metric_async, metrics=listed)
 
     def on_update(self, coming: Callable[[str], None]) -> None:
         """Have the deployments told that are about to restart this component."""
@@ -175,16 +176,16 @@ class SdkSession:
 
     def defer(self, deployment: str, milliseconds: int) -> None:
         """Have a deployment wait; 0: go on."""
-        self._wait(
-            self._client.defer_component_update_async(
-                deployment_id=deployment, recheck_after_ms=milliseconds
-            )
+        self._do(
+            self._client.defer_component_update_async,
+            deployment_id=deployment,
+            recheck_after_ms=milliseconds,
         )
 
     def close(self) -> None:
         """Close the connection."""
         self._closing = True
-        self._client.close(executor_wait=False)
+        self._client.close()
 
     def _gone(self) -> None:
         with self._once:
@@ -202,20 +203,22 @@ class SdkSession:
             if accepted.is_set():  # else the subscription was refused, which is told below
                 self._gone()
 
-        answer, _ = call(
+        self._do(
+            call,
             on_stream_event=told,
             on_stream_error=lambda error: True,
             on_stream_closed=ended,
             **arguments,
         )
-        self._wait(answer)
         accepted.set()
         if closed.is_set():
             self._gone()
 
-    def _wait(self, future: Any) -> Any:  # noqa: ANN401 (of the SDK, which has no types)
+    def _do(self, call: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401
         """Return what an operation answers, or raise what its error means."""
         try:
+            begun = call(**arguments)
+            future = begun[0] if isinstance(begun, tuple) else begun  # with the stream beside it
             return future.result(SECONDS)
         except (TimeoutError, concurrent.futures.TimeoutError):
             raise Disconnected("the nucleus does not answer") from None

@@ -18,6 +18,7 @@ from tests.training_src.endpoints import autoscaling_artifact, cartpole_artifact
 BUNDLE = Path(__file__).parents[2] / "edge_src"
 CONFIGURATION = json.loads((BUNDLE / "configuration.json").read_text())
 CAPACITY = 250.0
+THING = "device-7"
 START = MIDNIGHT - 100
 LOAD = np.round(CAPACITY * busy_load(3000))
 
@@ -73,7 +74,7 @@ def state(now, minutes=1, *, load=LOAD, **changes):
 
 
 def core(work, model=None, *, clock=lambda: 60.0 * START, **configuration):
-    return Core(work, model, {**CONFIGURATION, **configuration}, thing_name="thing", clock=clock)
+    return Core(work, model, {**CONFIGURATION, **configuration}, thing_name=THING, clock=clock)
 
 
 def ask(core, message):

@@ -1,0 +1,264 @@
+"""The component's life with a nucleus: the real SDK client, the emulated nucleus, real threads."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from edge_policy import service as service_module
+from edge_policy.backoff import Backoff
+from edge_policy.ipc import SdkSession
+from edge_policy.service import STOP, Service, metrics
+from tests.edge_src.nuclei import COMMAND, DECISION, STATE, answers, server, telemetry
+from tests.edge_src.support import core, models, state
+
+
+@pytest.fixture(scope="module")
+def offered(tmp_path_factory):
+    return models(tmp_path_factory.mktemp("models"))
+
+
+class Running:
+    """A service in a thread."""
+
+    def __init__(self, nucleus, work, model, configuration):
+        self.core = core(work, model, **{"Telemetry": {"interval_seconds": 3600}, **configuration})
+        self.service = Service(self.core, SdkSession, backoff=Backoff(0.05, 0.2))
+        self.nucleus = nucleus
+        self.thread = threading.Thread(target=self.service.run)
+        self.thread.start()
+
+    def ready(self):
+        assert self.service.ready.wait(10)
+        assert self.nucleus.wait_for(lambda: self.nucleus.subscribed(STATE))
+        return self
+
+    def ask(self, message, topic=STATE):
+        """Return the answer to a message."""
+        before = len(answers(self.nucleus))
+        publish = self.nucleus.publish
+        publish = self.nucleus.publish_from_iot_core if topic == COMMAND else publish
+        assert publish(topic, json.dumps(message).encode()) == 1
+        assert self.nucleus.wait_for(lambda: len(answers(self.nucleus)) > before)
+        return answers(self.nucleus)[-1]
+
+    def told(self, kind, count=1):
+        """Return telemetry of a kind that has reached AWS IoT Core, once there is so much."""
+        nucleus = self.nucleus
+        assert nucleus.wait_for(lambda: len(telemetry(nucleus, kind)) >= count), (
+            kind,
+            telemetry(nucleus),
+        )
+        return telemetry(nucleus, kind)
+
+    def stop(self):
+        """Return the seconds that ending takes."""
+        began = time.monotonic()
+        self.service.signals.put(STOP)
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+        return time.monotonic() - began
+
+
+@pytest.fixture(params=["lite", "full"])
+def nucleus(request, tmp_path, monkeypatch):
+    with server(tmp_path / "ipc", request.param) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def start(nucleus, tmp_path, offered):
+    """Start the component with a model."""
+    begun = []
+
+    def begin(model="bank", **configuration):
+        work = tmp_path / "work"
+        begun.append(Running(nucleus, work, model and offered[model], configuration))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        if each.thread.is_alive():
+            each.stop()
+
+
+def test_states_are_answered_on_both_ways(start, nucleus):
+    running = start().ready()
+    assert nucleus.wait_for(lambda: nucleus.states == ["RUNNING"])
+    answer = running.ask(state(100, 100))
+    assert (answer["id"], answer["source"]) == ("state-100", "model")
+    assert running.ask({**state(101), "active": "x"})["error"]["field"] == "active"
+    assert nucleus.wait_for(lambda: nucleus.subscribed(COMMAND))
+    answer = running.ask(state(101), COMMAND)
+    assert answer["id"] == "state-101"
+    assert running.told("decision")[0]["answer"] == answer
+    assert running.stop() < 5
+    assert running.told("summary")[-1]["counts"]["decisions"] == 2
+
+
+def test_operations_that_are_missing_are_left_alone(start, nucleus, monkeypatch):
+    interval = {"interval_seconds": 1}
+    nucleus.update_configuration({"Telemetry": interval})
+    running = start(Telemetry=interval).ready()
+    running.told("summary", 2)
+    lite = nucleus.nucleus.profile.name == "lite"
+    off = {each["name"] for each in telemetry(nucleus, "operation")}
+    assert off == ({"PutComponentMetric", "SubscribeToComponentUpdates"} if lite else set())
+    if not lite:
+        assert nucleus.wait_for(lambda: len(nucleus.metrics) >= 3)
+        nucleus.announce_update("deployment-1")
+        assert nucleus.wait_for(lambda: nucleus.component.deferrals)
+
+
+def test_a_lost_connection_is_made_anew(start, nucleus):
+    running = start().ready()
+    running.ask(state(100, 100))
+    for now in range(101, 104):
+        nucleus.disconnect()
+        assert nucleus.wait_for(lambda: not nucleus.subscribed(STATE))
+        assert nucleus.wait_for(lambda: nucleus.subscribed(STATE))
+        assert running.ask(state(now))["source"] == "model"
+    nucleus.refuse(True)
+    nucleus.disconnect()
+    assert nucleus.wait_for(lambda: nucleus.connections == 0)
+    time.sleep(0.5)
+    nucleus.refuse(False)
+    assert nucleus.wait_for(lambda: nucleus.subscribed(STATE))
+    assert running.ask(state(104))["source"] == "model"
+    counts = running.core.telemetry.summarise()["counts"]
+    assert counts["disconnects"] >= 4
+    assert counts["connects_failed"] >= 1
+
+
+def test_it_starts_without_a_nucleus_and_waits_for_one(start, nucleus):
+    nucleus.refuse(True)
+    running = start()
+    time.sleep(0.3)
+    assert not running.service.ready.is_set()
+    nucleus.refuse(False)
+    running.ready()
+    assert running.ask(state(100, 100))["source"] == "model"
+    nucleus.refuse(True)
+    nucleus.disconnect()
+    assert running.stop() < 5
+
+
+def test_telemetry_waits_while_the_device_is_offline(start, nucleus):
+    nucleus.connected = False
+    running = start().ready()
+    running.ask(state(100, 100))
+    for _ in range(5):
+        running.core.telemetry.event("test")
+    running.stop()
+    running = start().ready()
+    time.sleep(0.2)
+    assert telemetry(nucleus) == []
+    nucleus.connected = True
+    nucleus.disconnect()  # a new connection is tried at once
+    running.told("test", 5)
+    numbers = [each["sequence"] for each in telemetry(nucleus)]
+    assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
+    assert [n for i, n in enumerate(numbers) if n not in numbers[:i]] == sorted(set(numbers))
+
+
+def wait_for_settings(running, changed=(), refused=""):
+    """Wait until telemetry tells of settings that changed, and of one that was refused."""
+
+    def told():
+        return any(
+            each["changed"] == list(changed) and refused in " ".join(each["refused"])
+            for each in telemetry(running.nucleus, "settings")
+        )
+
+    assert running.nucleus.wait_for(told), telemetry(running.nucleus, "settings")
+
+
+def test_settings_change_while_it_runs(start, nucleus):
+    running = start().ready()
+    free = running.ask(state(100, 100, active=1, pending=[]))["desired"]
+    nucleus.update_configuration({"Guard": {"most_added": 2}})
+    wait_for_settings(running, changed=["guard"])
+    assert running.ask(state(101, active=1, pending=[]))["desired"] == 3 < free
+    nucleus.update_configuration({"Guard": {"most_added": "many"}})
+    wait_for_settings(running, refused="Guard.most_added: guard: most_added must be")
+    assert running.ask(state(101, active=1, pending=[]))["desired"] == 3
+
+
+def test_rights_that_are_missing_are_told(start, nucleus):
+    nucleus.component.configuration.merge({}, ("accessControl", "aws.greengrass.ipc.mqttproxy"))
+    policies = nucleus.component.configuration.read(("accessControl",))
+    for section in policies.values():
+        for policy in section.values():
+            policy["resources"] = ["elsewhere"]
+    nucleus.update_configuration(policies, ("accessControl",))
+    running = start()
+    assert nucleus.wait_for(lambda: running.core.telemetry._events["denied"] >= 2)
+    assert not running.service.ready.is_set()
+    assert running.stop() < 5
+
+
+def test_an_answer_that_may_not_be_sent_is_counted(start, nucleus):
+    policies = nucleus.component.configuration.read(("accessControl",))
+    for policy in policies["aws.greengrass.ipc.pubsub"].values():
+        if policy["resources"] == [DECISION]:
+            policy["resources"] = ["elsewhere"]
+    nucleus.update_configuration(policies, ("accessControl",))
+    running = start().ready()
+    nucleus.publish(STATE, json.dumps(state(100, 100)).encode())
+    assert running.told("denied")[0]["topic"] == DECISION
+    assert running.core.summarise()["counts"]["answers_lost"] == 1
+
+
+def test_a_fault_in_one_message_does_not_end_the_thread(start, nucleus, monkeypatch):
+    running = start().ready()
+    answer = running.core.answer
+    monkeypatch.setattr(running.core, "answer", lambda payload: 1 / 0)
+    nucleus.publish(STATE, b"{}")
+    assert "ZeroDivisionError" in running.told("fault")[0]["reason"]
+    monkeypatch.setattr(running.core, "answer", answer)
+    assert running.ask(state(100, 100))["source"] == "model"
+
+
+def test_too_many_messages_are_counted(start, nucleus, monkeypatch):
+    monkeypatch.setattr(service_module, "MOST_WAITING", 2)
+    running = start().ready()
+    hold, held, answer = threading.Event(), threading.Event(), running.core.answer
+
+    def slow(payload):
+        held.set()
+        hold.wait(10)
+        return answer(payload)
+
+    monkeypatch.setattr(running.core, "answer", slow)
+    nucleus.publish(STATE, json.dumps(state(100, 100)).encode())
+    assert held.wait(10)
+    for now in range(101, 106):
+        nucleus.publish(STATE, json.dumps(state(now)).encode())
+    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] == 3)
+    hold.set()
+    assert nucleus.wait_for(lambda: len(answers(nucleus)) == 3)
+
+
+def test_a_model_that_hangs_does_not_hold_up_the_end(start, nucleus, monkeypatch):
+    running = start().ready()
+    hold = threading.Event()
+    monkeypatch.setattr(running.core, "answer", lambda payload: hold.wait(30))
+    nucleus.publish(STATE, b"{}")
+    time.sleep(0.2)
+    assert running.stop() < 5
+    hold.set()
+
+
+def test_metrics_are_numbers_with_units():
+    summary = {"counts": {"decisions": 4}, "fallback_share": 0.25, "latency_ms": {"p99": 0.7}}
+    assert metrics(summary) == {
+        "Decisions": (4, "Count"),
+        "Fallbacks": (0, "Count"),
+        "Errors": (0, "Count"),
+        "FallbackShare": (25.0, "Percent"),
+        "DecisionLatencyP99": (0.7, "Milliseconds"),
+    }
+    assert "FallbackShare" not in metrics({**summary, "fallback_share": None})
