@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
+# A process for each core; tests/conftest.py says which tests stay together.
+SPREAD := --numprocesses auto --dist loadgroup
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -71,8 +74,8 @@ results: setup ## make docs/results.md and its picture again: hours; goes on whe
 
 test: setup-dev ## run the tests (coverage included)
 	@$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest
-	NUMBA_DISABLE_JIT=1 $(PY) -m coverage run -m pytest -m "kernels and not slow"
+	$(PY) -m coverage run -m pytest $(SPREAD)
+	NUMBA_DISABLE_JIT=1 $(PY) -m coverage run -m pytest -m "kernels and not slow" $(SPREAD)
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 	@$(PY) tools/branch_coverage.py
