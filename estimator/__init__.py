@@ -7,12 +7,18 @@ from estimator.inputs import TrainingInput
 from estimator.job import Job
 from estimator.local_aws import stop_local_aws
 from estimator.predictor import Predictor
+from estimator.ranges import CategoricalParameter, ContinuousParameter, IntegerParameter
 from estimator.settings import InstanceGroup
 from estimator.toolkits import RLFramework, RLToolkit
+from estimator.tuner import HyperparameterTuner
 
 __all__ = [
+    "CategoricalParameter",
+    "ContinuousParameter",
     "EstimatorError",
+    "HyperparameterTuner",
     "InstanceGroup",
+    "IntegerParameter",
     "Job",
     "JobFailedError",
     "Predictor",

@@ -8,6 +8,8 @@ from estimator.errors import EstimatorError
 from estimator.hyperparameters import RESERVED
 from estimator.settings import LOCAL, InstanceGroup
 
+# Given to every job of a tuning job, by SageMaker.
+_OF_TUNING = "_tuning_objective_metric"
 _DIRECT = {
     "keep_alive_period_in_seconds": ("ResourceConfig", "KeepAlivePeriodInSeconds"),
     "volume_size": ("ResourceConfig", "VolumeSizeInGB"),
@@ -57,12 +59,17 @@ def arguments_of(described: Mapping[str, Any]) -> dict[str, Any]:
     return arguments | {
         "entry_point": program,
         "source_dir": source,
-        "hyperparameters": {
-            name: decode(value)
-            for name, value in described.get("HyperParameters", {}).items()
-            if not name.startswith(RESERVED)
-        },
+        "hyperparameters": hyperparameters_of(described),
         **_cluster(described["ResourceConfig"]),
+    }
+
+
+def hyperparameters_of(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hyperparameters that a user gave a job."""
+    return {
+        name: decode(value)
+        for name, value in described.get("HyperParameters", {}).items()
+        if not name.startswith(RESERVED) and name != _OF_TUNING
     }
 
 

@@ -9,7 +9,7 @@ from estimator.attach import arguments_of
 from estimator.bundle import find_bundle
 from estimator.checks import shows_logs
 from estimator.deployment import check_program, endpoint_settings
-from estimator.errors import EstimatorError
+from estimator.errors import EstimatorError, JobFailedError
 from estimator.hosting import (
     DEFAULT_PROGRAM,
     create_endpoint,
@@ -29,6 +29,7 @@ from estimator.presets import check_preset
 from estimator.session import Session, as_session
 from estimator.settings import LOCAL, JobSettings
 from estimator.toolkits import RLFramework, RLToolkit
+from estimator.tracking import check_tracking, track
 
 if TYPE_CHECKING:
     from sagemaker.core.analytics import TrainingJobAnalytics
@@ -75,14 +76,13 @@ class RLEstimator:
             framework=framework,
         )
         self._draft = draft_settings(entry_point, options)
+        check_tracking(options.get("mlflow_tracking_uri"))
         if self._draft.is_local and self._image.is_legacy:
             raise EstimatorError(
                 "instance_type='local' runs the bundle as processes of this machine, without the "
                 f"image of {toolkit}: take toolkit='sb3' with framework='pytorch'"
             )
-        self._bundle = find_bundle(
-            entry_point, _text(source_dir), options.get("dependencies") or ()
-        )
+        self.bundle = find_bundle(entry_point, _text(source_dir), options.get("dependencies") or ())
         self._definitions = metric_definitions
         self._hyperparameters: dict[str, object] = {}
         self.set_hyperparameters(**dict(hyperparameters or {}))
@@ -124,7 +124,7 @@ class RLEstimator:
         """
         merged = self._hyperparameters | hyperparameters
         encode_all(merged)
-        check_preset(self._bundle, self._image.toolkit, merged)
+        check_preset(self.bundle, self._image.toolkit, merged)
         self._hyperparameters = merged
 
     def fit(
@@ -153,7 +153,21 @@ class RLEstimator:
         self.latest_training_job = launch.start()
         self.jobs.append(self.latest_training_job)
         if wait:
-            self.latest_training_job.wait(logs=shows)
+            self._wait(self.latest_training_job, logs=shows)
+
+    def _wait(self, job: Job, *, logs: bool) -> None:
+        """Wait for the end of a job and log it to MLflow, if there is one."""
+        try:
+            job.wait(logs=logs)
+        except JobFailedError:
+            track(job, self.mlflow_tracking_uri)
+            raise
+        track(job, self.mlflow_tracking_uri)
+
+    @property
+    def mlflow_tracking_uri(self) -> str | None:
+        """Where MLflow gets its jobs; None: where MLFLOW_TRACKING_URI says."""
+        return self._options.get("mlflow_tracking_uri")
 
     def launch(
         self,
@@ -172,27 +186,42 @@ class RLEstimator:
         return prepare(
             self.sagemaker_session,
             self._settings(experiment_config),
-            job_name=job_name or timestamped(self._base_name()),
+            job_name=job_name or timestamped(self.base_name),
             image=self._image,
-            bundle=self._bundle,
+            bundle=self.bundle,
             inputs=channels,
             role=options.get("role"),
             output_path=_text(options.get("output_path")),
             code_location=_text(options.get("code_location")),
         )
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its jobs run on this machine."""
+        return self._draft.is_local
+
+    @property
+    def metric_definitions(self) -> Sequence[Mapping[str, str]]:
+        """What CloudWatch reads in its jobs' lines.
+
+        Raises:
+            EstimatorError: If the bundle's own definitions are of no use.
+        """
+        if self._definitions is None:
+            return metric_definitions(self._image.toolkit, self.bundle)
+        return self._definitions
+
     def _settings(self, experiment: Mapping[str, str] | None) -> JobSettings:
-        definitions = self._definitions
-        if definitions is None:
-            definitions = metric_definitions(self._image.toolkit, self._bundle)
         return dataclasses.replace(
             self._draft,
             hyperparameters=self._hyperparameters,
-            metric_definitions=definitions,
+            metric_definitions=self.metric_definitions,
             extra={**self._draft.extra, "ExperimentConfig": dict(experiment or {})},
         )
 
-    def _base_name(self) -> str:
+    @property
+    def base_name(self) -> str:
+        """What the names of its jobs begin with."""
         toolkit = self._image.toolkit.value if self._image.toolkit else None
         what = self._hyperparameters.get("preset") or toolkit or "training"
         return self._options.get("base_job_name") or default_base(what)
@@ -228,7 +257,7 @@ class RLEstimator:
         estimator.latest_training_job = job
         estimator.jobs.append(job)
         if wait and job.status not in ENDED:
-            job.wait(logs=False)
+            estimator._wait(job, logs=False)
         return estimator
 
     def _job(self) -> Job:
@@ -242,7 +271,7 @@ class RLEstimator:
         Raises:
             JobFailedError: If it fails.
         """
-        self._job().wait(logs=True)
+        self._wait(self._job(), logs=True)
 
     @property
     def model_data(self) -> str:
@@ -252,7 +281,9 @@ class RLEstimator:
     @property
     def training_job_analytics(self) -> "TrainingJobAnalytics":
         """The metrics of the latest job; `.dataframe()` has timestamp, metric_name and value."""
-        return self._job().analytics()
+        job = self._job()
+        track(job, self.mlflow_tracking_uri)
+        return job.analytics()
 
     @classmethod
     def default_metric_definitions(cls, toolkit: RLToolkit | str) -> Definitions:
@@ -306,8 +337,8 @@ class RLEstimator:
             JobFailedError: If the endpoint does not come up.
         """
         job, session = self._job(), self.sagemaker_session
-        check_program(self._image, self._bundle, entry_point)
-        name = endpoint_name or timestamped(self._base_name())
+        check_program(self._image, self.bundle, entry_point)
+        name = endpoint_name or timestamped(self.base_name)
         settings = endpoint_settings(
             job,
             self._draft,

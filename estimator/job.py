@@ -119,7 +119,7 @@ class Job:
             warnings.warn(
                 f"training job {self.name} was stopped ({described['SecondaryStatus']}): its model "
                 "is what it had until then",
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _follow(self, logs: bool) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Options(TypedDict, total=False):
     """Names, meanings and defaults are those of the SDK v2.
 
     `project` and `stage` are this project's: they name the deployment whose image and bucket are
-    used. `instance_type="local"` trains on this machine.
+    used. `instance_type="local"` trains on this machine. `mlflow_tracking_uri` is where MLflow gets
+    the jobs that were waited for.
     """
 
     role: str | None
@@ -69,6 +70,7 @@ class Options(TypedDict, total=False):
     sagemaker_session: Any
     project: str | None
     stage: str | None
+    mlflow_tracking_uri: str | None
 
 
 def draft_settings(entry_point: str, options: Options) -> JobSettings:
