@@ -1,6 +1,7 @@
 """Artifacts, states, and a disk that fails or a process that ends at any system call."""
 
 import errno
+import hashlib
 import json
 import os
 from datetime import UTC, datetime
@@ -53,6 +54,18 @@ def models(folder):
         "plain": packed(autoscaling_artifact(folder / "plain")),
         "cartpole": packed(cartpole_artifact(folder / "cartpole")),
     }
+
+
+def relist(folder):
+    """Make the manifest right again, as somebody would who changed the files."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"] = {
+        each.relative_to(folder).as_posix(): hashlib.sha256(each.read_bytes()).hexdigest()
+        for each in folder.rglob("*")
+        if each.is_file() and each != path
+    }
+    path.write_text(json.dumps(manifest))
 
 
 def timestamp(minute):

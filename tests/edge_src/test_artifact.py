@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import shutil
 import sys
 import tarfile
@@ -15,7 +14,7 @@ from edge_policy import artifact
 from edge_policy.artifact import BadModel, check, identity, unpack
 from edge_policy.model import Model
 from edge_policy.runtimes import with_onnx
-from tests.edge_src.support import bank_artifact, packed
+from tests.edge_src.support import bank_artifact, packed, relist
 from tests.training_src.endpoints import autoscaling_artifact, cartpole_artifact
 
 
@@ -47,18 +46,6 @@ def refused(call, *arguments, **named):
         call(*arguments, **named)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def relist(folder):
-    """Make the manifest right again, as somebody would who changed the files."""
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["files"] = {
-        each.relative_to(folder).as_posix(): hashlib.sha256(each.read_bytes()).hexdigest()
-        for each in folder.rglob("*")
-        if each.is_file() and each != path
-    }
-    path.write_text(json.dumps(manifest))
 
 
 def load(folder, runtime="numpy", **guard):

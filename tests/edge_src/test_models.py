@@ -10,8 +10,17 @@ from edge_policy import files, store
 from edge_policy.artifact import BadModel
 from edge_policy.model import Model
 from edge_policy.store import CURRENT, LAST_GOOD, Store
-from tests.edge_src.support import LOAD, ask, core, events, every_call, models, packed, state
-from tests.edge_src.test_artifact import relist
+from tests.edge_src.support import (
+    LOAD,
+    ask,
+    core,
+    events,
+    every_call,
+    models,
+    packed,
+    relist,
+    state,
+)
 
 LIMITS = {"crash_limit": 2, "good_decisions": 3}
 

@@ -1,0 +1,51 @@
+"""The parts together: disks that cannot be used, configurations that come again."""
+
+import pytest
+
+from tests.edge_src.support import ask, core, events, models, state
+
+
+@pytest.fixture(scope="module")
+def offered(tmp_path_factory):
+    return models(tmp_path_factory.mktemp("models"))
+
+
+def test_without_any_disk_the_rule_decides(tmp_path, offered):
+    (tmp_path / "file").write_text("in the way")
+    device = core(tmp_path / "file" / "work", offered["bank"])
+    for now in range(100, 103):
+        answer = ask(device, state(now, now if now == 100 else 1))
+        assert answer["source"] == "reactive"
+    summary = device.summarise()
+    assert summary["disk_faults"] > 0
+    assert summary["lost"] > 0
+    assert summary["waiting"] is None
+    device.close()
+
+
+def test_a_damaged_history_is_told(tmp_path, offered):
+    device = core(tmp_path, offered["bank"])
+    ask(device, state(100, 100))
+    device.close()
+    snapshot = tmp_path / "history" / "snapshot"
+    snapshot.write_bytes(snapshot.read_bytes()[:-5])
+    device = core(tmp_path, offered["bank"])
+    assert "history was damaged" in events(device, "disk")[0]["reason"]
+    assert ask(device, state(101))["doubts"] == ["short"]
+
+
+def test_the_spool_takes_its_limit_from_the_settings(tmp_path):
+    device = core(tmp_path, Telemetry={"spool_megabytes": 2})
+    assert device.spool.most_bytes == 2 << 20
+    device.configure({"Telemetry": {"spool_megabytes": 3}})
+    assert device.spool.most_bytes == 3 << 20
+
+
+def test_the_same_configuration_again_tells_nothing(tmp_path, offered):
+    device = core(tmp_path, offered["bank"])
+    events(device)
+    device.configure({"Guard": {"peak": 1}})
+    device.configure({"Guard": {"peak": 1}})
+    assert len(events(device, "settings")) == 1
+    device.configure({})
+    assert len(events(device, "settings")) == 1
