@@ -58,12 +58,6 @@ def _hyperparameter_value(value: object) -> str:
     return result
 
 
-def _no_edge(value: object) -> bool:
-    if boolean(value):
-        raise ValueError("must be false: this project has no edge part yet")
-    return False
-
-
 def _mode(value: object) -> object:
     if value == "shadow":
         raise ValueError("'shadow' is not available yet; use 'blue_green'")
@@ -148,9 +142,9 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """The edge half, which does not exist yet."""
+    """The devices that decide by themselves; None: those of the stage's own thing group."""
 
-    run: bool = checked(_no_edge, False)
+    run: bool = checked(boolean, False)
     thing_group: str | None = checked(text(r"[A-Za-z0-9:_-]{1,128}", "a thing group's name"), None)
 
 
@@ -233,7 +227,21 @@ def _wrong_parts(document: ExecutionInput) -> list[str]:
         problems.append(
             "evaluation.run: false needs endpoint.run false: what was not judged is not deployed"
         )
+    problems += _wrong_edge(document)
     return problems
+
+
+def _wrong_edge(document: ExecutionInput) -> list[str]:
+    if not document.edge.run:
+        return []
+    if not document.evaluation.run:
+        return ["edge.run: true needs evaluation.run: what was not judged reaches no device"]
+    if document.registry.approval != "automatic":
+        return [
+            'edge.run: true needs registry.approval "automatic": '
+            "what waits for a person's approval reaches no device"
+        ]
+    return []
 
 
 def _wrong_environment(document: ExecutionInput) -> list[str]:

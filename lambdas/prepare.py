@@ -5,7 +5,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+
 from lambdas.aws import Client, client, service_errors
+from lambdas.edge import group_prefix, not_found
 from lambdas.errors import ConfigurationError, InvalidInput
 from lambdas.execution_input import ExecutionInput, parse
 from lambdas.jobs import Jobs, JobSettings
@@ -41,6 +44,7 @@ class Settings:
     warm_pool_seconds: int = 0
     network_isolation: int = 0
     encrypt_traffic: int = 0
+    thing_group_arn: str = ""
 
     def preset_names(self) -> tuple[str, ...]:
         """Split PRESETS; the first name is the default."""
@@ -94,11 +98,17 @@ def handler(event: Mapping[str, object], context: object) -> Document:
             execution_name=name if isinstance(name, str) else None,
             settings=settings,
             s3=client("s3"),
+            iot=client("iot"),
         )
 
 
 def prepare(
-    document: object, *, execution_name: str | None, settings: Settings, s3: Client
+    document: object,
+    *,
+    execution_name: str | None,
+    settings: Settings,
+    s3: Client,
+    iot: Client,
 ) -> Document:
     """Check an execution input and plan the execution.
 
@@ -107,11 +117,12 @@ def prepare(
         execution_name: Makes the names of all resources; the same again when repeated.
         settings: The handler's environment variables.
         s3: The client that looks whether the objects named exist.
+        iot: The client that looks whether there is such a group of devices.
 
     Returns:
         `execution`, `plan` (which branches to take), `training` and `evaluation` (jobs), `gate`,
-        `registry`, `endpoint`, and what later states replace: `model`, the newest artifact, and
-        `verdict`, the gate's.
+        `registry`, `endpoint`, `edge`, and what later states replace: `model`, the newest
+        artifact, `verdict`, the gate's, and `deployment`, the endpoint's.
 
     Raises:
         InvalidInput: One line for every mistake.
@@ -123,6 +134,8 @@ def prepare(
     request = parse(document, presets=presets, pinned=settings.pinned_model_package)
     _check_instance_type(request, settings.instance_types)
     _check_objects(request, settings=settings, s3=s3)
+    if request.edge.run:
+        _check_group(request.edge.thing_group, settings, iot)
     identity = execution_id(execution_name, project=settings.project, stage=settings.stage)
     preset = request.preset or presets[0]
     jobs = Jobs(
@@ -137,6 +150,8 @@ def prepare(
         "gate": {"baseline": request.gate.baseline, "confidence": request.gate.confidence},
         "registry": {"approval": _approval_status(request)},
         "endpoint": {"poll_seconds": settings.poll_seconds},
+        "edge": {"thing_group": request.edge.thing_group, "poll_seconds": settings.poll_seconds},
+        "deployment": {"endpoint_name": None},
         "model": {"job_name": None, "s3_uri": request.evaluation.checkpoint_s3_uri},
         "verdict": _no_verdict(),
     }
@@ -167,6 +182,26 @@ def _check_objects(request: ExecutionInput, *, settings: Settings, s3: Client) -
     problems = [f"{path}: {reason}" for path, reason in reasons.items() if reason]
     if problems:
         raise InvalidInput(problems)
+
+
+def _check_group(name: str | None, settings: Settings, iot: Client) -> None:
+    """Refuse a group of devices hours before the state that would deploy to it."""
+    if not settings.thing_group_arn:
+        raise ConfigurationError("THING_GROUP_ARN is not set. Deploy it again.")
+    prefix = group_prefix(settings.project, settings.stage)
+    group = name or settings.thing_group_arn.rpartition("/")[2]
+    if not group.startswith(prefix):
+        raise InvalidInput(
+            [f"edge.thing_group: {group} is not the stage's: choose one whose name begins {prefix}"]
+        )
+    try:
+        iot.describe_thing_group(thingGroupName=group)
+    except ClientError as error:
+        if not not_found(error):
+            raise
+        raise InvalidInput(
+            [f"edge.thing_group: there is no thing group {group}: create it or leave it out"]
+        ) from error
 
 
 def _plan(request: ExecutionInput, *, channels: bool) -> Document:

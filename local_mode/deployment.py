@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+ORGANISATION = "example"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,36 @@ class Deployment:
     def source_s3_uri(self) -> str:
         """The training bundle as training jobs and models name it."""
         return f"s3://{self.bucket}/{self.source_key}"
+
+    @property
+    def component(self) -> str:
+        """The component that carries a policy to devices, the same in all stages."""
+        return f"com.{ORGANISATION}.{self.project}.Policy"
+
+    @property
+    def component_arn(self) -> str:
+        """ARN of the component."""
+        return f"arn:aws:greengrass:{REGION}:{ACCOUNT}:components:{self.component}"
+
+    @property
+    def thing_group(self) -> str:
+        """The group of the stage's devices."""
+        return f"{self.prefix}-devices"
+
+    @property
+    def thing_group_arn(self) -> str:
+        """ARN of the group."""
+        return f"arn:aws:iot:{REGION}:{ACCOUNT}:thinggroup/{self.thing_group}"
+
+    @property
+    def edge_source_key(self) -> str:
+        """Key of the component's own program in the artifact bucket."""
+        return "source/edge_src.zip"
+
+    @property
+    def edge_source_s3_uri(self) -> str:
+        """Address of the component's own program."""
+        return f"s3://{self.bucket}/{self.edge_source_key}"
 
     def function_name(self, module: str) -> str:
         """Return the name of the function whose handler lives in `lambdas/<module>.py`."""

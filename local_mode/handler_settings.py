@@ -8,6 +8,8 @@ from local_mode.errors import UserError
 
 # A change of the endpoint takes seconds here, not minutes.
 _POLL_SECONDS = 1
+# A device here answers within seconds, or is not there at all.
+_FOLLOW_SECONDS = 120
 
 
 def read_text(path: Path) -> str:
@@ -60,6 +62,11 @@ def function_variables(names: Deployment, source: Path, default_preset: str) -> 
         "PRESETS": ",".join(preset_names(source, default_preset)),
         "METRIC_DEFINITIONS": json.dumps(metrics, separators=(",", ":")),
         "KMS_KEY_ARN": "",
+        "EDGE_SOURCE_S3_URI": names.edge_source_s3_uri,
+        "COMPONENT_ARN": names.component_arn,
+        "COMPONENT_VERSIONS": "1.0",
+        "THING_GROUP_ARN": names.thing_group_arn,
+        "EDGE_FOLLOW_SECONDS": str(_FOLLOW_SECONDS),
     }
 
 

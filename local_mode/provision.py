@@ -44,7 +44,7 @@ def provision(
     Args:
         client: Returns the boto3 client of a service.
         deployment: The names to use.
-        root: The checkout with `lambdas`, `stacks` and `training_src`.
+        root: The checkout with `edge_src`, `lambdas`, `stacks` and `training_src`.
         default_preset: The preset of executions that name none; without such a file the first.
 
     Returns:
@@ -59,6 +59,8 @@ def provision(
     _create_bucket(client("s3"), names)
     _create_role(client("iam"), names)
     _upload_source(client("s3"), names, root / "training_src")
+    _upload_edge_source(client("s3"), names, root / "edge_src")
+    _create_thing_group(client("iot"), names)
     _create_group(client("sagemaker"), names)
     substitutions = substitutions_of(variables)
     substitutions |= _create_functions(client, names, root / "lambdas", definition, variables)
@@ -122,6 +124,17 @@ def _create_group(sagemaker: "BaseClient", names: Deployment) -> None:
         sagemaker.create_model_package_group(
             ModelPackageGroupName=names.model_package_group, Tags=_pairs(names)
         )
+
+
+def _upload_edge_source(s3: "BaseClient", names: Deployment, source: Path) -> None:
+    if not (source / "main.py").is_file():
+        raise UserError(f"{source / 'main.py'}: is missing; restore it from the repository")
+    s3.put_object(Bucket=names.bucket, Key=names.edge_source_key, Body=zip_package(source))
+
+
+def _create_thing_group(iot: "BaseClient", names: Deployment) -> None:
+    with _existing():
+        iot.create_thing_group(thingGroupName=names.thing_group)
 
 
 def _create_log_group(logs: "BaseClient", name: str) -> None:

@@ -92,6 +92,26 @@ class Serving:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edge:
+    """How a policy reaches the devices of the stage.
+
+    Attributes:
+        maximum_per_minute: Devices that begin in a minute.
+        abort_percent: Share of devices that failed at which a rollout is called off.
+        device_minutes: How long one device may take.
+        follow_minutes: How long an execution waits for devices; those that are away get the
+            policy later all the same.
+        fallback_percent: Share of decisions by a fallback at which an alarm is raised.
+    """
+
+    maximum_per_minute: int = 50
+    abort_percent: int = 20
+    device_minutes: int = 15
+    follow_minutes: int = 60
+    fallback_percent: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageConfig:
     """One stage.
 
@@ -126,6 +146,7 @@ class StageConfig:
     network: Network | None = None
     training: Training = field(default_factory=Training)
     serving: Serving = field(default_factory=Serving)
+    edge: Edge = field(default_factory=Edge)
     access_logs_bucket: str | None = None
     replica: Replica | None = None
     alarm_email: str | None = None
@@ -304,6 +325,17 @@ def _others(config: StageConfig) -> list[str]:
     )
 
 
+def _edge(config: StageConfig) -> list[str]:
+    limits = {
+        "maximum_per_minute": (1, 1000),
+        "abort_percent": (1, 100),
+        "device_minutes": (1, 10_080),
+        "follow_minutes": (1, 1440),
+        "fallback_percent": (1, 100),
+    }
+    return _out_of_range("edge", config.edge, limits)
+
+
 def _out_of_range(
     section: str, settings: object, limits: Mapping[str, tuple[int, int]]
 ) -> list[str]:
@@ -322,6 +354,7 @@ _RULES: tuple[Callable[[StageConfig], list[str]], ...] = (
     _training,
     _serving,
     _serving_values,
+    _edge,
     _others,
 )
 

@@ -6,8 +6,11 @@ from constructs import Construct
 
 from stacks.config import STAGES, StageConfig
 from stacks.parts.acknowledge import acknowledge, wildcard_arn
-from stacks.parts.edge_component import EdgeComponent
+from stacks.parts.edge_bundle import EdgeBundle
+from stacks.parts.edge_component import EdgeComponent, component_name
 from stacks.parts.edge_devices import EdgeDevices
+from stacks.parts.edge_metrics import EdgeMetrics
+from stacks.parts.edge_provisioning import EdgeProvisioning
 from stacks.parts.encryption import use_key
 from stacks.parts.roles import Roles, allow, log_group_arn
 from stacks.stage_stack import StageStack
@@ -18,10 +21,10 @@ LOGS = "/aws/greengrass/*"
 
 
 class EdgeStack(StageStack):
-    """Role alias, thing group, policy of devices, and the component's first version.
+    """Role alias, thing group, policies and provisioning of devices, the component's first version.
 
     A device gets its AWS credentials by the role alias: it may read what lies below `greengrass/`
-    in the bucket and write its logs.
+    in the bucket, and the first version's program, and write its logs.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class EdgeStack(StageStack):
             role_arn=roles["edge"].role_arn,
             credential_duration_seconds=CREDENTIAL_SECONDS,
         )
+        bundle = EdgeBundle(self, "Bundle")
         policy = allow(
             roles["edge"],
             "Policy",
@@ -47,6 +51,8 @@ class EdgeStack(StageStack):
                     actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
                     resources=[log_group_arn(self, LOGS)],
                 ),
+                # The first version's program is an asset of the CDK's.
+                iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn]),
                 use_key(storage.key, write=False),
             ],
         )
@@ -55,18 +61,28 @@ class EdgeStack(StageStack):
             wildcard_arn("logs", f"log-group:{LOGS}:*"),
             "Greengrass names a group for each component; devices read none of them.",
         )
+        component = component_name(config.organisation, config.project)
         devices = EdgeDevices(
             self,
             "Devices",
-            project=config.project,
-            stage=config.stage,
+            prefix=config.prefix,
+            component=component,
             role_alias=alias.role_alias or "",
         )
         devices.node.add_dependency(alias)
+        EdgeProvisioning(self, "Provisioning", prefix=config.prefix, roles=roles, devices=devices)
         EdgeComponent(
             self,
             "Component",
-            organisation=config.organisation,
-            project=config.project,
+            name=component,
             number=list(STAGES).index(config.stage),
+            bundle=bundle,
+        )
+        EdgeMetrics(
+            self,
+            "Metrics",
+            prefix=config.prefix,
+            namespace=f"{config.project}/{config.stage}",
+            component=component,
+            roles=roles,
         )

@@ -7,6 +7,8 @@ from constructs import Construct
 from stacks.config import StageConfig
 from stacks.parts.alarms import LONGEST_WATCH_DAYS, WorkflowAlarms
 from stacks.parts.dashboard import Dashboard
+from stacks.parts.edge_alarms import EdgeAlarms
+from stacks.parts.edge_component import component_name
 from stacks.parts.events import retrain_rule
 from stacks.parts.outcomes import Outcomes
 from stacks.parts.training_bundle import metric_definitions
@@ -45,10 +47,20 @@ class MonitoringStack(StageStack):
             retrain_every_days=0 if seldom else every_days,
             retrain_rule=retrain_rule(config) if every_days else None,
         )
+        namespace = f"{config.project}/{config.stage}"
+        devices = EdgeAlarms(
+            self,
+            "Devices",
+            prefix=config.prefix,
+            namespace=namespace,
+            component=component_name(config.organisation, config.project),
+            fallback_percent=config.edge.fallback_percent,
+            topic=workflow.topic,
+        )
         outcomes = Outcomes(
             self,
             "Outcomes",
-            namespace=f"{config.project}/{config.stage}",
+            namespace=namespace,
             log_group=workflow.state_machine.log_group,
         )
         Dashboard(
@@ -60,5 +72,5 @@ class MonitoringStack(StageStack):
             metric_names=[each["Name"] for each in json.loads(metric_definitions())],
             endpoint=serving.endpoint_name,
             functions=functions,
-            alarms=[*alarms.all, *serving.alarms.all],
+            alarms=[*alarms.all, *serving.alarms.all, *devices.all],
         )

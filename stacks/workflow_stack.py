@@ -4,6 +4,9 @@ from constructs import Construct
 
 from stacks.config import StageConfig
 from stacks.parts.containers import Containers
+from stacks.parts.edge_bundle import EdgeBundle
+from stacks.parts.edge_component import component_name
+from stacks.parts.edge_devices import versions_of
 from stacks.parts.events import Events
 from stacks.parts.functions import Functions
 from stacks.parts.image import image_uri
@@ -14,7 +17,7 @@ from stacks.parts.roles import Roles
 from stacks.parts.state_machine import StateMachine
 from stacks.parts.training_bundle import TrainingBundle
 from stacks.parts.unscoped import Unscoped
-from stacks.parts.variables import function_variables
+from stacks.parts.variables import edge_variables, function_variables
 from stacks.stage_stack import StageStack
 from stacks.storage_stack import StorageStack
 
@@ -48,7 +51,10 @@ class WorkflowStack(StageStack):
             stage=config.stage,
             model_package_group=storage.model_package_group,
             endpoint=config.prefix,
+            component=component_name(config.organisation, config.project),
+            component_versions=versions_of(config.stage),
         )
+        edge_bundle = EdgeBundle(self, "EdgeBundle")
         self.bundle = TrainingBundle(self, "Bundle")
         image = image_uri(config, storage.repository)
         self.topic = Notifications(
@@ -70,9 +76,16 @@ class WorkflowStack(StageStack):
             roles=roles,
             names=names,
             variables=function_variables(
-                config, names=names, roles=roles, storage=storage, bundle=self.bundle, image=image
+                config,
+                names=names,
+                roles=roles,
+                storage=storage,
+                bundle=self.bundle,
+                image=image,
+                edge=edge_variables(config, names, edge_bundle),
             ),
             bundle=self.bundle,
+            edge_bundle=edge_bundle,
             repository=storage.repository,
             key=storage.key,
             dead_letters=self.topic,

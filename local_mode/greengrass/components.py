@@ -114,7 +114,8 @@ class ComponentVersions:
             }
             if token:
                 self._tokens[str(token)] = (content, answer)
-        threading.Thread(target=self._settle, args=(made,), daemon=True).start()
+        name = f"emulated-{made.name}"
+        threading.Thread(target=self._settle, args=(made,), name=name, daemon=True).start()
         return answer
 
     def _repeated(self, token: str, content: bytes) -> Document:

@@ -1,4 +1,4 @@
-"""What one execution of the workflow costs that trains, passes its gate and deploys."""
+"""What an execution of the workflow costs that trains, passes its gate and deploys everywhere."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -62,7 +62,7 @@ def _sum(rows: Sequence[Row], *, spot_saving: float) -> str:
 def _stage(cost: StageCost, volumes: Volumes) -> list[str]:
     groups = {
         "a month in which nothing happens, the endpoint left out": cost.idle,
-        "an execution that trains, passes the gate and deploys": cost.execution,
+        "an execution that trains, passes the gate and deploys, to devices too": cost.execution,
         "a month of the endpoint": cost.endpoint,
     }
     parts = [f"### The stage {cost.stage}"]

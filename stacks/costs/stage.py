@@ -19,7 +19,7 @@ class StageCost:
     Attributes:
         stage: Its name.
         idle: A month in which nothing happens, the endpoint left out.
-        execution: An execution that trains, passes the gate and deploys.
+        execution: An execution that trains, passes the gate and deploys, to devices too.
         endpoint: A month of the endpoint as it is configured, with its least number of instances.
         most: The same with the most instances; empty where it does not scale.
         serverless: The same requests to a serverless endpoint.

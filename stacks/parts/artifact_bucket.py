@@ -14,7 +14,7 @@ from stacks.parts.buckets import logs_bucket, private_bucket
 from stacks.parts.replication import Replication
 
 READ, WRITE = "s3:GetObject", "s3:PutObject"
-LISTS = ("prepare", "gate", "register", "smoke_test", "training")
+LISTS = ("prepare", "gate", "register", "smoke_test", "edge_publish", "training")
 """Steps that tell what is not there from what they may not read, or look below a prefix."""
 
 
@@ -37,6 +37,8 @@ ACCESS: Mapping[str, tuple[Access, ...]] = {
         Access((READ, WRITE, "s3:DeleteObject"), ("checkpoints",)),
     ),
     "serving": (Access((READ,), ("jobs",)), Access((WRITE,), ("captured",))),
+    # Greengrass reads what a version names in the name of whoever makes it.
+    "edge_publish": (Access((READ,), ("jobs",)), Access((READ, WRITE), ("greengrass",))),
     "edge": (Access((READ,), ("greengrass",)),),
 }
 """Who reads and writes what; docs/security.md shows it as the templates have it."""

@@ -46,6 +46,12 @@ _LOGS = Read(
     "*",
 )
 _ALARM = Read("cloudwatch:DescribeAlarms cloudwatch:ListTagsForResource", "alarm:{prefix}-*")
+# One statement for four types: a managed policy has 6,144 characters.
+_IOT = Read(
+    "iot:GetPolicy iot:ListPolicyVersions iot:DescribeProvisioningTemplate iot:DescribeRoleAlias "
+    "iot:DescribeThingGroup iot:ListTagsForResource",
+    "*/{prefix}*",
+)
 _SCALING = Read(
     "application-autoscaling:DescribeScalableTargets "
     "application-autoscaling:DescribeScalingPolicies "
@@ -81,14 +87,13 @@ READS: Mapping[str, tuple[Read, ...]] = {
     "AWS::GreengrassV2::ComponentVersion": (
         Read("greengrass:DescribeComponent greengrass:ListTagsForResource", "components:com.*"),
     ),
-    "AWS::IoT::Policy": (
-        Read("iot:GetPolicy iot:ListPolicyVersions iot:ListTagsForResource", "policy/{prefix}-*"),
-    ),
-    "AWS::IoT::RoleAlias": (
-        Read("iot:DescribeRoleAlias iot:ListTagsForResource", "rolealias/{prefix}-*"),
-    ),
-    "AWS::IoT::ThingGroup": (
-        Read("iot:DescribeThingGroup iot:ListTagsForResource", "thinggroup/{prefix}-*"),
+    "AWS::IoT::Policy": (_IOT,),
+    "AWS::IoT::ProvisioningTemplate": (_IOT,),
+    "AWS::IoT::RoleAlias": (_IOT,),
+    "AWS::IoT::ThingGroup": (_IOT,),
+    # Its name takes no hyphens, so the stage's name is not to be seen in it.
+    "AWS::IoT::TopicRule": (
+        Read("iot:GetTopicRule iot:ListTagsForResource", "rule/*", tagged=True),
     ),
     "AWS::IAM::ManagedPolicy": (
         Read("iam:GetPolicy iam:GetPolicyVersion iam:ListEntitiesForPolicy", "policy/{prefix}-*"),

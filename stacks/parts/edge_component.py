@@ -1,42 +1,67 @@
-"""The first version of the component, which decides nothing yet."""
+"""The first version of the component, which decides by its own rule until a policy comes."""
 
-import json
+import subprocess
+import sys
 
 from aws_cdk import aws_greengrassv2 as greengrass
 from constructs import Construct
 
-_WAITS = "echo 'no policy has been deployed to this device yet'"
+from stacks.errors import ConfigError
+from stacks.parts.edge_bundle import CONFIGURATION, ROOT, EdgeBundle
+
+_PLACE = "s3://bundle/"
+_MODULUS = 1_000_000
+"""Greengrass takes six digits in each part of a version."""
 
 
 class EdgeComponent(Construct):
-    """The component's bootstrap version: a group can be deployed to before any policy exists.
+    """The component's bootstrap version: devices can be set up before there is any policy.
+
+    It is made by the same program as the versions with a policy. Nothing is deployed by it: a
+    deployment of CloudFormation's would take the place of the workflow's with each change.
 
     Attributes:
-        name: `com.<organisation>.<project>.Policy`, which versions with a policy share.
+        version: Its version.
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, organisation: str, project: str, number: int
+        self, scope: Construct, id_: str, *, name: str, number: int, bundle: EdgeBundle
     ) -> None:
         super().__init__(scope, id_)
-        self.name = f"com.{organisation}.{project}.Policy"
-        recipe = first_recipe(self.name, f"0.0.{number}")
-        greengrass.CfnComponentVersion(self, "First", inline_recipe=json.dumps(recipe, indent=1))
+        # Versions are immutable: another content must have another number, and the same the same.
+        self.version = f"0.{number}.{int(bundle.content[:12], 16) % _MODULUS}"
+        recipe = first_recipe(name, self.version, bundle.object_key)
+        greengrass.CfnComponentVersion(
+            self, "First", inline_recipe=recipe.replace(_PLACE + bundle.object_key, bundle.s3_uri)
+        )
 
 
-def first_recipe(name: str, version: str) -> dict[str, object]:
-    """Return the recipe, in the casing that AWS's schema has; it suits both nuclei.
+def component_name(organisation: str, project: str) -> str:
+    """Return the name of the component, the same in all stages of an account."""
+    return f"com.{organisation}.{project}.Policy"
+
+
+def first_recipe(name: str, version: str, key: str) -> str:
+    """Return the recipe as `lambdas/recipe.py` makes it, in a process of its own.
 
     Args:
-        name: Of the component, the same in all stages of an account.
-        version: Each stage has its own below 0.1.0: versions are immutable, and have one owner.
+        name: Of the component.
+        version: Below 1.0.0: those with a policy come after it.
+        key: Key of the bundle, in a bucket whose name only CloudFormation knows.
+
+    Raises:
+        ConfigError: The bundle's configuration makes no recipe that would be accepted.
     """
-    return {
-        "RecipeFormatVersion": "2020-01-25",
-        "ComponentName": name,
-        "ComponentVersion": version,
-        "ComponentType": "aws.greengrass.generic",
-        "ComponentDescription": "Waits for the first policy",
-        "ComponentPublisher": "The workflow",
-        "Manifests": [{"Platform": {"os": "linux"}, "Lifecycle": {"run": {"Script": _WAITS}}}],
-    }
+    made = subprocess.run(
+        [
+            *(sys.executable, "-m", "lambdas.recipe", "--component", name, "--version", version),
+            *("--bundle", f"{_PLACE}{key}", "--configuration", str(CONFIGURATION)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise ConfigError(made.stderr.strip())
+    return made.stdout

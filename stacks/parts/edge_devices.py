@@ -6,59 +6,63 @@ from aws_cdk import Aws
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
+from stacks.config import STAGES
+
 THING = "${iot:Connection.Thing.ThingName}"
+
+
+def group_name(prefix: str) -> str:
+    """Return the name of the group of a stage's devices, which deployments aim at."""
+    return f"{prefix}-devices"
+
+
+def versions_of(stage: str) -> str:
+    """Return the first two numbers of the versions that a stage makes of the component."""
+    return f"1.{list(STAGES).index(stage)}"
 
 
 class EdgeDevices(Construct):
     """The group of the stage's devices, and the policy of their certificates.
 
     Attributes:
-        group: Name of the group, which deployments aim at.
+        group: Name of the group.
         policy: Name of the policy, which a certificate is given when it is made.
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, project: str, stage: str, role_alias: str
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        prefix: str,
+        component: str,
+        role_alias: str,
     ) -> None:
         super().__init__(scope, id_)
-        self.group, self.policy = f"{project}-{stage}-devices", f"{project}-{stage}-device"
+        self.group, self.policy = group_name(prefix), f"{prefix}-device"
         iot.CfnThingGroup(
             self,
             "Group",
             thing_group_name=self.group,
             thing_group_properties=iot.CfnThingGroup.ThingGroupPropertiesProperty(
-                thing_group_description=f"Devices that decide by the policies of {project}, {stage}"
+                thing_group_description=f"Devices that decide by the policies of {prefix}"
             ),
         )
         iot.CfnPolicy(
             self,
             "Policy",
             policy_name=self.policy,
-            policy_document=_document(f"{project}/{stage}", role_alias),
+            policy_document=_document(component, role_alias),
         )
 
 
-def _document(root: str, role_alias: str) -> dict[str, Any]:
-    """Return the policy: a device speaks in its own name, on its own topics alone.
+def iot_arn(kind: str, name: str) -> str:
+    """Return the ARN of something of AWS IoT, as the policies of certificates name it."""
+    return f"arn:{Aws.PARTITION}:iot:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}/{name}"
 
-    The actions are those of AWS's minimal policy for core devices; topics of the component follow
-    `<project>/<stage>/<thing>/...`. AWS takes 2,048 characters, so statements share resources.
-    """
-    iot_arn = f"arn:{Aws.PARTITION}:iot:{Aws.REGION}:{Aws.ACCOUNT_ID}"
-    greengrass = f"arn:{Aws.PARTITION}:greengrass:{Aws.REGION}:{Aws.ACCOUNT_ID}"
-    topics = (f"$aws/things/{THING}*/*", f"{root}/{THING}/*")
-    allowed: list[tuple[list[str], list[str]]] = [
-        (["iot:Connect"], [f"{iot_arn}:client/{THING}*"]),
-        (["iot:Publish", "iot:Receive"], [f"{iot_arn}:topic/{it}" for it in topics]),
-        (["iot:Subscribe"], [f"{iot_arn}:topicfilter/{it}" for it in topics]),
-        (["iot:AssumeRoleWithCertificate"], [f"{iot_arn}:rolealias/{role_alias}"]),
-        (["greengrass:GetComponentVersionArtifact"], [f"{greengrass}:components:*"]),
-        (["greengrass:ResolveComponentCandidates"], ["*"]),
-        (
-            ["greengrass:GetDeploymentConfiguration", "greengrass:ListThingGroupsForCoreDevice"],
-            [f"{greengrass}:coreDevices:{THING}*"],
-        ),
-    ]
+
+def device_policy(allowed: list[tuple[list[str], list[str]]]) -> dict[str, Any]:
+    """Return a policy of certificates that allows actions on resources."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -66,3 +70,36 @@ def _document(root: str, role_alias: str) -> dict[str, Any]:
             for actions, resources in allowed
         ],
     }
+
+
+def _document(component: str, role_alias: str) -> dict[str, Any]:
+    """Return the policy: a device speaks in its own name, on its own topics alone.
+
+    The actions are those of AWS's minimal policy for core devices; topics of the component are
+    `dt/<component>/<thing>/...` out and `cmd/<component>/<thing>/...` in. AWS takes 2,048
+    characters, so statements share resources.
+    """
+    greengrass = f"arn:{Aws.PARTITION}:greengrass:{Aws.REGION}:{Aws.ACCOUNT_ID}"
+    own, out, in_ = (
+        f"$aws/things/{THING}*/*",
+        f"dt/{component}/{THING}/*",
+        f"cmd/{component}/{THING}/*",
+    )
+    return device_policy(
+        [
+            (["iot:Connect"], [iot_arn("client", f"{THING}*")]),
+            (["iot:Publish"], [iot_arn("topic", it) for it in (own, out)]),
+            (["iot:Receive"], [iot_arn("topic", it) for it in (own, in_)]),
+            (["iot:Subscribe"], [iot_arn("topicfilter", it) for it in (own, in_)]),
+            (["iot:AssumeRoleWithCertificate"], [iot_arn("rolealias", role_alias)]),
+            (["greengrass:GetComponentVersionArtifact"], [f"{greengrass}:components:*"]),
+            (["greengrass:ResolveComponentCandidates"], ["*"]),
+            (
+                [
+                    "greengrass:GetDeploymentConfiguration",
+                    "greengrass:ListThingGroupsForCoreDevice",
+                ],
+                [f"{greengrass}:coreDevices:{THING}*"],
+            ),
+        ]
+    )

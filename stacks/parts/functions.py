@@ -14,6 +14,7 @@ from constructs import Construct
 
 from stacks.config import Network
 from stacks.parts.acknowledge import acknowledge, wildcard_arn
+from stacks.parts.edge_bundle import EdgeBundle
 from stacks.parts.encryption import lend_key, use_key
 from stacks.parts.logging import log_group
 from stacks.parts.permissions import (
@@ -35,6 +36,16 @@ _WILDCARDS = {
     "model/rl-serving-*": "Executions name what they deploy; nothing else is called rl-serving-.",
     "endpoint-config/rl-serving-*": "Likewise: one configuration for each execution.",
 }
+_DEVICE_WILDCARDS = {
+    ("greengrass", "components:{component}:versions:{versions}.*"): "Versions are counted, and "
+    "each stage has its own first two numbers.",
+    ("greengrass", "deployments:*"): "Greengrass names deployments; they are only looked at and "
+    "given tags.",
+    ("iot", "thinggroup/{prefix}-*"): "Groups of the stage begin with its name, and an execution "
+    "may name one.",
+    ("iot", "job/*"): "Greengrass names the jobs of deployments, and makes them in the caller's "
+    "name.",
+}
 
 
 class Functions(Construct):
@@ -53,6 +64,7 @@ class Functions(Construct):
         names: Names,
         variables: Mapping[str, str],
         bundle: TrainingBundle,
+        edge_bundle: EdgeBundle,
         repository: ecr.IRepository,
         key: kms.IKey,
         dead_letters: sns.ITopic,
@@ -64,6 +76,7 @@ class Functions(Construct):
         code = handlers()
         self._images = repository.repository_arn
         self._key, self._dead_letters, self._network = key, dead_letters, network
+        self._edge_bundle = edge_bundle
         self.by_step = {
             step: self._function(step, code, roles, names, dict(variables), bundle, log_days)
             for step in FUNCTIONS
@@ -72,6 +85,13 @@ class Functions(Construct):
             acknowledge(
                 self, wildcard_arn("sagemaker", kind.format(group=names.model_package_group)), why
             )
+        for (service, kind), why in _DEVICE_WILDCARDS.items():
+            resource = kind.format(
+                component=names.component,
+                versions=names.component_versions,
+                prefix=f"{names.project}-{names.stage}",
+            )
+            acknowledge(self, wildcard_arn(service, resource), why)
         if reserved_concurrency:
             for function in self.by_step.values():
                 _resource(function).reserved_concurrent_executions = reserved_concurrency
@@ -135,6 +155,9 @@ class Functions(Construct):
     ) -> list[iam.PolicyStatement]:
         if step == "prepare":  # looks whether the bundle is there
             return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn])]
+        if step == "edge_publish":
+            reads = [self._edge_bundle.object_arn]
+            return [iam.PolicyStatement(actions=["s3:GetObject"], resources=reads)]
         if step == "register":  # the registry looks the image up in the caller's name
             reads = ["ecr:BatchGetImage", "ecr:DescribeImages"]
             return [iam.PolicyStatement(actions=reads, resources=[self._images])]

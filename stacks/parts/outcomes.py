@@ -5,7 +5,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-STATES = ("Deployed", "Registered", "Rejected")
+STATES = ("Deployed", "DeployedToDevices", "Registered", "Rejected")
 """Last states of `stacks/workflow.asl.json`; each writes the execution's output."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.parts.roles import arn
+from stacks.parts.roles import arn, greengrass_arn
 
 JOBS = ("training-job", "rl-*")
 SAGEMAKER = "sagemaker.amazonaws.com"
@@ -18,21 +18,36 @@ SAGEMAKER = "sagemaker.amazonaws.com"
 
 @dataclass(frozen=True)
 class Grant:
-    """Actions on a kind of SageMaker's resources.
+    """Actions on a kind of resources.
 
     Attributes:
         actions: Without the service's name.
         resources: Keys of `Names.arns`.
         tagged: Only with the tags of this stage: all stages of an account make names alike.
+        service: As IAM names it.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     tagged: bool = False
+    service: str = "sagemaker"
+
+
+def _greengrass(actions: tuple[str, ...], *resources: str) -> Grant:
+    return Grant(actions, resources, service="greengrass")
+
+
+_ROLLOUT = (
+    _greengrass(("GetDeployment",), "deployments"),
+    # Greengrass makes an IoT job in the caller's name, and ends the one before.
+    Grant(("DescribeThingGroup",), ("thing_groups",), service="iot"),
+    Grant(("CreateJob",), ("thing_groups", "iot_jobs"), service="iot"),
+    Grant(("DescribeJob", "UpdateJob", "CancelJob"), ("iot_jobs",), service="iot"),
+)
 
 
 FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
-    "prepare": (),
+    "prepare": (Grant(("DescribeThingGroup",), ("thing_groups",), service="iot"),),
     "gate": (),
     "register": (Grant(("ListModelPackages", "CreateModelPackage"), ("group", "packages")),),
     "deploy": (
@@ -47,6 +62,17 @@ FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
         Grant(("DescribeEndpoint", "DeleteEndpoint", "InvokeEndpoint"), ("endpoint",)),
         Grant(("UpdateEndpoint",), ("endpoint", "configs")),
     ),
+    "edge_publish": (
+        _greengrass(("CreateComponentVersion", "ListComponentVersions"), "component"),
+        _greengrass(("DescribeComponent",), "component_versions"),
+        _greengrass(("TagResource",), "component", "component_versions"),
+    ),
+    "edge_deploy": (
+        _greengrass(("DescribeComponent",), "component_versions"),
+        _greengrass(("TagResource",), "deployments"),
+        *_ROLLOUT,
+    ),
+    "edge_follow": _ROLLOUT,
 }
 
 STATE_MACHINE: tuple[Grant, ...] = (
@@ -78,6 +104,8 @@ class Names:
     stage: str
     model_package_group: str
     endpoint: str
+    component: str = ""
+    component_versions: str = ""
 
     def tags(self) -> dict[str, str]:
         """Return the condition keys of the tags that everything of the stage has."""
@@ -97,7 +125,17 @@ class Names:
             "packages": ("model-package", f"{self.model_package_group}/*"),
         }
         named = {kind: arn(scope, "sagemaker", *pair) for kind, pair in kinds.items()}
-        return named | {"any": "*"}  # for actions that know no resource
+        return named | self._devices(scope) | {"any": "*"}  # for actions that know no resource
+
+    def _devices(self, scope: Construct) -> dict[str, str]:
+        versions = f"{self.component}:versions:{self.component_versions}.*"
+        return {
+            "component": greengrass_arn(scope, "components", self.component),
+            "component_versions": greengrass_arn(scope, "components", versions),
+            "deployments": greengrass_arn(scope, "deployments", "*"),
+            "thing_groups": arn(scope, "iot", "thinggroup", f"{self.project}-{self.stage}-*"),
+            "iot_jobs": arn(scope, "iot", "job", "*"),
+        }
 
 
 def statements(
@@ -107,7 +145,7 @@ def statements(
     arns = names.arns(scope)
     return [
         iam.PolicyStatement(
-            actions=[f"sagemaker:{action}" for action in grant.actions],
+            actions=[f"{grant.service}:{action}" for action in grant.actions],
             resources=[arns[kind] for kind in grant.resources],
             conditions={"StringEquals": names.tags()} if grant.tagged else None,
         )

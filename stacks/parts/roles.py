@@ -8,7 +8,8 @@ from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-FUNCTION_STEPS = ("prepare", "gate", "register", "deploy", "smoke_test")
+EDGE_STEPS = ("edge_publish", "edge_deploy", "edge_follow")
+FUNCTION_STEPS = ("prepare", "gate", "register", "deploy", "smoke_test", *EDGE_STEPS)
 """Steps that are Lambda functions, each with the handler `lambdas/<step>.py`."""
 
 _SERVICES = {
@@ -19,11 +20,14 @@ _SERVICES = {
     "events": "events.amazonaws.com",
     "clean_up": "lambda.amazonaws.com",
     "edge": "credentials.iot.amazonaws.com",
+    "edge_metrics": "iot.amazonaws.com",
+    "provisioning": "iot.amazonaws.com",
 }
 # Services that say, when they assume a role, for which account they do it.
 _SAYS_ACCOUNT = (
     "credentials.iot.amazonaws.com",
     "events.amazonaws.com",
+    "iot.amazonaws.com",
     "sagemaker.amazonaws.com",
     "states.amazonaws.com",
 )
@@ -34,7 +38,8 @@ class Roles(Construct):
 
     Attributes:
         by_step: The roles; keys are the steps of `FUNCTION_STEPS`, `training` (jobs), `serving`
-            (models), `state_machine`, `events`, `clean_up` and `edge` (devices).
+            (models), `state_machine`, `events`, `clean_up`, `edge` (devices), `edge_metrics` (what
+            devices report) and `provisioning` (new devices).
     """
 
     def __init__(self, scope: Construct, id_: str, *, prefix: str) -> None:
@@ -88,6 +93,16 @@ def allow(
 def arn(scope: Construct, service: str, resource: str, name: str) -> str:
     """Return the ARN of a named resource of this account and region."""
     return Stack.of(scope).format_arn(service=service, resource=resource, resource_name=name)
+
+
+def greengrass_arn(scope: Construct, kind: str, name: str) -> str:
+    """Return the ARN of something of Greengrass, which writes colons where others have slashes."""
+    return Stack.of(scope).format_arn(
+        service="greengrass",
+        resource=kind,
+        resource_name=name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
 
 
 def log_group_arn(scope: Construct, name: str) -> str:

@@ -27,6 +27,8 @@ class Unscoped(Construct):
         self._policy("Sampling", ("state_machine",), [_tracing(*SAMPLING)])
         self._policy("Containers", CONTAINERS, [_registry_token(), _metrics()])
         self._policy("LogDelivery", ("state_machine",), [_log_delivery()])
+        self._policy("Rollouts", ("edge_deploy",), [_deployments("ListDeployments")])
+        self._policy("TakingBack", ("edge_follow",), [_deployments()])
         if network:
             steps = (*FUNCTION_STEPS, *CONTAINERS)
             self._policy("Network", steps, _network_interfaces(network))
@@ -39,8 +41,9 @@ class Unscoped(Construct):
         acknowledge(
             self,
             wildcard("*"),
-            "X-Ray, the registry's token, log delivery, descriptions of networks and "
-            "PutMetricData (bounded by its namespace) take no resource.",
+            "X-Ray, the registry's token, log delivery, descriptions of networks, deployments of "
+            "Greengrass (bounded by the thing groups of their jobs) and PutMetricData (bounded by "
+            "its namespace) take no resource.",
         )
 
     def _policy(
@@ -70,6 +73,13 @@ def _metrics() -> iam.PolicyStatement:
         actions=["cloudwatch:PutMetricData"],
         resources=["*"],
         conditions={"StringEquals": {"cloudwatch:namespace": list(NAMESPACES)}},
+    )
+
+
+def _deployments(*further: str) -> iam.PolicyStatement:
+    actions = ("CreateDeployment", *further)
+    return iam.PolicyStatement(
+        actions=[f"greengrass:{action}" for action in actions], resources=["*"]
     )
 
 

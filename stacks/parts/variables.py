@@ -1,11 +1,14 @@
 """The environment variables of the handlers; every handler reads those it needs."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stacks.config import Network, Serving, StageConfig
+from stacks.parts.edge_bundle import EdgeBundle
+from stacks.parts.edge_devices import group_name
 from stacks.parts.endpoint_alarms import alarm_names
 from stacks.parts.permissions import Names
-from stacks.parts.roles import Roles
+from stacks.parts.roles import Roles, arn, greengrass_arn
 from stacks.parts.training_bundle import TrainingBundle, metric_definitions, preset_names
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ def function_variables(
     storage: "StorageStack",
     bundle: TrainingBundle,
     image: str,
+    edge: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the variables of all functions.
 
@@ -33,6 +37,7 @@ def function_variables(
         storage: Bucket and key.
         bundle: The training bundle.
         image: The image's URI.
+        edge: What `edge_variables` returns.
     """
     training = config.training
     return {
@@ -55,6 +60,28 @@ def function_variables(
         "WARM_POOL_SECONDS": str(training.warm_pool_seconds),
         "NETWORK_ISOLATION": "1" if training.network_isolation else "0",
         "ENCRYPT_TRAFFIC": "1" if training.encrypt_traffic else "0",
+        **edge,
+    }
+
+
+def edge_variables(config: StageConfig, names: Names, bundle: EdgeBundle) -> dict[str, str]:
+    """Return what `lambdas/edge.py` and its steps read.
+
+    Args:
+        config: The stage.
+        names: Promised names.
+        bundle: The component's program; it is in the stack of the functions.
+    """
+    edge = config.edge
+    return {
+        "EDGE_SOURCE_S3_URI": bundle.s3_uri,
+        "COMPONENT_ARN": greengrass_arn(bundle, "components", names.component),
+        "COMPONENT_VERSIONS": names.component_versions,
+        "THING_GROUP_ARN": arn(bundle, "iot", "thinggroup", group_name(config.prefix)),
+        "EDGE_MAXIMUM_PER_MINUTE": str(edge.maximum_per_minute),
+        "EDGE_ABORT_PERCENT": str(edge.abort_percent),
+        "EDGE_TIMEOUT_MINUTES": str(edge.device_minutes),
+        "EDGE_FOLLOW_SECONDS": str(edge.follow_minutes * 60),
     }
 
 

@@ -176,7 +176,20 @@ def test_every_baseline_of_the_contract_can_be_named(baseline: str | None) -> No
         ({"registry": {"approval": ["manual"]}}, "registry.approval: must be one of automatic"),
         ({"endpoint": {"mode": "shadow"}}, "'shadow' is not available yet; use 'blue_green'"),
         ({"endpoint": {"mode": "canary"}}, "endpoint.mode: must be one of blue_green, shadow"),
-        ({"edge": {"run": True}}, "edge.run: must be false: this project has no edge part yet"),
+        (
+            {"edge": {"run": True}, "registry": {"approval": "manual"}},
+            'edge.run: true needs registry.approval "automatic": '
+            "what waits for a person's approval reaches no device",
+        ),
+        (
+            {
+                "edge": {"run": True},
+                "evaluation": {"run": False},
+                "endpoint": {"run": False},
+                "registry": {"approval": "manual"},
+            },
+            "edge.run: true needs evaluation.run: what was not judged reaches no device",
+        ),
         ({"edge": {"run": 1}}, "edge.run: must be true or false, not 1"),
         ({"edge": {"thing_group": ""}}, "edge.thing_group: must be a thing group's name"),
     ],

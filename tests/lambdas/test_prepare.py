@@ -71,6 +71,32 @@ def test_an_empty_input_gives_the_whole_plan() -> None:
     assert document["model"] == {"job_name": None, "s3_uri": None}
     assert document["verdict"]["passed"] is False
     assert document["endpoint"] == {"poll_seconds": 30}
+    assert document["edge"] == {"thing_group": None, "poll_seconds": 30}
+    assert document["deployment"] == {"endpoint_name": None}
+
+
+@pytest.mark.usefixtures("account")
+def test_the_stages_devices_are_looked_for_before_anything_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    group = "arn:aws:iot:us-east-1:123456789012:thinggroup/rl-dev-devices"
+    with pytest.raises(ConfigurationError, match="THING_GROUP_ARN is not set"):
+        run({"edge": {"run": True}})
+    monkeypatch.setenv("THING_GROUP_ARN", group)
+    with pytest.raises(
+        InvalidInput, match=r"edge\.thing_group: there is no thing group rl-dev-dev"
+    ):
+        run({"edge": {"run": True}})
+    for name in ("rl-dev-devices", "rl-dev-others"):
+        boto3.client("iot").create_thing_group(thingGroupName=name)
+    document = run({"edge": {"run": True}, "endpoint": {"run": False}})
+    assert (document["plan"]["edge"], document["plan"]["deploy"]) == (True, False)
+    document = run({"edge": {"run": True, "thing_group": "rl-dev-others"}})
+    assert document["edge"]["thing_group"] == "rl-dev-others"
+    with pytest.raises(
+        InvalidInput, match=r"not the stage's: choose one whose name begins rl-dev-"
+    ):
+        run({"edge": {"run": True, "thing_group": "rl-prod-devices"}})
 
 
 @pytest.mark.usefixtures("account")
@@ -355,7 +381,7 @@ def s3(account: None) -> Any:
     )
 )
 def test_what_is_accepted_makes_valid_requests(s3: Any, document: dict[str, Any]) -> None:
-    result: Any = prepare(document, execution_name="x", settings=SETTINGS, s3=s3)
+    result: Any = prepare(document, execution_name="x", settings=SETTINGS, s3=s3, iot=None)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     for step in ("training", "evaluation"):
         assert problems_of_request(result[step]["request"]) == ""

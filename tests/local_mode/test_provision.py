@@ -1,6 +1,8 @@
 """What `cdk deploy` creates is created locally, twice over without harm."""
 
+import io
 import json
+import zipfile
 
 import pytest
 
@@ -22,8 +24,9 @@ def handler(event, context):
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout with one function and one preset."""
-    for folder in ("lambdas", "stacks", "training_src/presets"):
+    for folder in ("edge_src", "lambdas", "stacks", "training_src/presets"):
         (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "edge_src/main.py").write_text("")
     (tmp_path / "lambdas/__init__.py").write_text("")
     (tmp_path / "lambdas/smoke_test.py").write_text(HANDLER.replace("ANSWER", "1"))
     (tmp_path / "training_src/metrics.json").write_text('[{"Name": "loss", "Regex": "(x)"}]')
@@ -61,6 +64,19 @@ def test_everything_is_created_and_kept_up_to_date(aws, checkout):
     (checkout / "training_src/presets/z.toml").unlink()
     provision(aws.client, deployment=NAMES, root=checkout, default_preset="unheard-of")
     assert run(aws) == {"answer": 2, "presets": "a,ppo"}
+
+
+def test_devices_have_a_group_and_the_component_a_program(aws, checkout):
+    provision(aws.client, deployment=NAMES, root=checkout)
+    provision(aws.client, deployment=NAMES, root=checkout)
+    found = aws.client("iot").describe_thing_group(thingGroupName="tests-staging-devices")
+    assert found["thingGroupArn"] == NAMES.thing_group_arn
+    content = aws.client("s3").get_object(Bucket=NAMES.bucket, Key="source/edge_src.zip")["Body"]
+    with zipfile.ZipFile(io.BytesIO(content.read())) as archive:
+        assert archive.namelist() == ["edge_src/main.py"]
+    (checkout / "edge_src/main.py").unlink()
+    with pytest.raises(UserError, match="is missing; restore it"):
+        provision(aws.client, deployment=NAMES, root=checkout)
 
 
 def test_the_resources_have_their_names_and_tags(aws, checkout):

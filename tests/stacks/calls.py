@@ -28,6 +28,9 @@ _BESIDES = {
     "Tags": "sagemaker:AddTags",
     "RoleArn": "iam:PassRole",
     "ExecutionRoleArn": "iam:PassRole",
+    # Of Greengrass: a deployment to a target is a job of AWS IoT in the caller's name.
+    "tags": "greengrass:TagResource",
+    "targetArn": "iot:CreateJob",
 }
 _SERVICES = {"monitoring": "cloudwatch", "sfn": "states"}
 _NO_CALLS = ("meta", "exceptions", "close")

@@ -113,12 +113,13 @@ def naive_stack(checked: Synthesis, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def recorded(workflows_own: Synthesis, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
-    """Execute the synthesised definition: a new endpoint, an old one, and one that fails."""
+    """Execute the synthesised definition: endpoints new, old and failing; devices, twice."""
     recorder = Recorder(outputs=outputs, answer=answer)
     folder = tmp_path_factory.mktemp("executions")
     with machine_of(Deployed(workflows_own.templates), recorder, folder) as synthesised:
         load = {"s3_uri": f"s3://{os.environ['ARTIFACT_BUCKET']}/{LOAD}"}
-        for name, document in (("new", {}), ("old", {"load": load})):
+        devices = {"load": load, "edge": {"run": True}}
+        for name, document in (("new", {}), ("old", devices), ("again", {"edge": {"run": True}})):
             ended = synthesised.run(document, name)
             assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
         recorder.answer = lambda body: {"actions": [7] * 64}

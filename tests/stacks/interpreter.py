@@ -36,7 +36,10 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 )
 
 DEFINITION = Path(__file__).parents[2] / "stacks" / "workflow.asl.json"
-HANDLERS = ("prepare", "gate", "register", "deploy", "smoke_test")
+HANDLERS = (
+    *("prepare", "gate", "register", "deploy", "smoke_test"),
+    *("edge_publish", "edge_deploy", "edge_follow"),
+)
 ROLE = "arn:aws:iam::123456789012:role/states"
 
 Body = dict[str, Any]

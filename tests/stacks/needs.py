@@ -37,6 +37,13 @@ _KEY = {
 }
 _VOLUMES = {"kms:CreateGrant": "SageMaker hands the key to the volumes of instances"}
 
+_ROLLOUT = {
+    "iot:DescribeThingGroup": "Greengrass makes the job of a deployment in the caller's name",
+    "iot:DescribeJob": "likewise",
+    "iot:UpdateJob": "likewise",
+    "iot:CancelJob": "likewise: that of the deployment before",
+}
+
 _FUNCTION = {
     **_LOGS,
     **_TRACES,
@@ -71,6 +78,12 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     },
     "deploy": {**_FUNCTION, **_VOLUMES, **_ROLLBACK},
     "smoke-test": {**_FUNCTION, **_VOLUMES},
+    "edge-publish": {
+        **_FUNCTION,
+        "s3:GetObject": "Greengrass reads the artifacts of a version in the caller's name",
+    },
+    "edge-deploy": {**_FUNCTION, **_ROLLOUT},
+    "edge-follow": {**_FUNCTION, **_ROLLOUT},
     "training": {
         **_CONTAINER,
         "kms:Encrypt": "SageMaker asks for it of whoever's outputs it encrypts",
@@ -111,6 +124,23 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         "s3:GetObject": "devices fetch the artifacts of the component",
         "kms:Decrypt": "objects are encrypted",
         "kms:DescribeKey": "likewise",
+    },
+    "edge-metrics": {"cloudwatch:PutMetricData": "the rule of AWS IoT counts in the role's name"},
+    "provisioning": {
+        f"iot:{name}": "AWS IoT carries the provisioning template out in the role's name"
+        for name in (
+            "AddThingToThingGroup",
+            "AttachPolicy",
+            "AttachThingPrincipal",
+            "CreateThing",
+            "DescribeCertificate",
+            "DescribeThing",
+            "DescribeThingGroup",
+            "GetPolicy",
+            "ListThingGroupsForThing",
+            "UpdateCertificate",
+            "UpdateThing",
+        )
     },
     "ArtifactsReplicationRole": {
         "s3:GetReplicationConfiguration": "S3 replicates in the role's name",

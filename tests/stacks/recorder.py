@@ -20,12 +20,14 @@ from tests.lambdas.samples import CREDENTIALS, KEEP_SESSION
 from tests.stacks import interpreter
 from tests.stacks.calls import actions
 from tests.stacks.contract import definition, steps
+from tests.stacks.devices import EMULATED, edge_bundle, emulated_greengrass
 from tests.stacks.grants import allowed, roles, statements
 from tests.stacks.interpreter import Body, Cloud, Machine, connect
 from tests.stacks.intrinsics import ACCOUNT, REGION, Deployed
 from tests.stacks.synthesis import Finding
 
 _PLACE = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+_DEPLOYMENTS = f"arn:aws:greengrass:{REGION}:{ACCOUNT}:deployments"
 # Parameters that name what a request is about, and what IAM compares them with.
 _RESOURCES = {
     "EndpointConfigName": f"{_PLACE}:endpoint-config/{{}}",
@@ -35,6 +37,11 @@ _RESOURCES = {
     "ModelPackageGroupName": f"{_PLACE}:model-package-group/{{}}",
     "ResourceArn": "{}",
     "TrainingJobName": f"{_PLACE}:training-job/{{}}",
+    "arn": "{}",
+    "deploymentId": f"arn:aws:greengrass:{REGION}:{ACCOUNT}:deployments:{{}}",
+    "jobId": f"arn:aws:iot:{REGION}:{ACCOUNT}:job/{{}}",
+    "targetArn": "{}",
+    "thingGroupName": f"arn:aws:iot:{REGION}:{ACCOUNT}:thinggroup/{{}}",
 }
 LOAD = "loads/load.csv"
 """A load file in the bucket of the stage."""
@@ -60,10 +67,18 @@ def requests(step: str, service: str, operation: str, given: Mapping[str, Any]) 
         about = [f"{bucket}/{given['Key']}" if "Key" in given else bucket]
     else:
         about = [form.format(given[name]) for name, form in _RESOURCES.items() if name in given]
+    if "inlineRecipe" in given:
+        component = json.loads(given["inlineRecipe"])["ComponentName"]
+        about = [f"arn:aws:greengrass:{REGION}:{ACCOUNT}:components:{component}"]
     if operation == "ListModelPackages":  # the authorization reference names both
         about.append(f"{_PLACE}:model-package/{given['ModelPackageGroupName']}/1")
     assert about, f"{operation}: tell here which parameter names what it is about"
     asked = {Request(step, act, it) for act in actions(service, operation) for it in about}
+    if given.get("tags"):  # a version's are its component's, a deployment has no name yet
+        about_tags = about if "inlineRecipe" in given else [f"{_DEPLOYMENTS}:1"]
+        asked |= {Request(step, "greengrass:TagResource", it) for it in about_tags}
+    if operation == "CreateDeployment":  # whose job Greengrass makes in the caller's name
+        asked |= {Request(step, "iot:CreateJob", it) for it in about}
     if given.get("Tags"):
         asked |= {Request(step, "sagemaker:AddTags", it) for it in about}
     passed = {given[name] for name in _PASSED if name in given}
@@ -87,8 +102,9 @@ class Recorder(Cloud):
 
     @property
     def step(self) -> str:
-        """Who is calling: a handler, the interpreter's own thread, or the test (nobody)."""
-        own = threading.current_thread() is threading.main_thread()
+        """Who is calling: a handler, the interpreter's own thread, test or emulator (nobody)."""
+        thread = threading.current_thread()
+        own = thread is threading.main_thread() or thread.name.startswith(EMULATED)
         return str(getattr(self._running, "step", "" if own else "state_machine"))
 
     def create_training_job(self, **request: Any) -> Body:
@@ -171,7 +187,7 @@ def machine(deployed: Deployed, cloud: Recorder, folder: Path) -> Iterator[Machi
         for name, value in (CREDENTIALS | given | _HERE).items():
             patch.setenv(name, value)
         patch.setattr(interpreter, "DEFINITION", file)
-        with mock_aws(config=config):
+        with mock_aws(config=config), emulated_greengrass(patch):
             _furnish(given)
             cloud.listen(patch)
             connect(cloud, patch)
@@ -185,6 +201,11 @@ def _furnish(given: Mapping[str, str]) -> None:
         s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bundle, Key=key, Body=b"bundle")
     s3.put_object(Bucket=given["ARTIFACT_BUCKET"], Key=LOAD, Body=b"timestamp,requests")
+    source, key = given["EDGE_SOURCE_S3_URI"].removeprefix("s3://").split("/", 1)
+    s3.put_object(Bucket=source, Key=key, Body=edge_bundle())
+    group = given["THING_GROUP_ARN"].rpartition("/")[2]
+    registry = boto3.client("iot", endpoint_url=f"https://iot.{REGION}.amazonaws.com")
+    registry.create_thing_group(thingGroupName=group)
     boto3.client("sagemaker").create_model_package_group(
         ModelPackageGroupName=given["MODEL_PACKAGE_GROUP"], ModelPackageGroupDescription="Policies"
     )

@@ -2,31 +2,52 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
+from local_mode.greengrass.recipes import problems
 from stacks.config import LONGEST_PREFIX
+from stacks.errors import ConfigError
+from tests.stacks.grants import allowed, roles, statements
 from tests.stacks.intrinsics import Deployed
+from tests.stacks.synthesis import ROOT
 
+COMPONENT = "com.example.rl-autoscaling.Policy"
+THING = "${iot:Connection.Thing.ThingName}"
+LONGEST_ORGANISATION = 40
 LONGEST_POLICY = 2048  # blanks not counted, says AWS IoT's reference
 
 
 @pytest.fixture(scope="module")
 def documents(deployed: Deployed) -> dict[str, Any]:
-    """Return the properties of the stack's resources by type."""
-    kinds = ("IoT::RoleAlias", "IoT::ThingGroup", "IoT::Policy", "GreengrassV2::ComponentVersion")
+    """Return the properties of the stack's resources by type; policies by their name's end."""
+    kinds = (
+        *("IoT::RoleAlias", "IoT::ThingGroup", "IoT::ProvisioningTemplate", "IoT::TopicRule"),
+        "GreengrassV2::ComponentVersion",
+    )
     found = {}
     for kind in kinds:
         [(stack, _, properties)] = deployed.of_type(f"AWS::{kind}")
         assert stack.endswith("-Edge")
         found[kind.split("::")[1]] = properties
+    for _, _, properties in deployed.of_type("AWS::IoT::Policy"):
+        found[properties["PolicyName"].rpartition("-")[2]] = properties
     return found
+
+
+def by_action(policy: dict[str, Any]) -> dict[str, list[str]]:
+    return {
+        action: it["Resource"] if isinstance(it["Resource"], list) else [it["Resource"]]
+        for it in policy["PolicyDocument"]["Statement"]
+        for action in ([it["Action"]] if isinstance(it["Action"], str) else it["Action"])
+    }
 
 
 def test_names_are_those_of_the_stage(documents: dict[str, Any]) -> None:
     assert documents["ThingGroup"]["ThingGroupName"] == "rl-autoscaling-prod-devices"
-    assert documents["Policy"]["PolicyName"] == "rl-autoscaling-prod-device"
+    assert documents["device"]["PolicyName"] == "rl-autoscaling-prod-device"
     alias = documents["RoleAlias"]
     assert alias["RoleAlias"] == "rl-autoscaling-prod-edge"
     assert alias["CredentialDurationSeconds"] == 3600
@@ -34,43 +55,161 @@ def test_names_are_those_of_the_stage(documents: dict[str, Any]) -> None:
 
 
 def test_a_device_speaks_in_its_own_name_alone(documents: dict[str, Any]) -> None:
-    thing = "${iot:Connection.Thing.ThingName}"
-    statements = documents["Policy"]["PolicyDocument"]["Statement"]
-    by_action = {
-        action: it["Resource"]
-        for it in statements
-        for action in ([it["Action"]] if isinstance(it["Action"], str) else it["Action"])
-    }
-    for action, resources in by_action.items():
+    found = by_action(documents["device"])
+    for action, resources in found.items():
         assert "*" not in action
-        named = resources if isinstance(resources, list) else [resources]
         if action.startswith("iot:") and action != "iot:AssumeRoleWithCertificate":
-            assert all(thing in resource for resource in named), action
-    found = by_action["iot:AssumeRoleWithCertificate"]
-    (alias,) = [found] if isinstance(found, str) else found
+            assert all(THING in resource for resource in resources), action
+    (alias,) = found["iot:AssumeRoleWithCertificate"]
     assert alias.endswith(":rolealias/rl-autoscaling-prod-edge")
-    own = "topic/rl-autoscaling/prod/${iot:Connection.Thing.ThingName}/*"
-    assert any(resource.endswith(own) for resource in by_action["iot:Publish"])
+    ends = {action: [it.partition("/")[2] for it in found[action]] for action in found}
+    out, in_ = f"dt/{COMPONENT}/{THING}/*", f"cmd/{COMPONENT}/{THING}/*"
+    assert out in ends["iot:Publish"]
+    assert in_ not in ends["iot:Publish"]
+    assert in_ in ends["iot:Subscribe"]
+    assert in_ in ends["iot:Receive"]
+    assert out not in ends["iot:Receive"]
+
+
+def test_the_topics_are_those_of_the_components_configuration(documents: dict[str, Any]) -> None:
+    configuration = json.loads((ROOT / "edge_src" / "configuration.json").read_text())
+    topics = {
+        name: topic.replace("{component}", COMPONENT).replace("{iot:thingName}", THING)
+        for name, topic in configuration["Topics"].items()
+    }
+    found = by_action(documents["device"])
+
+    def open_to(action: str, topic: str) -> bool:
+        return any(fnmatchcase(topic, it.partition("/")[2]) for it in found[action])
+
+    assert open_to("iot:Publish", topics["telemetry"])
+    assert open_to("iot:Subscribe", topics["command"])
+    assert open_to("iot:Receive", topics["command"])
+    sql = documents["TopicRule"]["TopicRulePayload"]["Sql"]
+    assert topics["telemetry"].replace(THING, "+") in sql
 
 
 def test_aws_iot_takes_the_policy_with_the_longest_names(documents: dict[str, Any]) -> None:
-    text = json.dumps(documents["Policy"]["PolicyDocument"], separators=(",", ":"))
-    names = text.count("rl-autoscaling") * (LONGEST_PREFIX - len("rl-autoscaling-prod"))
-    regions = text.count("us-east-1") * (len("ap-southeast-1") - len("us-east-1"))
-    assert len(text) + names + regions <= LONGEST_POLICY
+    for name in ("device", "claim"):
+        text = json.dumps(documents[name]["PolicyDocument"], separators=(",", ":"))
+        # Of a prefix of the longest length the stage takes at least four characters.
+        names = text.count("rl-autoscaling") * (LONGEST_PREFIX - 4 - len("rl-autoscaling"))
+        names += text.count("com.example.") * (LONGEST_ORGANISATION - len("example"))
+        regions = text.count("us-east-1") * (len("ap-southeast-1") - len("us-east-1"))
+        assert len(text) + names + regions <= LONGEST_POLICY, name
+
+
+def test_a_claim_opens_nothing_but_provisioning(documents: dict[str, Any]) -> None:
+    template = documents["ProvisioningTemplate"]
+    name = template["TemplateName"]
+    assert len(name) <= 36
+    for action, resources in by_action(documents["claim"]).items():
+        if action != "iot:Connect":
+            ends = [it.partition("/")[2] for it in resources]
+            assert ends == [
+                "$aws/certificates/create/*",
+                f"$aws/provisioning-templates/{name}/provision/*",
+            ]
+
+
+def test_a_new_device_is_in_the_stages_group_with_its_policy(documents: dict[str, Any]) -> None:
+    template = documents["ProvisioningTemplate"]
+    assert template["Enabled"] is True
+    assert template["ProvisioningRoleArn"].endswith("role/rl-autoscaling-prod-provisioning")
+    body = json.loads(template["TemplateBody"])
+    thing = body["Resources"]["thing"]["Properties"]
+    assert thing["ThingGroups"] == [documents["ThingGroup"]["ThingGroupName"]]
+    assert thing["ThingName"]["Fn::Join"][1][0] == "rl-autoscaling-prod-"
+    policy = body["Resources"]["policy"]["Properties"]["PolicyName"]
+    assert policy == documents["device"]["PolicyName"]
+    used = set(re.findall(r'"Ref": "([^"]+)"', json.dumps(body)))
+    assert used == set(body["Parameters"])
+
+
+def test_summaries_become_the_metrics_that_the_alarm_divides(
+    documents: dict[str, Any], deployed: Deployed
+) -> None:
+    actions = documents["TopicRule"]["TopicRulePayload"]["Actions"]
+    made = {
+        it["CloudwatchMetric"]["MetricName"]: it["CloudwatchMetric"]["MetricValue"]
+        for it in actions
+    }
+    assert made == {
+        "EdgeDecisions": "${counts.decisions}",
+        "EdgeFallbacks": "${counts.fallbacks}",
+    }
+    assert re.fullmatch(r"[A-Za-z0-9_]{1,128}", documents["TopicRule"]["RuleName"])
+    found = [
+        {item["Id"]: item for item in properties["Metrics"]}
+        for _, _, properties in deployed.of_type("AWS::CloudWatch::Alarm")
+        if "fallbacks" in json.dumps(properties.get("Metrics", ""))
+    ]
+    [metrics] = found
+    for name, metric in (("decisions", "EdgeDecisions"), ("fallbacks", "EdgeFallbacks")):
+        watched = metrics[name]["MetricStat"]["Metric"]
+        namespace = {it["CloudwatchMetric"]["MetricNamespace"] for it in actions}
+        assert {watched["Namespace"]} == namespace
+        assert watched["MetricName"] == metric
+
+
+def test_what_fails_on_a_device_of_the_stage_is_counted_and_told(deployed: Deployed) -> None:
+    rules = {
+        properties["Name"]: properties["EventPattern"]
+        for _, _, properties in deployed.of_type("AWS::Events::Rule")
+        if "aws.greengrass" in json.dumps(properties.get("EventPattern", ""))
+    }
+    assert len(rules) == 2
+    for pattern in rules.values():
+        [resource] = pattern["resources"]
+        thing = "arn:aws:greengrass:us-east-1:123456789012:coreDevices:rl-autoscaling-prod-0001"
+        assert fnmatchcase(thing, resource["wildcard"])
+        assert not fnmatchcase(thing.replace("prod", "dev"), resource["wildcard"])
+    watched = {
+        dimension["Value"]
+        for _, _, properties in deployed.of_type("AWS::CloudWatch::Alarm")
+        if properties.get("MetricName") == "MatchedEvents"
+        for dimension in properties["Dimensions"]
+    }
+    assert watched == set(rules)
 
 
 def test_the_first_version_is_a_recipe_that_both_nuclei_take(documents: dict[str, Any]) -> None:
     recipe = json.loads(documents["ComponentVersion"]["InlineRecipe"])
-    assert recipe["RecipeFormatVersion"] == "2020-01-25"
-    assert recipe["ComponentName"] == "com.example.rl-autoscaling.Policy"
-    assert re.fullmatch(r"[a-zA-Z0-9\-_.]{1,128}", recipe["ComponentName"])
-    parts = recipe["ComponentVersion"].split(".")
-    # The name is that of all stages, so each has a version of its own below those with a policy.
-    assert parts == ["0", "0", "2"]
-    assert all(int(part) <= 999_999 for part in parts)
+    assert problems(recipe) == []
+    assert recipe["ComponentName"] == COMPONENT
+    first, stage, content = map(int, recipe["ComponentVersion"].split("."))
+    # The name is that of all stages, so each has versions of its own below those with a policy.
+    assert (first, stage) == (0, 2)
+    assert 0 <= content <= 999_999
     (manifest,) = recipe["Manifests"]
-    # What nucleus lite does not have: bootstrap, shutdown, recover, Skipif.
-    assert set(manifest["Lifecycle"]) == {"run"}
-    assert "RequiresPrivilege" not in manifest["Lifecycle"]["run"]
-    assert "ComponentDependencies" not in recipe
+    (artifact,) = manifest["Artifacts"]
+    name = artifact["Uri"].rpartition("/")[2].removesuffix(".zip")
+    script = manifest["Lifecycle"]["run"]["Script"]
+    assert f"{{artifacts:decompressedPath}}/{name}/edge_src/main.py" in script
+    assert "--model" not in script
+
+
+def test_a_device_may_read_the_first_version_and_what_the_workflow_publishes(
+    documents: dict[str, Any], deployed: Deployed
+) -> None:
+    recipe = json.loads(documents["ComponentVersion"]["InlineRecipe"])
+    bucket, _, key = recipe["Manifests"][0]["Artifacts"][0]["Uri"][5:].partition("/")
+    [role] = [it for it in roles(deployed) if it.name == "edge"]
+    own = statements(deployed, role)
+    assert allowed(own, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
+    assert not allowed(own, "s3:GetObject", f"arn:aws:s3:::{bucket}/{'0' * 64}.zip")
+    [(stack, logical_id, _)] = [
+        it for it in deployed.of_type("AWS::S3::Bucket") if "Artifacts" in it[1]
+    ]
+    artifacts = deployed.arn(stack, logical_id)
+    assert allowed(own, "s3:GetObject", f"{artifacts}/greengrass/{COMPONENT}/1.2.0/model.tar.gz")
+    assert not allowed(own, "s3:GetObject", f"{artifacts}/jobs/x/output/model.tar.gz")
+    assert not allowed(own, "s3:PutObject", f"{artifacts}/greengrass/x")
+
+
+def test_a_first_version_that_would_be_refused_ends_the_synthesis() -> None:
+    from stacks.parts.edge_component import first_recipe
+
+    assert json.loads(first_recipe(COMPONENT, "0.0.7", "key.zip"))["ComponentVersion"] == "0.0.7"
+    with pytest.raises(ConfigError, match="six digits"):
+        first_recipe(COMPONENT, "0.0.1000000", "key.zip")

@@ -1,13 +1,17 @@
 """Executions of the definition: real handlers, moto's interpreter, its S3 and its SageMaker."""
 
 import json
-from collections.abc import Mapping
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
 import pytest
 
 from tests.lambdas.samples import BUCKET, VARIABLES, artifact_files, make_artifact, manifest, pack
+from tests.stacks.devices import edge_bundle, emulated_greengrass
 from tests.stacks.interpreter import Cloud, Machine, failure
 
 ENDPOINT = VARIABLES["ENDPOINT_NAME"]
@@ -225,3 +229,77 @@ def test_a_refusal_is_not_tried_again(
     assert (ended.status, ended.error) == ("FAILED", "ServiceRefused")
     assert ended.states[-2:] == ("Deploy", "Failed")
     assert cloud.waits == []
+
+
+EDGE = {"edge": {"run": True}}
+PLACE = "arn:aws:{}:us-east-1:123456789012"
+
+
+@pytest.fixture
+def devices(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the stage a group of devices, and the component's program."""
+    given = {
+        "EDGE_SOURCE_S3_URI": f"s3://{BUCKET}/source/edge_src.zip",
+        "COMPONENT_ARN": f"{PLACE.format('greengrass')}:components:com.example.rl.Policy",
+        "COMPONENT_VERSIONS": "1.0",
+        "THING_GROUP_ARN": f"{PLACE.format('iot')}:thinggroup/rl-dev-devices",
+        "EDGE_FOLLOW_SECONDS": "600",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    put(given["EDGE_SOURCE_S3_URI"], edge_bundle())
+    boto3.client("iot").create_thing_group(thingGroupName="rl-dev-devices")
+    with emulated_greengrass(monkeypatch):
+        yield
+
+
+@pytest.mark.usefixtures("devices")
+def test_a_policy_goes_on_to_devices(machine: Machine) -> None:
+    ended = machine.run(EDGE)
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    assert ended.states[-6:] == (
+        *("EdgeRequested?", "EdgePublish", "EdgeDeploy", "EdgeFollow"),
+        *("DevicesReady?", "DeployedToDevices"),
+    )
+    assert ended.output["status"] == "Deployed"
+    assert ended.output["component_version"] == "1.0.0"
+    assert ended.output["endpoint_name"] == ENDPOINT
+    note = "No device is in rl-dev-devices yet; those that join get com.example.rl.Policy 1.0.0."
+    assert ended.output["reason"] == f"{ended.outputs['Gate']['verdict']['reason']} {note}"
+    # The same policy again: no version, no deployment.
+    again = machine.run(EDGE | NO_ENDPOINT, "run-2")
+    assert again.output["component_version"] == "1.0.0"
+    assert again.outputs["EdgePublish"]["component"]["published"] is False
+    first, second = (it.outputs["EdgeDeploy"]["rollout"]["deployment_id"] for it in (ended, again))
+    assert first == second
+    assert (again.output["status"], again.output["endpoint_name"]) == ("Deployed", None)
+    assert "Deploy" not in again.states
+
+
+@pytest.mark.usefixtures("devices")
+def test_a_device_that_fails_ends_the_execution_and_gets_back_what_it_had(
+    machine: Machine, cloud: Cloud
+) -> None:
+    registry = boto3.client("iot", endpoint_url="https://iot.us-east-1.amazonaws.com")
+    registry.create_thing(thingName="device")
+    registry.add_thing_to_thing_group(thingName="device", thingGroupName="rl-dev-devices")
+    ended: list[Any] = []
+    waiting = threading.Thread(target=lambda: ended.append(machine.run(EDGE)))
+    waiting.start()
+    jobs = boto3.client("iot-jobs-data", endpoint_url=os.environ["AWS_ENDPOINT_URL_IOT"])
+    while not (job := jobs.start_next_pending_job_execution(thingName="device").get("execution")):
+        time.sleep(0.05)
+    time.sleep(1)  # the execution looks again and again meanwhile
+    jobs.update_job_execution(thingName="device", jobId=job["jobId"], status="FAILED")
+    waiting.join(60)
+    assert (ended[0].status, ended[0].error) == ("FAILED", "EdgeDeploymentFailed")
+    assert "WaitForDevices" in ended[0].states
+    assert "1 of 1 devices that tried it failed" in json.loads(ended[0].cause)["errorMessage"]
+
+
+def test_a_stage_without_devices_refuses_them_before_anything_begins(
+    machine: Machine, cloud: Cloud
+) -> None:
+    ended = machine.run(EDGE)
+    assert (ended.status, ended.error) == ("FAILED", "ConfigurationError")
+    assert cloud.requests == {}

@@ -14,7 +14,8 @@ from tests.stacks.synthesis import ROOT, Templates, prepare_node, synthesise
 RETRAINING = {"often": 3, "weekly": 7, "never": 0}
 METRICS = json.loads((ROOT / "training_src" / "metrics.json").read_text())
 DEFINITION = json.loads((ROOT / "stacks" / "workflow.asl.json").read_text())
-ALWAYS = {"FailedExecution", "FunctionErrors", "FunctionThrottles"}
+DEVICES = {"DevicesBrokenDevices", "DevicesFailedDevices", "DevicesFallbacks"}
+ALWAYS = {"FailedExecution", "FunctionErrors", "FunctionThrottles"} | DEVICES
 
 
 def stage(project: str) -> StageConfig:
@@ -159,7 +160,10 @@ def test_the_endpoint_is_shown_under_its_name(dashboard: dict[str, Any]) -> None
 @pytest.mark.parametrize("graph", ["Errors", "Duration (ms, longest)", "Throttles"])
 def test_every_function_is_shown(dashboard: dict[str, Any], graph: str) -> None:
     steps = [metric[-1]["label"] for metric in graphs(dashboard)[graph]]
-    assert steps == ["prepare", "gate", "register", "deploy", "smoke_test"]
+    assert steps == [
+        *("prepare", "gate", "register", "deploy", "smoke_test"),
+        *("edge_publish", "edge_deploy", "edge_follow"),
+    ]
 
 
 def test_charges_come_from_the_one_region_that_has_them(dashboard: dict[str, Any]) -> None:
@@ -176,7 +180,7 @@ def test_the_decisions_have_their_place(dashboard: dict[str, Any]) -> None:
 def test_the_state_of_every_alarm_is_shown(templates: Templates, dashboard: dict[str, Any]) -> None:
     [widget] = [widget for widget in dashboard["widgets"] if widget["type"] == "alarm"]
     shown = widget["properties"]["alarms"]
-    own = [it for it in shown if it.startswith("Alarms")]
+    own = [it for it in shown if it.startswith(("Alarms", "Devices"))]
     assert len(own) == len(alarms(templates))
     assert len([it for it in shown if "prod-Serving" in it]) == 3
 

@@ -56,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     prepare_node()
     from stacks.access_stack import AccessStack
     from stacks.parts.permissions import Names
-    from stacks.parts.variables import function_variables
+    from stacks.parts.variables import edge_variables, function_variables
     from stacks.serving_stack import ServingStack
     from stacks.storage_stack import StorageStack
     from stacks.workflow_stack import WorkflowStack
@@ -72,18 +72,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             config = stage(project)
             check(config)
             ServingStack(app, config=config, roles=roles, storage=storage, workflow=workflow)
+            workflows_names = Names(
+                project=config.project,
+                stage=config.stage,
+                model_package_group="policies",
+                endpoint=config.prefix,
+                component=f"com.example.{config.project}.Policy",
+                component_versions="1.2",
+            )
             variables[project] = function_variables(
                 config,
-                names=Names(
-                    project=config.project,
-                    stage=config.stage,
-                    model_package_group="policies",
-                    endpoint=config.prefix,
-                ),
+                names=workflows_names,
                 roles=roles,
                 storage=storage,
                 bundle=workflow.node.find_child("Bundle"),
                 image="image",
+                edge=edge_variables(
+                    config, workflows_names, workflow.node.find_child("EdgeBundle")
+                ),
             )
 
     return Made(synthesise(fill, tmp_path_factory.mktemp("serving")).templates, variables)

@@ -77,10 +77,10 @@ def copy(tmp_path: Path) -> Path:
     folder = tmp_path / "another checkout"
     folder.mkdir()
     without = shutil.ignore_patterns("__pycache__", ".*")
-    for name in ("image", "lambdas", "requirements", "stacks", "training_src"):
+    for name in ("edge_src", "image", "lambdas", "requirements", "stacks", "training_src"):
         shutil.copytree(ROOT / name, folder / name, ignore=without)
     shutil.copy(ROOT / "app.py", folder)
-    for name in ("lambdas", "training_src", "training_src/autoscaling_rl"):
+    for name in ("edge_src", "lambdas", "training_src", "training_src/autoscaling_rl"):
         cache = folder / name / "__pycache__"
         cache.mkdir()
         (cache / "left_over.cpython-311.pyc").write_bytes(b"bytes of an earlier run")

@@ -45,7 +45,7 @@ def test_every_path_ends() -> None:
         for name, state in STATES.items()
         if state.get("End") or state["Type"] in ("Fail", "Succeed")
     }
-    assert ends == {"Deployed", "Registered", "Rejected", "Edge", "Failed"}
+    assert ends == {"Deployed", "DeployedToDevices", "Registered", "Rejected", "Failed"}
     for name, state in STATES.items():
         assert name in ends or list(targets(state)), name
 
@@ -57,7 +57,9 @@ def test_every_task_is_tried_again_and_caught(name: str) -> None:
     assert "TimeoutSeconds" in task or "TimeoutSecondsPath" in task
     for retrier in task["Retry"]:
         assert retrier["JitterStrategy"] == "FULL"
-        assert retrier["MaxDelaySeconds"] == 600
+        # A component version is made within seconds; everything else may take its time.
+        soon = retrier["ErrorEquals"] == ["ComponentNotReady"]
+        assert retrier["MaxDelaySeconds"] == (30 if soon else 600)
         assert retrier["BackoffRate"] > 1
         # Catching all would try mistakes and failed jobs again.
         assert not {"States.ALL", "States.TaskFailed"} & set(retrier["ErrorEquals"])
@@ -68,8 +70,8 @@ def test_every_task_is_tried_again_and_caught(name: str) -> None:
 def test_functions_are_tried_again_for_faults_that_pass_alone(name: str) -> None:
     own = {error for retrier in FUNCTIONS[name]["Retry"] for error in retrier["ErrorEquals"]}
     own = {error for error in own if not error.startswith("Lambda.")}
-    later = {"EndpointBusy", "ResourceLimit"} if name == "Deploy" else set()
-    assert own == {"ServiceUnavailable"} | later
+    later = {"Deploy": {"EndpointBusy", "ResourceLimit"}, "EdgeDeploy": {"ComponentNotReady"}}
+    assert own == {"ServiceUnavailable"} | later.get(name, set())
     assert all(hasattr(errors, error) for error in own)
 
 
@@ -104,7 +106,10 @@ def test_every_status_of_an_endpoint_leads_on() -> None:
 
 
 def test_substitutions_are_the_functions_and_the_jobs_role() -> None:
-    names = ("Prepare", "Gate", "Register", "Deploy", "SmokeTest")
+    names = (
+        *("Prepare", "Gate", "Register", "Deploy", "SmokeTest"),
+        *("EdgePublish", "EdgeDeploy", "EdgeFollow"),
+    )
     expected = {f"{name}FunctionArn" for name in names} | {"TrainingRoleArn"}
     assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == expected
     assert tuple(FUNCTIONS) == names

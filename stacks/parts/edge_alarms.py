@@ -1,0 +1,119 @@
+"""Alarms on devices: those that failed or broke, and those that decide by a fallback."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.parts.acknowledge import acknowledge
+from stacks.parts.alarms import add_alarm
+from stacks.parts.edge_metrics import COUNTS
+
+_MINUTES = 15
+
+
+class EdgeAlarms(Construct):
+    """What a person must know of the devices.
+
+    Attributes:
+        all: The alarms.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        prefix: str,
+        namespace: str,
+        component: str,
+        fallback_percent: int,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._prefix, self._topic = prefix, topic
+        self.all = [
+            self._rule(
+                "Broken",
+                "The component broke on a device: see its log on the device, and its telemetry",
+                "Greengrass V2 Installed Component Status Change",
+                {
+                    "components": {
+                        "componentName": [component],
+                        "lifecycleState": ["BROKEN", "ERRORED"],
+                    }
+                },
+            ),
+            self._rule(
+                "Failed",
+                "A device did not take a deployment: aws greengrassv2 list-effective-deployments",
+                "Greengrass V2 Effective Deployment Status Change",
+                {"coreDeviceExecutionStatus": ["FAILED", "REJECTED"]},
+            ),
+            self._fallbacks(namespace, fallback_percent),
+        ]
+        acknowledge(
+            self,
+            "Serverless::Serverless-EventBusDLQ",
+            "The rules have no target that an event could fail to reach: alarms count matches.",
+        )
+
+    def _rule(
+        self, id_: str, description: str, detail_type: str, detail: dict[str, object]
+    ) -> cloudwatch.Alarm:
+        name = f"{self._prefix}-devices-{id_.lower()}"
+        # Without a target: the alarm counts matches, since a fleet would fill the topic.
+        events.CfnRule(
+            self,
+            id_,
+            name=name,
+            description=description,
+            event_pattern={
+                "source": ["aws.greengrass"],
+                "detail-type": [detail_type],
+                "detail": detail,
+                # Of this stage's devices; fleet provisioning names them so.
+                "resources": [{"wildcard": f"*:coreDevices:{self._prefix}-*"}],
+            },
+        )
+        return add_alarm(
+            self,
+            f"{id_}Devices",
+            description=description,
+            metric=cloudwatch.Metric(
+                namespace="AWS/Events",
+                metric_name="MatchedEvents",
+                dimensions_map={"RuleName": name},
+                statistic="Sum",
+                period=Duration.minutes(5),
+            ),
+            topic=self._topic,
+        )
+
+    def _fallbacks(self, namespace: str, percent: int) -> cloudwatch.Alarm:
+        counts = {
+            count: cloudwatch.Metric(
+                namespace=namespace,
+                metric_name=metric,
+                statistic="Sum",
+                period=Duration.minutes(_MINUTES),
+            )
+            for metric, count in COUNTS.items()
+        }
+        return add_alarm(
+            self,
+            "Fallbacks",
+            description=f"Over {percent} % of the devices' decisions come from a fallback: "
+            "their telemetry says why",
+            metric=cloudwatch.MathExpression(
+                expression="100 * fallbacks / decisions",
+                using_metrics=counts,
+                label="share of fallbacks (%)",
+                period=Duration.minutes(_MINUTES),
+            ),
+            topic=self._topic,
+            above=percent,
+            within=2,
+            points=2,
+        )
