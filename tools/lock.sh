@@ -30,3 +30,4 @@ lock checkers "$@" --constraint requirements/cdk.txt
 lock sdk_v2 "$@"
 lock sdk_v3 "$@"
 lock training_toolkit "$@" --constraint requirements/image.txt
+lock notebooks "$@" --override requirements/estimator-overrides.txt --constraint requirements/estimator.txt

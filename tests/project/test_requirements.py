@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ["run", "sb3", "cdk", "image", "estimator", "dev", "uv"]
-APART = ["checkers", "sdk_v2", "sdk_v3", "training_toolkit"]
+APART = ["checkers", "notebooks", "sdk_v2", "sdk_v3", "training_toolkit"]
 """In environments of their own, where other versions may meet."""
 PIN = re.compile(
     r"^(?P<name>[a-z0-9][a-z0-9._-]*)(?:\[[^]]*\])?==(?P<version>[^\s;\\]+)", re.MULTILINE

@@ -9,12 +9,13 @@ import time
 
 BASE = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
 GIVEN = json.loads((BASE / "input/config/hyperparameters.json").read_text())
+GAIN, SHIFT = (float(GIVEN.get(name, default)) for name, default in (("gain", 1), ("shift", 0)))
 TASK = json.loads(GIVEN.get("task", '"learn"'))
 
 
 def learn():
     for step in range(1, 5):
-        reward = step * 1.5
+        reward = step * 1.5 * GAIN - SHIFT
         print(f"Training> Name=main, Episode={step}, Total reward={reward}, Steps={step * 100}")
         print(f"episode_reward_mean: {reward}")
         print(f"progress: {25 * step} % ({step} of 4 updates, 9 a second, 0 s left)")
