@@ -2,6 +2,7 @@
 
 import argparse
 import faulthandler
+import gc
 import json
 import logging
 import os
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     faulthandler.dump_traceback_later(START_SECONDS, exit=True)
     core = Core(given.work, given.model, defaults(), thing_name=thing, labels={"thing": thing})
     faulthandler.cancel_dump_traceback_later()
+    gc.collect()
+    gc.freeze()  # what is there stays: looking through it again would only delay decisions
     Service(core, SdkSession, signals).run()
     return 0
 

@@ -22,6 +22,7 @@ from .history import LONGEST, Load
 MOST_BYTES = 1 << 20
 LARGEST_LOAD = 1e12  # requests per minute
 LARGEST_FLEET = 1_000_000
+_KINDS = {int, float, type(None)}
 LONGEST_DELAY = 60  # minutes; the same bound as the artifact's code has
 
 
@@ -132,16 +133,16 @@ def _minute(value: object) -> int:
 def _load(value: object) -> Load:
     if not isinstance(value, list) or len(value) > LONGEST:
         raise Refused(f"must be a list of at most {LONGEST} minutes, oldest first", "load")
-    if not set(map(type, value)) <= {int, float, type(None)}:
+    if not set(map(type, value)) <= _KINDS:
         raise Refused("must hold numbers, and null for a missing minute", "load")
     try:
         load = np.array(value, np.float64)
     except OverflowError:
         load = np.full(len(value), np.inf)
-    given = ~np.isnan(load)
-    if not (given == [each is not None for each in value]).all():
+    missing = np.isnan(load)
+    if np.count_nonzero(missing) != value.count(None):
         raise Refused("must hold numbers, and null for a missing minute", "load")
-    if not ((load[given] >= 0) & (load[given] <= LARGEST_LOAD)).all():
+    if not (missing | ((load >= 0) & (load <= LARGEST_LOAD))).all():
         raise Refused(f"must hold 0 to {LARGEST_LOAD:g} requests per minute", "load")
     return load
 

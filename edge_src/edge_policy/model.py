@@ -127,8 +127,8 @@ class Model:
         if self._follower is None:
             return self._respond(state, timeline, aside)
         try:
-            parsed = replace(self._follower_code.parse(state), load=timeline.load)
-            decision = (self._follow() if aside else self._follower).decide(parsed)
+            parsed = self._follower_code.parse(state)
+            decision = (self._follow() if aside else self._follower).decide(parsed, timeline.load)
         except self._state_code.InvalidRequest as error:
             raise Refused(error.message, error.field, error.code) from None
         guarded = decision.guarded

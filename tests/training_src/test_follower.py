@@ -189,14 +189,22 @@ def test_no_load_is_refused():
 def test_a_request_may_leave_its_load_out():
     raw = {**request(), "load": [None], "failed": [], "memory": "whatever"}
     parsed = parse(raw)
-    assert parsed.memory is None
     assert np.isnan(parsed.load).all()
     del raw["load"]
     assert parse(raw).load.size == 0
-    assert replace(parse(request()), load=None) == replace(parse_state(request(), ""), load=None)
+    same = {"load": None, "memory": None}
+    assert replace(parse(request()), **same) == replace(parse_state(request(), ""), **same)
     for wrong in ({**raw, "active": -1}, {**raw, "failed": [1.0]}, [raw]):
         with pytest.raises(InvalidRequest):
             parse(wrong)
+
+
+def test_the_load_may_be_given_apart():
+    one, other = Follower(CONTROLLER), Follower(CONTROLLER)
+    for now in (300, 301, 305):
+        assert one.decide(state(LOAD[:now])) == other.decide(
+            state(LOAD[now - 1 : now], begin=START + now - 1), LOAD[:now]
+        )
 
 
 def test_an_inference_is_followed(tmp_path):

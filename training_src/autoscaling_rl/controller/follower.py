@@ -43,8 +43,7 @@ def parse(raw: object, field: str = "state") -> State:
     Raises:
         InvalidRequest: as `parse_state` does; a memory is not looked at.
     """
-    given = {**raw, "memory": ""} if isinstance(raw, dict) else raw
-    return replace(parse_state(given, field), memory=None)
+    return parse_state({**raw, "memory": ""} if isinstance(raw, dict) else raw, field)
 
 
 class Follower:
@@ -65,20 +64,29 @@ class Follower:
         """Have the guard rails use other settings from the next decision on."""
         self._controller.guard_settings = settings
 
-    def decide(self, state: State, field: str = "state") -> Decision:
-        """Return the decision for a state whose load is all that is known, up to 14 days.
+    def decide(
+        self, state: State, load: NDArray[np.float64] | None = None, field: str = "state"
+    ) -> Decision:
+        """Return the decision for a state.
 
         The decision's `memory` is empty: see `memory`.
+
+        Args:
+            state: its memory is not looked at.
+            load: all that is known of the minutes before the state's, in place of what it tells of
+                them; up to 14 days count.
+            field: names the state in errors.
 
         Raises:
             InvalidRequest: no minute of load is known.
         """
+        all_known = state.load if load is None else load
         # A copy: whoever calls may go on writing to the same array.
-        state = replace(state, load=state.load[-LONGEST_LOAD:].copy(), memory=None)
-        load = known_load(state, field)
+        state = replace(state, load=all_known[-LONGEST_LOAD:].copy(), memory=None)
+        known = known_load(state, field)
         if isinstance(self._controller, BankController):
-            return self._decide_bank(self._controller, state, load)
-        return self._decide_plain(self._controller, state, load)
+            return self._decide_bank(self._controller, state, known)
+        return self._decide_plain(self._controller, state, known)
 
     def memory(self) -> str | None:
         """Return the text that the controller would answer with now; None before any decision."""

@@ -1,0 +1,256 @@
+"""What the component costs on a device: decisions, memory, start, archive.
+
+    python benchmarks/edge.py [model.tar.gz] [--minutes 3000]
+
+Without a model one is made with the network and the bank of the default preset, untrained: what a
+decision takes does not hang on the weights. Decisions are timed in a process of their own on one
+core, message in, answer out, with two weeks of load known, and all that the component does between
+two messages (journal, fsync, work ahead) done between them. Memory and start are those of the whole
+component, with the AWS IoT Device SDK, at the emulated nucleus.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "training_src"), str(ROOT / "edge_src")]
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import numpy as np  # noqa: E402
+
+DAY = 1440
+KNOWN = 14 * DAY
+BEGIN = 20_000 * DAY
+STATE, DECISION = "autoscaling/state", "autoscaling/decision"
+TARGETS = {"p99 ms": 1.0, "resident MB": 80.0, "start s": 2.0, "archive MB": 2.0}
+
+
+def main() -> int:
+    """Measure and print the table; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model", nargs="?", type=Path)
+    parser.add_argument("--minutes", type=int, default=3000, help="decisions that are timed")
+    parser.add_argument("--decide", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.decide:
+        print(json.dumps(decisions(given.decide, given.model, given.minutes)))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        return report(measure(Path(folder), given.model, given.minutes))
+
+
+def measure(folder: Path, model: Path | None, minutes: int) -> dict[str, float]:
+    """Return every figure by its name."""
+    model = model or default_model(folder)
+    command = [sys.executable, __file__, str(model), "--minutes", str(minutes), "--decide"]
+    timed = subprocess.run([*command, str(folder / "decide")], capture_output=True, text=True)
+    if timed.returncode:
+        raise SystemExit(timed.stderr)
+    return {
+        **json.loads(timed.stdout),
+        **component(folder / "component", model),
+        "archive MB": archive(folder / "edge_src.zip") / 1e6,
+    }
+
+
+def report(figures: dict[str, float]) -> int:
+    """Print the table; return 1 if a target is missed."""
+    print(f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
+    print("| figure | measured | target |\n|---|---|---|")
+    missed = 0
+    for name, value in figures.items():
+        target = TARGETS.get(name)
+        missed += target is not None and value > target
+        print(f"| {name} | {value:.3g} | {'' if target is None else f'{target:g}'} |")
+    return int(missed > 0)
+
+
+def default_model(folder: Path) -> Path:
+    """Return the model.tar.gz of an untrained policy in the form of the default preset."""
+    from autoscaling_rl.artifact import pack, write_artifact
+    from autoscaling_rl.controller.features import SIZE
+    from autoscaling_rl.controller.members import BankSettings
+    from autoscaling_rl.controller.policy import GRID, Policy
+    from autoscaling_rl.toolkits.hindsight_options import HindsightOptions
+    from autoscaling_rl.toolkits.network import Network
+
+    rng = np.random.default_rng(0)
+    parts = Network(rng, SIZE, HindsightOptions().hidden, 2).parameters
+    parts["bias_2"][:] = 0.12, 0.1
+    rounded = {
+        name: (np.rint(values.astype(np.float64) * GRID) / GRID).astype(np.float32)
+        for name, values in parts.items()
+    }
+    policy = Policy(
+        weights=tuple(rounded[f"weight_{layer}"] for layer in range(3)),
+        biases=tuple(rounded[f"bias_{layer}"] for layer in range(3)),
+        head="band_nearest",
+        activation="hard_swish",
+        skip=rounded["skip"],
+        clip=6.0,
+        fixed_point=True,
+        bank=BankSettings().specification(),
+    )
+    write_artifact(
+        folder / "model",
+        policy=policy,
+        environment={"id": "AutoScaling-v0", "profile": "default"},
+        preset={"toolkit": "hindsight"},
+        seed=0,
+        golden_observations=rng.normal(size=(100, SIZE)).astype(np.float32),
+        figures={},
+    )
+    pack(folder / "model", folder / "model.tar.gz")
+    return folder / "model.tar.gz"
+
+
+def load(minutes: int) -> list[int]:
+    """Return requests per minute with a day, a week and noise."""
+    minute = np.arange(minutes)
+    cycle = 1 + 0.4 * np.sin(2 * np.pi * minute / DAY) + 0.1 * np.sin(2 * np.pi * minute / 7 / DAY)
+    noise = np.random.default_rng(0).gamma(50, 1 / 50, minutes)
+    return [int(each) for each in 5000 * cycle * noise]
+
+
+def message(requests: list[int], now: int, minutes: int = 1) -> bytes:
+    """Return the state of a minute that tells the last minutes of load."""
+    moment = datetime.fromtimestamp(60 * (BEGIN + now), UTC)
+    return json.dumps(
+        {
+            "id": str(now),
+            "timestamp": moment.isoformat(),
+            "load": requests[now - minutes : now],
+            "active": 20,
+            "pending": [0, 1],
+            "capacity": 250,
+        }
+    ).encode()
+
+
+def decisions(work: Path, model: Path, minutes: int) -> dict[str, float]:
+    """Return what a decision takes, in milliseconds; in this process, on one core."""
+    import gc
+
+    from edge_policy.core import Core
+
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    requests = load(KNOWN + minutes + 1)
+    core = Core(work, model, {})
+    core.answer(message(requests, KNOWN, KNOWN))
+    core.settle()
+    gc.collect()
+    gc.freeze()
+    wall, used, between = [], [], []
+    for now in range(KNOWN + 1, KNOWN + 1 + minutes):
+        payload = message(requests, now)
+        begun, spent = time.perf_counter(), time.thread_time()
+        answer = core.answer(payload)
+        wall.append(time.perf_counter() - begun)
+        used.append(time.thread_time() - spent)
+        begun = time.perf_counter()
+        core.settle()
+        between.append(time.perf_counter() - begun)
+    assert json.loads(answer)["source"] == "model", answer
+    return {
+        "p50 ms": 1e3 * float(np.median(wall)),
+        "p99 ms": 1e3 * float(np.quantile(wall, 0.99)),
+        "p50 CPU ms": 1e3 * float(np.median(used)),
+        "p99 CPU ms": 1e3 * float(np.quantile(used, 0.99)),
+        "between decisions p50 ms": 1e3 * float(np.median(between)),
+    }
+
+
+def component(folder: Path, model: Path) -> dict[str, float]:
+    """Return memory and times to the first decision of the component at the emulated nucleus."""
+    from local_mode.greengrass.ipc import IpcServer
+
+    configuration = json.loads((ROOT / "edge_src/configuration.json").read_text())
+    folder.mkdir()
+    requests = load(KNOWN + 300)
+    with IpcServer(folder / "ipc", configuration, profile="full") as nucleus:
+        first = Running(nucleus, folder, model)
+        fresh = first.decide(message(requests, 100, 100))
+        first.decide(message(requests, KNOWN, KNOWN))
+        for now in range(KNOWN + 1, KNOWN + 200):
+            first.decide(message(requests, now))
+        resident = first.resident()
+        first.end()
+        again = Running(nucleus, folder, model)
+        restarted = again.decide(message(requests, KNOWN + 200))
+        again.end(signal.SIGKILL)
+        (folder / "work/memory").unlink()
+        rebuilt = Running(nucleus, folder, model)
+        anew = rebuilt.decide(message(requests, KNOWN + 201))
+        rebuilt.end()
+    return {
+        "resident MB": resident,
+        "start s": fresh,
+        "start with two weeks known s": restarted,
+        "start with two weeks, memory lost s": anew,
+    }
+
+
+class Running:
+    """A process of the component."""
+
+    def __init__(self, nucleus: Any, folder: Path, model: Path) -> None:  # noqa: ANN401
+        """Start it."""
+        self._nucleus, self._begun = nucleus, time.perf_counter()
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-u", str(ROOT / "edge_src/main.py")),
+                *("--model", str(model), "--work", str(folder / "work")),
+            ],
+            env={**os.environ, **nucleus.environment()},
+            stdout=subprocess.DEVNULL,
+        )
+
+    def decide(self, payload: bytes) -> float:
+        """Return the seconds from the start of the process to the answer."""
+        nucleus = self._nucleus
+        before = len(nucleus.messages(DECISION))
+        # What is published before the component subscribes reaches nobody.
+        assert nucleus.wait_for(lambda: nucleus.subscribed(STATE), 60)
+        nucleus.publish(STATE, payload)
+        assert nucleus.wait_for(lambda: len(nucleus.messages(DECISION)) > before, 60)
+        answer = nucleus.messages(DECISION)[-1].document
+        assert answer["source"] == "model", answer
+        return time.perf_counter() - self._begun
+
+    def resident(self) -> float:
+        """Return the memory of the process in MB."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """End it, and wait until the nucleus has noticed."""
+        self._process.send_signal(number)
+        self._process.wait(30)
+        nucleus = self._nucleus
+        assert nucleus.wait_for(lambda: not nucleus.subscribed(STATE), 30)
+
+
+def archive(path: Path) -> int:
+    """Return the bytes of the component's archive, without wheels."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for each in sorted((ROOT / "edge_src").rglob("*")):
+            if each.is_file() and "__pycache__" not in each.parts:
+                file.write(each, Path("edge_src") / each.relative_to(ROOT / "edge_src"))
+    return path.stat().st_size
+
+
+if __name__ == "__main__":
+    sys.exit(main())
