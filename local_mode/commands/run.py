@@ -1,6 +1,7 @@
 """`python -m local_mode run`: the whole workflow on this machine, in one execution."""
 
 import argparse
+import contextlib
 import signal
 import time
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--load", type=Path, help="CSV with the columns timestamp,requests")
     parser.add_argument("--output", type=Path, help="new folder for the results")
+    parser.add_argument(
+        "--edge", action="store_true", help="deploy to a local device, too, and ask it"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -42,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
     # SIGTERM ends everything in good order, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _run(preset, options.load, output)
+        return _run(preset, options.load, output, edge=options.edge)
     except KeyboardInterrupt:
         print("\nStopped. Every process that was started has ended.", flush=True)
         return 1
@@ -59,16 +63,22 @@ def _new_folder(chosen: Path | None) -> Path:
     return folder
 
 
-def _run(preset: str, load: Path | None, output: Path) -> int:
+def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:
     from local_mode import bundle, decision, execution, results
+    from local_mode.edge import ask_device, local_device
     from local_mode.local_aws import LocalAws
     from local_mode.provision import provision
 
     started = time.monotonic()
     print(f"Preset {preset}, load {load or 'generated'}. Results go to {output}", flush=True)
-    with LocalAws() as aws:
+    with LocalAws() as aws, contextlib.ExitStack() as until_asked:
         deployment = provision(aws.client, default_preset=bundle.DEFAULT_PRESET)
         document = execution.make_input(aws.client, deployment, preset, load)
+        device = None
+        if edge:
+            document["edge"] = {"run": True}
+            device = local_device(aws.client, deployment, output / "device")
+            until_asked.enter_context(device)
         finished = execution.follow(aws.client, deployment, document)
         if finished.error:
             print(f"\nThe execution failed. {finished.error}", flush=True)
@@ -82,6 +92,8 @@ def _run(preset: str, load: Path | None, output: Path) -> int:
         if finished.status == DEPLOYED:
             answer = decision.ask(aws.client, finished, output)
             print(decision.describe(answer), flush=True)
+            if device is not None:
+                print(ask_device(device, deployment.component, answer, output), flush=True)
     print(results.closing(finished, output, time.monotonic() - started), flush=True)
     if finished.status == REJECTED:
         return EXIT_REJECTED
