@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-SECONDS = 10.0  # of an operation, and of connecting
+SECONDS = 10.0  # of an operation
+CONNECT_SECONDS = 3.0  # a nucleus of this device answers in milliseconds
 
 
 class IpcError(Exception):
@@ -98,7 +99,7 @@ class SdkSession:
 
         session = self
         try:
-            client = connect(lifecycle_handler=Lifecycle(), timeout=SECONDS)
+            client = connect(lifecycle_handler=Lifecycle(), timeout=CONNECT_SECONDS)
         except KeyError as error:
             raise Disconnected(
                 f"the variable {error} is not set: no nucleus started this"

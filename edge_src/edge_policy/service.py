@@ -51,7 +51,7 @@ class Service:
         self.signals = signals or Signals()
         self._backoff = backoff or Backoff(0.5, 60.0)
         self._session: Session | None = None
-        self._number, self._opened = 0, 0.0
+        self._number, self._opened, self._open_at = 0, 0.0, 0.0
         self._messages: queue.Queue[Callable[[], None] | None] = queue.Queue(MOST_WAITING)
         self.ready = threading.Event()
         report = core.telemetry.event
@@ -79,21 +79,30 @@ class Service:
 
     def _step(self) -> bool:
         """Keep the connection and do what is due; return whether to go on."""
-        seconds = self._next_due() if self._session is not None or self._open() else None
-        if seconds is None:
-            seconds = self._backoff.wait()
+        now = time.monotonic()
+        if self._session is None and now >= self._open_at and not self._open():
+            self._open_at = time.monotonic() + self._backoff.wait()
+        seconds = self._next_due() if self._session is not None else self._open_at - now
         try:
-            signal = self.signals.get(timeout=seconds)
+            signal = self.signals.get(timeout=max(0.0, seconds))
         except queue.Empty:
             return True
         if signal == STOP:
             return False
         if signal == self._number and self._session is not None:
-            self._core.telemetry.count("disconnects")
-            self._close()
-            if time.monotonic() - self._opened >= STABLE_SECONDS:
-                self._backoff.reset()
+            self._reopen()
         return True
+
+    def _reopen(self) -> None:
+        """Let go of a lost connection; one that did not last is not made anew at once."""
+        self._core.telemetry.count("disconnects")
+        self._close()
+        now = time.monotonic()
+        if now - self._opened >= STABLE_SECONDS:
+            self._backoff.reset()
+            self._open_at = now
+        else:
+            self._open_at = now + self._backoff.wait()
 
     def _next_due(self) -> float:
         """Do what is due, and return the seconds until something else is."""

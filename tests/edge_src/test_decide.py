@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_policy import memory as memory_file
 from edge_policy.decide import MORE_STRAYS, STRAYS
@@ -272,3 +274,27 @@ def test_the_time_of_the_last_decision_is_told(tmp_path, offered):
     assert summary["features"]["level"] > 0
     assert summary["counts"]["decisions"] == 1
     assert summary["latency_ms"]["max"] > 0
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+keys = st.sampled_from([*state(300), "min_machines", "max_machines", "failed", "boot_minutes"])
+
+
+def test_whatever_comes_there_is_an_answer(tmp_path, offered):
+    device = core(tmp_path, offered["bank"])
+
+    @settings(max_examples=150)
+    @given(st.dictionaries(keys, anything, max_size=3), st.integers(-5, 5))
+    def fuzz(changes, minutes):
+        answer = ask(device, {**state(300 + minutes, 2), **changes})
+        assert ("error" in answer) != ("desired" in answer)
+        if "desired" in answer:
+            assert answer["source"] == "model" or "no_model" in answer["doubts"]
+
+    fuzz()
+    assert not events(device, "failed")
+    assert not events(device, "fault")

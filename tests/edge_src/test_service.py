@@ -133,6 +133,34 @@ def test_a_lost_connection_is_made_anew(start, nucleus):
     assert counts["connects_failed"] >= 1
 
 
+class Vanishing:
+    """A nucleus that takes every connection and ends it at once, and counts them."""
+
+    def __init__(self):
+        self.connections = 0
+
+    def __call__(self, lost):
+        self.connections += 1
+        lost()
+        return self
+
+    def __getattr__(self, name):
+        return lambda *arguments: {}
+
+
+def test_connections_that_do_not_last_are_made_ever_more_seldom(tmp_path):
+    vanishing = Vanishing()
+    device = core(tmp_path)
+    running = Service(device, vanishing, backoff=Backoff(0.05, 60.0, draw=lambda: 0.0))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    time.sleep(1.0)
+    running.signals.put(STOP)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert 2 <= vanishing.connections <= 6  # after 0.05, 0.15, 0.35, 0.75 seconds
+
+
 def test_it_starts_without_a_nucleus_and_waits_for_one(start, nucleus):
     nucleus.refuse(True)
     running = start()
