@@ -11,7 +11,7 @@ SPREAD := --numprocesses auto --dist loadgroup
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-sb3 setup-estimator setup-cdk setup-dev run workflow results test check verify pages format lock clean
+.PHONY: help layer setup setup-sb3 setup-estimator setup-cdk setup-dev run workflow results test check verify pages format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ check: setup-dev ## formatting, lint, types, room rules
 verify: setup-dev setup-cdk ## what is too slow for `make test`
 	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile=long
 	tests/verify_fresh_clone.sh
+
+layer: setup ## make the archive of the Lambda layer for the function that decides
+	@tools/build_layer.sh
 
 format: setup-dev ## format the code, mend what lint can mend
 	$(VENV)/bin/ruff format .

@@ -29,12 +29,12 @@ LARGEST_BODY = 6 << 20
 class Settings:
     """The function's environment.
 
-    `model_package_arn` empty: the newest approved package of the group, looked for again after
+    `pinned_model_package` empty: the newest approved package of the group, looked for again after
     `refresh_seconds`. `guard_settings`: JSON, settings of the guard rails in place of the model's.
     """
 
     model_package_group: str = ""
-    model_package_arn: str = ""
+    pinned_model_package: str = ""
     refresh_seconds: int = 300
     guard_settings: str = "{}"
 
@@ -101,11 +101,12 @@ def _inference(settings: Settings) -> Inference:
     global _served
     held, now = _served, time.monotonic()
     if held and held.settings == settings:
-        pinned = bool(settings.model_package_arn)
+        pinned = bool(settings.pinned_model_package)
         if pinned or now - held.looked_at < settings.refresh_seconds:
             return held.inference
     try:
-        package, uri = _find(settings, client("sagemaker"))
+        sagemaker = client("sagemaker")
+        package, uri = _find(settings, sagemaker)
         if held and held.settings == settings and held.package == package:
             held.looked_at = now
             return held.inference
@@ -123,7 +124,8 @@ def _inference(settings: Settings) -> Inference:
 
 def _load(settings: Settings, package: str, uri: str) -> Inference:
     place, guard = S3Object.parse(uri), _guard(settings.guard_settings)
-    stream = client("s3").get_object(Bucket=place.bucket, Key=place.key)["Body"]
+    s3 = client("s3")
+    stream = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
     inference = load_model(
         stream, guard=guard, explain=lambda explanation: _log("decision", **explanation)
     )
@@ -143,12 +145,14 @@ def _guard(text: str) -> Mapping[str, Any]:
 
 def _find(settings: Settings, sagemaker: Client) -> tuple[str, str]:
     """Return name and artifact of the package to serve."""
-    arn = settings.model_package_arn or _newest(settings.model_package_group, sagemaker)
+    arn = settings.pinned_model_package or _newest(settings.model_package_group, sagemaker)
     try:
         found = sagemaker.describe_model_package(ModelPackageName=arn)
     except ClientError as error:
         if error.response["Error"].get("Code") == "ValidationException":
-            raise NoModel(f"There is no model package {arn}: correct MODEL_PACKAGE_ARN.") from error
+            raise NoModel(
+                f"There is no model package {arn}: correct PINNED_MODEL_PACKAGE."
+            ) from error
         raise
     return arn, str(found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
 
@@ -156,7 +160,8 @@ def _find(settings: Settings, sagemaker: Client) -> tuple[str, str]:
 def _newest(group: str, sagemaker: Client) -> str:
     if not group:
         raise ConfigurationError(
-            "Neither MODEL_PACKAGE_ARN nor MODEL_PACKAGE_GROUP is set. Deploy the function again."
+            "Neither PINNED_MODEL_PACKAGE nor MODEL_PACKAGE_GROUP is set. Deploy the function "
+            "again."
         )
     found = sagemaker.list_model_packages(
         ModelPackageGroupName=group,

@@ -13,6 +13,7 @@ _GPU = re.compile(r"ml\.(g|p)\d")
 _INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 _OWN_VOLUMES = re.compile(r"ml\.([cmr]\d[a-z]*d|g4dn|g5|g6e?|p4de?|p5\w*)\.")
 _PACKAGE = re.compile(r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+/\d+")
+_LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
 _PROJECT = re.compile(r"[a-z](-?[a-z0-9])+")
 LONGEST_PREFIX = 32
 """Characters of `<project>-<stage>`: with the longest ending a role's name has 64."""
@@ -77,6 +78,7 @@ class Serving:
             endpoint is the workflow's, which deploys what passes its gate. Another stage's package
             takes that this one's role `serving` may read its model, its image and their keys.
         shadow_model_package: ARN of a package that gets a copy of the requests.
+        fallback_percent: Share of decisions by the reactive rule at which an alarm is raised.
     """
 
     instance_type: str = "ml.c7i.large"
@@ -89,6 +91,21 @@ class Serving:
     bake_minutes: int = 10
     model_package: str | None = None
     shadow_model_package: str | None = None
+    fallback_percent: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decide:
+    """A function that decides without an endpoint.
+
+    Attributes:
+        numpy_layer: ARN of a version of a Lambda layer with NumPy, for Python 3.14 on arm64;
+            `make layer` makes its archive.
+        refresh_seconds: After this a newly approved package is looked for, where none is pinned.
+    """
+
+    numpy_layer: str
+    refresh_seconds: int = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +143,7 @@ class StageConfig:
             image brings PyTorch.
         image_base: The base image, as `--base`; empty: the Dockerfile's own.
         network: None: jobs and functions run outside any VPC.
+        decide: A function that decides without an endpoint; None: there is none.
         access_logs_bucket: Name of an existing bucket for access logs; None: the stage has its own.
         replica: An existing bucket in another region that objects are copied to.
         alarm_email: Who hears of alarms.
@@ -147,6 +165,7 @@ class StageConfig:
     training: Training = field(default_factory=Training)
     serving: Serving = field(default_factory=Serving)
     edge: Edge = field(default_factory=Edge)
+    decide: Decide | None = None
     access_logs_bucket: str | None = None
     replica: Replica | None = None
     alarm_email: str | None = None
@@ -273,6 +292,7 @@ def _serving(config: StageConfig) -> list[str]:
         "capture_percent": (0, 100),
         "canary_percent": (1, 50),
         "bake_minutes": (0, 60),
+        "fallback_percent": (1, 100),
     }
     return problems + _out_of_range("serving", serving, limits)
 
@@ -325,6 +345,19 @@ def _others(config: StageConfig) -> list[str]:
     )
 
 
+def _decide(config: StageConfig) -> list[str]:
+    decide = config.decide
+    if decide is None:
+        return []
+    problems = _out_of_range("decide", decide, {"refresh_seconds": (10, 86_400)})
+    if not _LAYER.fullmatch(decide.numpy_layer):
+        problems.append(
+            f"decide.numpy_layer: {decide.numpy_layer!r} is no ARN of a layer's version; make one "
+            "with `make layer` (docs/deploy.md)"
+        )
+    return problems
+
+
 def _edge(config: StageConfig) -> list[str]:
     limits = {
         "maximum_per_minute": (1, 1000),
@@ -354,6 +387,7 @@ _RULES: tuple[Callable[[StageConfig], list[str]], ...] = (
     _training,
     _serving,
     _serving_values,
+    _decide,
     _edge,
     _others,
 )

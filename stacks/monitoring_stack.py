@@ -57,6 +57,10 @@ class MonitoringStack(StageStack):
             fallback_percent=config.edge.fallback_percent,
             topic=workflow.topic,
         )
+        fallbacks = [
+            each.alarm(self, percent=config.serving.fallback_percent, topic=workflow.topic)
+            for each in serving.decisions
+        ]
         outcomes = Outcomes(
             self,
             "Outcomes",
@@ -71,6 +75,7 @@ class MonitoringStack(StageStack):
             outcomes=outcomes.metrics,
             metric_names=[each["Name"] for each in json.loads(metric_definitions())],
             endpoint=serving.endpoint_name,
+            decisions=serving.decisions,
             functions=functions,
-            alarms=[*alarms.all, *serving.alarms.all, *devices.all],
+            alarms=[*alarms.all, *serving.alarms.all, *fallbacks, *devices.all],
         )

@@ -3,10 +3,12 @@
 from constructs import Construct
 
 from stacks.config import StageConfig
+from stacks.parts.decisions import Decisions
 from stacks.parts.endpoint import Endpoint, scales_itself
 from stacks.parts.endpoint_access import EndpointAccess
 from stacks.parts.endpoint_alarms import EndpointAlarms
 from stacks.parts.endpoint_scaling import EndpointScaling
+from stacks.parts.logging import log_group
 from stacks.parts.roles import Roles
 from stacks.stage_stack import StageStack
 from stacks.storage_stack import StorageStack
@@ -24,6 +26,7 @@ class ServingStack(StageStack):
     Attributes:
         endpoint_name: Name of the endpoint, whoever makes it.
         alarms: Its alarms.
+        decisions: What endpoint and function decide, counted.
     """
 
     def __init__(
@@ -42,6 +45,24 @@ class ServingStack(StageStack):
         self.alarms = EndpointAlarms(
             self, "Alarms", endpoint=self.endpoint_name, topic=workflow.topic
         )
+        log = log_group(
+            self,
+            "Log",
+            key=storage.key,
+            days=config.log_days,
+            name=f"/aws/sagemaker/Endpoints/{self.endpoint_name}",
+        )
+        namespace = f"{config.project}/{config.stage}"
+        self.decisions = [
+            Decisions(self, "Decisions", namespace=namespace, place="Endpoint", log_group=log)
+        ]
+        if config.decide:
+            of_function = workflow.functions.logs["decide"]
+            self.decisions.append(
+                Decisions(
+                    self, "Function", namespace=namespace, place="Function", log_group=of_function
+                )
+            )
         access = EndpointAccess(self, "Access", roles=roles, alarms=self.alarms.all)
         if config.serving.model_package:
             endpoint = self._endpoint(config, config.serving.model_package, roles, storage)

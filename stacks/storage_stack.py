@@ -40,7 +40,8 @@ class StorageStack(StageStack):
             access_logs_bucket=config.access_logs_bucket,
             replica=config.replica,
         )
-        artifacts.share(roles.by_step)
+        unused = () if config.decide else ("decide",)
+        artifacts.share({step: it for step, it in roles.by_step.items() if step not in unused})
         self.bucket = artifacts.bucket
         self.repository = ImageRepository(self, "Images", key=self.key, retain=retain).repository
         registry = ModelRegistry(self, "Registry", prefix=config.prefix, retain=retain)

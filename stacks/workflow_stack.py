@@ -13,7 +13,7 @@ from stacks.parts.image import image_uri
 from stacks.parts.notifications import Notifications
 from stacks.parts.parameters import Parameters
 from stacks.parts.permissions import Names
-from stacks.parts.roles import Roles
+from stacks.parts.roles import FUNCTION_STEPS, Roles
 from stacks.parts.state_machine import StateMachine
 from stacks.parts.training_bundle import TrainingBundle
 from stacks.parts.unscoped import Unscoped
@@ -69,7 +69,13 @@ class WorkflowStack(StageStack):
             key=storage.key,
             endpoint=names.endpoint,
         )
-        unscoped = Unscoped(self, "Unscoped", roles=roles, network=config.network)
+        unscoped = Unscoped(
+            self,
+            "Unscoped",
+            roles=roles,
+            network=config.network,
+            functions=(*FUNCTION_STEPS, *(("decide",) if config.decide else ())),
+        )
         self.functions = Functions(
             self,
             "Functions",
@@ -92,6 +98,7 @@ class WorkflowStack(StageStack):
             network=config.network,
             reserved_concurrency=config.reserved_concurrency,
             log_days=config.log_days,
+            decide=config.decide,
         )
         self.state_machine = StateMachine(
             self,

@@ -9,6 +9,9 @@ from stacks.costs.volumes import Volumes
 _CAPTURED_MONTHS = 3
 """The bucket drops captured requests after 90 days."""
 
+DECISION_METRICS = 3
+"""Filters of `stacks/parts/decisions.py` on the endpoint's log; a decision each minute."""
+
 
 class Endpoint:
     """Rows for a month."""
@@ -43,6 +46,7 @@ class Endpoint:
         yield self._row("endpoint-data", "requests and answers", data)
         logged = volumes.endpoint_log_megabytes / 1000
         yield self._row("log-ingestion", "logs of the endpoint", logged)
+        yield self._row("custom-metric", "metrics of the decisions", DECISION_METRICS)
 
     def _captured(self, serving: Serving) -> Iterator[Row]:
         if not serving.capture_percent:

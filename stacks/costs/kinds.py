@@ -8,7 +8,7 @@ from stacks.costs.templates import Templates
 
 BY_USE: Mapping[str, str] = {
     "AWS::Lambda::Function": "an execution: requests and seconds",
-    "AWS::Logs::MetricFilter": "an execution: a custom metric for the hours in which it counts",
+    "AWS::Logs::MetricFilter": "an execution or the endpoint: a custom metric while it counts",
     "AWS::SNS::Subscription": "an execution: mails",
     "AWS::SNS::Topic": "an execution: messages",
     "AWS::StepFunctions::StateMachine": "an execution: transitions",

@@ -31,6 +31,7 @@ ACCESS: Mapping[str, tuple[Access, ...]] = {
     "gate": (Access((READ,), ("jobs",)), Access((WRITE,), ("executions",))),
     "register": (Access((READ,), ("jobs",)),),
     "smoke_test": (Access((READ,), ("jobs",)),),
+    "decide": (Access((READ,), ("jobs",)),),
     "training": (
         Access((READ,), ("loads",)),
         Access((READ, WRITE), ("jobs",)),
@@ -95,10 +96,10 @@ class ArtifactBucket(Construct):
         """Let the roles at their parts of the bucket, by the bucket's own policy.
 
         Args:
-            roles: The roles by step; steps without access need not be there.
+            roles: The roles by step; those that are not there get no access.
         """
-        for step, accesses in ACCESS.items():
-            for access in accesses:
+        for step in (step for step in ACCESS if step in roles):
+            for access in ACCESS[step]:
                 self.bucket.add_to_resource_policy(
                     iam.PolicyStatement(
                         actions=list(access.actions),

@@ -7,6 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.parts import dashboard_rows as rows
+from stacks.parts.decisions import Decisions
 
 
 class Dashboard(Construct):
@@ -22,6 +23,7 @@ class Dashboard(Construct):
         outcomes: Mapping[str, cloudwatch.IMetric],
         metric_names: Sequence[str],
         endpoint: str,
+        decisions: Sequence[Decisions],
         functions: Mapping[str, lambda_.IFunction],
         alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
@@ -32,7 +34,7 @@ class Dashboard(Construct):
             ("Executions", rows.executions(state_machine_arn, outcomes)),
             ("Training", rows.training(metric_names)),
             ("Evaluation", rows.evaluation(metric_names)),
-            ("Decisions", rows.decisions()),
+            ("Decisions", rows.decisions(decisions)),
             ("Endpoint", rows.endpoint(endpoint)),
             ("Functions", rows.functions(functions)),
             ("Cost", rows.cost(endpoint)),

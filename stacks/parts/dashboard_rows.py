@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
+from stacks.parts.decisions import Decisions
 from stacks.parts.metrics import (
     endpoint_metric,
     execution_metric,
@@ -95,13 +96,15 @@ def evaluation(metric_names: Sequence[str]) -> Widgets:
     return [*_jobs(EVALUATION, metric_names, "evaluation"), text(about, height=2)]
 
 
-def decisions() -> Widgets:
-    """Return the place of the endpoint's decisions, which it does not count yet."""
-    about = (
-        "The endpoint does not count its decisions and fallbacks yet. "
-        "Once it does, their number and share belong here."
+def decisions(counted: Sequence[Decisions]) -> Widgets:
+    """Return how many decisions there were, and how many not by the policy itself."""
+    return _row(
+        ("Decisions", [metric for each in counted for metric in each.metrics.values()]),
+        (
+            "Share by the reactive rule (%)",
+            [each.fallback_share() for each in counted],
+        ),
     )
-    return [text(about, height=2)]
 
 
 def endpoint(name: str) -> Widgets:

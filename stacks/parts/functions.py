@@ -12,12 +12,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.config import Network
+from stacks.config import Decide, Network
 from stacks.parts.acknowledge import acknowledge, wildcard_arn
 from stacks.parts.edge_bundle import EdgeBundle
 from stacks.parts.encryption import lend_key, use_key
 from stacks.parts.logging import log_group
 from stacks.parts.permissions import (
+    DECIDE,
     FUNCTIONS,
     SAGEMAKER,
     Names,
@@ -53,6 +54,8 @@ class Functions(Construct):
 
     Attributes:
         by_step: The functions; keys are the steps of `stacks.parts.roles.FUNCTION_STEPS`.
+        decide: The function that decides without an endpoint, if it is wanted.
+        logs: The log groups, by step.
     """
 
     def __init__(
@@ -71,9 +74,11 @@ class Functions(Construct):
         network: Network | None,
         reserved_concurrency: int,
         log_days: int,
+        decide: Decide | None,
     ) -> None:
         super().__init__(scope, id_)
         code = handlers()
+        self.logs: dict[str, logs.ILogGroup] = {}
         self._images = repository.repository_arn
         self._key, self._dead_letters, self._network = key, dead_letters, network
         self._edge_bundle = edge_bundle
@@ -81,6 +86,12 @@ class Functions(Construct):
             step: self._function(step, code, roles, names, dict(variables), bundle, log_days)
             for step in FUNCTIONS
         }
+        self.decide = None
+        if decide:
+            chosen = {**variables, "REFRESH_SECONDS": str(decide.refresh_seconds)}
+            self.decide = self._function(
+                "decide", code, roles, names, chosen, bundle, log_days, layer=decide.numpy_layer
+            )
         for kind, why in _WILDCARDS.items():
             acknowledge(
                 self, wildcard_arn("sagemaker", kind.format(group=names.model_package_group)), why
@@ -93,7 +104,7 @@ class Functions(Construct):
             )
             acknowledge(self, wildcard_arn(service, resource), why)
         if reserved_concurrency:
-            for function in self.by_step.values():
+            for function in (*self.by_step.values(), *filter(None, [self.decide])):
                 _resource(function).reserved_concurrent_executions = reserved_concurrency
 
     def __getitem__(self, step: str) -> lambda_.Function:
@@ -109,16 +120,18 @@ class Functions(Construct):
         variables: dict[str, str],
         bundle: TrainingBundle,
         log_days: int,
+        *,
+        layer: str | None = None,
     ) -> lambda_.Function:
         title = step.title().replace("_", "")
-        group = log_group(self, f"{title}Logs", key=self._key, days=log_days)
+        group = self.logs[step] = log_group(self, f"{title}Logs", key=self._key, days=log_days)
         policy = allow(
             roles[step],
             f"{title}Policy",
             scope=self,
             description=f"What {step} may do",
             statements=[
-                *statements(self, FUNCTIONS[step], names),
+                *statements(self, DECIDE if layer else FUNCTIONS[step], names),
                 *self._own_statements(group),
                 *self._further_statements(step, roles, bundle),
             ],
@@ -126,7 +139,9 @@ class Functions(Construct):
         function = lambda_.Function(
             self,
             title,
-            description=f"The state {title} of the workflow",
+            description="Decides without an endpoint"
+            if layer
+            else f"The state {title} of the workflow",
             code=code,
             handler=f"lambdas.{step}.handler",
             runtime=RUNTIME,
@@ -134,10 +149,14 @@ class Functions(Construct):
             role=roles[step].without_policy_updates(),
             environment=variables,
             environment_encryption=self._key,
-            timeout=Duration.minutes(15),
+            # A decision takes milliseconds, the first one the time to fetch and check the model.
+            timeout=Duration.minutes(1 if layer else 15),
             memory_size=1024,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=group,
+            layers=[lambda_.LayerVersion.from_layer_version_arn(self, "NumPy", layer)]
+            if layer
+            else None,
             # The workflow waits for its calls, so that this is for those that somebody makes
             # asynchronously by hand; what fails in the workflow ends the execution, and is told.
             dead_letter_topic=self._dead_letters,

@@ -75,6 +75,11 @@ FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
     "edge_follow": _ROLLOUT,
 }
 
+DECIDE: tuple[Grant, ...] = (
+    Grant(("ListModelPackages",), ("group", "packages")),
+    Grant(("DescribeModelPackage",), ("packages",)),
+)
+
 STATE_MACHINE: tuple[Grant, ...] = (
     Grant(
         ("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "AddTags", "ListTags"),

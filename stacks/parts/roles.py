@@ -14,6 +14,7 @@ FUNCTION_STEPS = ("prepare", "gate", "register", "deploy", "smoke_test", *EDGE_S
 
 _SERVICES = {
     **dict.fromkeys(FUNCTION_STEPS, "lambda.amazonaws.com"),
+    "decide": "lambda.amazonaws.com",
     "training": "sagemaker.amazonaws.com",
     "serving": "sagemaker.amazonaws.com",
     "state_machine": "states.amazonaws.com",
@@ -38,8 +39,8 @@ class Roles(Construct):
 
     Attributes:
         by_step: The roles; keys are the steps of `FUNCTION_STEPS`, `training` (jobs), `serving`
-            (models), `state_machine`, `events`, `clean_up`, `edge` (devices), `edge_metrics` (what
-            devices report) and `provisioning` (new devices).
+            (models), `decide` (the function that decides), `state_machine`, `events`, `clean_up`,
+            `edge` (devices), `edge_metrics` (what devices report) and `provisioning` (new devices).
     """
 
     def __init__(self, scope: Construct, id_: str, *, prefix: str) -> None:

@@ -19,18 +19,24 @@ class Unscoped(Construct):
     """Managed policies with `Resource: *`, shared by the roles that need them."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, roles: Roles, network: Network | None
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        roles: Roles,
+        network: Network | None,
+        functions: tuple[str, ...] = FUNCTION_STEPS,
     ) -> None:
         super().__init__(scope, id_)
         self._roles = roles
-        self._policy("Tracing", FUNCTION_STEPS, [_tracing()])
+        self._policy("Tracing", functions, [_tracing()])
         self._policy("Sampling", ("state_machine",), [_tracing(*SAMPLING)])
         self._policy("Containers", CONTAINERS, [_registry_token(), _metrics()])
         self._policy("LogDelivery", ("state_machine",), [_log_delivery()])
         self._policy("Rollouts", ("edge_deploy",), [_deployments("ListDeployments")])
         self._policy("TakingBack", ("edge_follow",), [_deployments()])
         if network:
-            steps = (*FUNCTION_STEPS, *CONTAINERS)
+            steps = (*functions, *CONTAINERS)
             self._policy("Network", steps, _network_interfaces(network))
             acknowledge(
                 self,

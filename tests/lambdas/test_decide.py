@@ -133,9 +133,9 @@ def test_the_newest_approved_package_is_taken_after_a_while(
 def test_a_pinned_package_is_kept(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = registry.add("one", "Rejected")
     registry.add("two")
-    monkeypatch.setenv("MODEL_PACKAGE_ARN", pinned)
+    monkeypatch.setenv("PINNED_MODEL_PACKAGE", pinned)
     assert call() == registry.answer("one")
-    monkeypatch.setenv("MODEL_PACKAGE_ARN", "")
+    monkeypatch.setenv("PINNED_MODEL_PACKAGE", "")
     assert call() == registry.answer("two")  # other settings, another model
 
 
@@ -205,7 +205,7 @@ def test_what_cannot_be_served_is_one_line(
     with pytest.raises(ServiceRefused, match="does not exist"):
         call()
     monkeypatch.delenv("MODEL_PACKAGE_GROUP")
-    with pytest.raises(ConfigurationError, match="Neither MODEL_PACKAGE_ARN nor"):
+    with pytest.raises(ConfigurationError, match="Neither PINNED_MODEL_PACKAGE nor"):
         call()
 
 

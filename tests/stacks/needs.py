@@ -76,6 +76,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         "ecr:BatchGetImage": "the registry looks the image up in the caller's name",
         "ecr:DescribeImages": "likewise",
     },
+    "decide": _FUNCTION,
     "deploy": {**_FUNCTION, **_VOLUMES, **_ROLLBACK},
     "smoke-test": {**_FUNCTION, **_VOLUMES},
     "edge-publish": {

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stacks.config import STAGES, Network, Replica, StageConfig, check
+from stacks.config import STAGES, Decide, Network, Replica, StageConfig, check
 
 ROOT = Path(__file__).parents[2]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
@@ -48,6 +48,7 @@ WORKFLOWS_OWN = replace(
 
 CHECKED = replace(
     WORKFLOWS_OWN,
+    decide=Decide(numpy_layer="arn:aws:lambda:us-east-1:123456789012:layer:rl-numpy:1"),
     serving=replace(
         WORKFLOWS_OWN.serving,
         model_package=f"{_PACKAGES}/3",

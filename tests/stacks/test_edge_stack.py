@@ -142,7 +142,7 @@ def test_summaries_become_the_metrics_that_the_alarm_divides(
     found = [
         {item["Id"]: item for item in properties["Metrics"]}
         for _, _, properties in deployed.of_type("AWS::CloudWatch::Alarm")
-        if "fallbacks" in json.dumps(properties.get("Metrics", ""))
+        if "EdgeFallbacks" in json.dumps(properties.get("Metrics", ""))
     ]
     [metrics] = found
     for name, metric in (("decisions", "EdgeDecisions"), ("fallbacks", "EdgeFallbacks")):

@@ -15,7 +15,7 @@ RETRAINING = {"often": 3, "weekly": 7, "never": 0}
 METRICS = json.loads((ROOT / "training_src" / "metrics.json").read_text())
 DEFINITION = json.loads((ROOT / "stacks" / "workflow.asl.json").read_text())
 DEVICES = {"DevicesBrokenDevices", "DevicesFailedDevices", "DevicesFallbacks"}
-ALWAYS = {"FailedExecution", "FunctionErrors", "FunctionThrottles"} | DEVICES
+ALWAYS = {"FailedExecution", "FunctionErrors", "FunctionThrottles", "EndpointFallbacks"} | DEVICES
 
 
 def stage(project: str) -> StageConfig:
@@ -173,14 +173,22 @@ def test_charges_come_from_the_one_region_that_has_them(dashboard: dict[str, Any
     assert any("us-east-1" in text and "billing alerts" in text for text in texts(dashboard))
 
 
-def test_the_decisions_have_their_place(dashboard: dict[str, Any]) -> None:
+def test_decisions_and_fallbacks_are_counted(dashboard: dict[str, Any]) -> None:
     assert "## Decisions" in texts(dashboard)
+    shown = graphs(dashboard)
+    counted = {(metric[0], metric[1]) for metric in shown["Decisions"]}
+    assert counted == {
+        ("often/prod", f"Endpoint{each}") for each in ("Decisions", "Fallbacks", "Guarded")
+    }
+    [share] = [each for each in shown["Share by the reactive rule (%)"] if "expression" in each[0]]
+    expected = "IF(endpoint_decisions > 0, 100 * endpoint_fallbacks / endpoint_decisions)"
+    assert share[0]["expression"] == expected
 
 
 def test_the_state_of_every_alarm_is_shown(templates: Templates, dashboard: dict[str, Any]) -> None:
     [widget] = [widget for widget in dashboard["widgets"] if widget["type"] == "alarm"]
     shown = widget["properties"]["alarms"]
-    own = [it for it in shown if it.startswith(("Alarms", "Devices"))]
+    own = [it for it in shown if it.startswith(("Alarms", "Devices", "Endpoint"))]
     assert len(own) == len(alarms(templates))
     assert len([it for it in shown if "prod-Serving" in it]) == 3
 

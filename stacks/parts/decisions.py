@@ -1,0 +1,92 @@
+"""Decisions, counted from a log: how many, and how many the policy did not make by itself.
+
+Endpoint and function write one line for each, see `docs/endpoint.md`.
+"""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.parts.alarms import add_alarm
+
+_MINUTES = 5
+_ALARM_MINUTES = 15
+
+
+class Decisions(Construct):
+    """Metrics of the decisions that a log tells of.
+
+    Attributes:
+        metrics: Number of decisions, of fallbacks, and of decisions that a guard changed.
+    """
+
+    def __init__(
+        self, scope: Construct, id_: str, *, namespace: str, place: str, log_group: logs.ILogGroup
+    ) -> None:
+        """Count what `place`, such as `Endpoint`, decides."""
+        super().__init__(scope, id_)
+        self._place = place
+        decision = logs.FilterPattern.string_value("$.message", "=", "decision")
+        patterns = {
+            "Decisions": decision,
+            "Fallbacks": logs.FilterPattern.all(
+                decision, logs.FilterPattern.boolean_value("$.fallback", True)
+            ),
+            "Guarded": logs.FilterPattern.all(
+                decision, logs.FilterPattern.exists("$.guards[0].guard")
+            ),
+        }
+        self._filters = {
+            name: logs.MetricFilter(
+                self,
+                name,
+                log_group=log_group,
+                filter_pattern=pattern,
+                metric_namespace=namespace,
+                metric_name=f"{place}{name}",
+                metric_value="1",
+                default_value=0,
+            )
+            for name, pattern in patterns.items()
+        }
+        labels = {"Decisions": "decisions", "Fallbacks": "by the reactive rule"}
+        labels["Guarded"] = "changed by a guard"
+        self.metrics = {
+            name: each.metric(
+                statistic="Sum",
+                period=Duration.minutes(_MINUTES),
+                label=f"{place.lower()}: {labels[name]}",
+            )
+            for name, each in self._filters.items()
+        }
+
+    def fallback_share(self, minutes: int = _MINUTES) -> cloudwatch.MathExpression:
+        """Return the percentage of decisions that the reactive rule made."""
+        place, period = self._place.lower(), Duration.minutes(minutes)
+        named = {
+            f"{place}_{name.lower()}": self._filters[name].metric(statistic="Sum", period=period)
+            for name in ("Decisions", "Fallbacks")
+        }
+        decisions, fallbacks = named
+        return cloudwatch.MathExpression(
+            expression=f"IF({decisions} > 0, 100 * {fallbacks} / {decisions})",
+            using_metrics=named,
+            label=f"{place}: share of fallbacks (%)",
+            period=period,
+        )
+
+    def alarm(self, scope: Construct, *, percent: int, topic: sns.ITopic) -> cloudwatch.Alarm:
+        """Add the alarm on the share of fallbacks to `scope`."""
+        return add_alarm(
+            scope,
+            f"{self._place}Fallbacks",
+            description=f"Over {percent} % of the decisions come from the reactive rule: the lines "
+            "`decision` of the log say which doubts there were",
+            metric=self.fallback_share(_ALARM_MINUTES),
+            topic=topic,
+            above=percent,
+            within=2,
+            points=2,
+        )
