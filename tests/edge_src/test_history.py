@@ -69,6 +69,20 @@ def test_two_weeks_are_kept():
     assert same(timeline.load, 5)
 
 
+def test_weeks_later_it_still_holds_the_last_two():
+    load = np.arange(float(3 * LONGEST))
+    timeline = told(0, 0)
+    for minute in range(1, 2 * LONGEST + 50):
+        assert timeline.tell(minute, load[minute : minute + 1]) == 1
+        if minute % 997 == 0 or minute > 2 * LONGEST - 5:
+            begin = max(0, minute + 1 - LONGEST)
+            assert np.array_equal(timeline.load, load[begin : minute + 1])
+    timeline.tell(minute + LONGEST - 1, np.array([5.0]))
+    assert len(timeline.load) == LONGEST
+    assert np.isnan(timeline.load[1:-1]).all()
+    assert timeline.load[-1] == 5.0
+
+
 def test_a_late_minute_fills_gaps_alone():
     timeline = told(100, 1, NAN, 3)
     assert not timeline.fill(98, np.array([9.0]))

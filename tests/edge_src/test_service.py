@@ -116,9 +116,10 @@ def test_operations_that_are_missing_are_left_alone(start, nucleus, monkeypatch)
 def test_a_lost_connection_is_made_anew(start, nucleus):
     running = start().ready()
     running.ask(state(100, 100))
+    counts = running.core.telemetry._counts
     for now in range(101, 104):
         nucleus.disconnect()
-        assert nucleus.wait_for(lambda: not nucleus.subscribed(STATE))
+        assert nucleus.wait_for(lambda wanted=now - 100: counts["disconnects"] >= wanted)
         assert nucleus.wait_for(lambda: nucleus.subscribed(STATE))
         assert running.ask(state(now))["source"] == "model"
     nucleus.refuse(True)
