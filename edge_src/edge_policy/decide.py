@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from . import messages, reactive
 from .history import LONGEST, UNKNOWN, History, Timeline
 from .memory import MemoryFile
@@ -97,7 +95,7 @@ class Decider:
         timeline, aside = self._place(message)
         model, source = self.models.active, self.models.source
         outcome, version = None, REACTIVE
-        if model is not None and model.decides_states and not np.isnan(timeline.load).all():
+        if model is not None and model.decides_states and timeline.known:
             try:
                 if self._memory is not None:
                     self._memory.recall(model, message, timeline)
@@ -181,4 +179,7 @@ class Decider:
 
 def encode(answer: dict[str, Any]) -> bytes:
     """Return the bytes of an answer."""
-    return json.dumps(answer, separators=(",", ":")).encode()
+    return _ENCODER.encode(answer).encode()
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))

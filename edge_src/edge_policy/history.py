@@ -43,6 +43,12 @@ class Timeline:
         """The load; a view that the next `tell` may change."""
         return self._values[self._end - self._size : self._end]
 
+    @property
+    def known(self) -> bool:
+        """Whether any minute is."""
+        load = self.load
+        return load.size > 0 and (not np.isnan(load[-1]) or not np.isnan(load).all())
+
     def tell(self, minute: int, load: Load) -> int:
         """Take over the load of the minutes before `minute`, which is not before ours.
 
