@@ -51,7 +51,7 @@ def execution_input(path: Path) -> dict[str, Any]:
     general = {key: settings[key] for key in ("toolkit", "seed")}
     tables = {
         f"{table}.{key}": value
-        for table in ("environment", "training", "evaluation")
+        for table in ("environment", "training", "evaluation", "guard")
         for key, value in settings[table].items()
         if value != []  # the default of every list that may be empty, and no hyperparameter
     }

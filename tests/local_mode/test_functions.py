@@ -164,10 +164,11 @@ def lines_if_any(aws, group: str) -> list[str]:
 
 def test_what_cannot_run_is_refused(functions, deploy):
     deploy("foreign", "handlers.echo")
+    deploy("native", "handlers.echo")
     functions.update_function_configuration(FunctionName="foreign", Runtime="nodejs22.x")
     with pytest.raises(functions.exceptions.InvalidRuntimeException, match="does not run here"):
         functions.invoke(FunctionName="foreign")
     with pytest.raises(functions.exceptions.ResourceNotFoundException, match="Function not found"):
         functions.invoke(FunctionName="unheard-of")
     with pytest.raises(functions.exceptions.RequestTooLargeException):
-        functions.invoke(FunctionName="kinds", Payload=b" " * (6 * 1024**2 + 1))
+        functions.invoke(FunctionName="native", Payload=b" " * (6 * 1024**2 + 1))

@@ -50,11 +50,6 @@ def test_no_file_is_no_input(capsys: pytest.CaptureFixture[str]) -> None:
         ("mine.toml", "x = 1\n", "a preset has no key 'x'"),
         ("Mine;ls.toml", "toolkit = 'cem'\n", "'Mine;ls.toml': name presets with lower-case"),
         ("$(ls).toml", "toolkit = 'cem'\n", "'$(ls).toml': name presets with lower-case"),
-        (
-            "mine.toml",
-            "toolkit = 'cem'\n[environment]\nprofile = 'sample'\nflaws = ['no_weekly_cycle']\n",
-            "hyperparameter environment.flaws",
-        ),
     ],
 )
 def test_a_mistake_in_a_preset_ends_with_2(
@@ -64,3 +59,12 @@ def test_a_mistake_in_a_preset_ends_with_2(
     file.write_text(content)
     assert main([str(file)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_tables_and_lists_reach_the_job(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    content = "toolkit = 'cem'\n[environment]\nprofile = 'sample'\nflaws = ['no_weekly_cycle']\n"
+    file.write_text(content + "[guard]\nmost_removed = 2\n")
+    hyperparameters = execution_input(file)["training"]["hyperparameters"]
+    assert hyperparameters["guard.most_removed"] == "2"
+    assert hyperparameters["environment.flaws"] == '["no_weekly_cycle"]'

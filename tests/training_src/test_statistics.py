@@ -26,7 +26,7 @@ def test_scaled_observations_are_what_the_policy_sees():
     scaled = scaler.apply(rows)
     mean, scale = scaler.parameters()
     whole = dataclasses.replace(policy, mean=mean, scale=scale)
-    np.testing.assert_array_equal(whole.outputs(rows), policy.outputs(scaled))
+    np.testing.assert_allclose(whole.outputs(rows), policy.outputs(scaled), rtol=0, atol=1e-5)
 
 
 def test_scaled_rewards_have_unit_returns():
