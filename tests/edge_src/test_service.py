@@ -8,7 +8,7 @@ import pytest
 
 from edge_policy import service as service_module
 from edge_policy.backoff import Backoff
-from edge_policy.ipc import SdkSession
+from edge_policy.ipc import SdkSession, Unavailable
 from edge_policy.service import STOP, Service, metrics
 from tests.edge_src.nuclei import COMMAND, DECISION, STATE, answers, server, telemetry
 from tests.edge_src.support import core, models, state
@@ -239,6 +239,34 @@ def test_an_answer_that_may_not_be_sent_is_counted(start, nucleus):
     nucleus.publish(STATE, json.dumps(state(100, 100)).encode())
     assert running.told("denied")[0]["topic"] == DECISION
     assert running.core.summarise()["counts"]["answers_lost"] == 1
+
+
+def test_commands_that_may_not_be_received_stop_nothing(start, nucleus):
+    policies = nucleus.component.configuration.read(("accessControl",))
+    for policy in policies["aws.greengrass.ipc.mqttproxy"].values():
+        if policy["resources"] == ["cmd/com.example.Policy/{iot:thingName}/state"]:
+            policy["resources"] = ["elsewhere"]
+    nucleus.update_configuration(policies, ("accessControl",))
+    running = start().ready()
+    assert running.ask(state(100, 100))["source"] == "model"
+    assert running.told("denied")[0]["topic"] == COMMAND
+
+
+def test_commands_are_subscribed_to_once_aws_iot_core_is_there(start, nucleus, monkeypatch):
+    monkeypatch.setattr(service_module, "COMMAND_SECONDS", 0.1)
+    subscribe, tries = SdkSession.on_cloud, []
+
+    def offline(self, topic, receive):
+        tries.append(topic)
+        if len(tries) < 3:
+            raise Unavailable("ServiceError")
+        subscribe(self, topic, receive)
+
+    monkeypatch.setattr(SdkSession, "on_cloud", offline)
+    running = start().ready()
+    assert nucleus.wait_for(lambda: nucleus.subscribed(COMMAND))
+    assert tries == [COMMAND] * 3
+    assert running.ask(state(100, 100), COMMAND)["source"] == "model"
 
 
 def test_a_fault_in_one_message_does_not_end_the_thread(start, nucleus, monkeypatch):
