@@ -22,6 +22,7 @@ lock run "$@"
 lock sb3 "$@" --no-emit-package torch --constraint requirements/run.txt --constraint "$cpu_build"
 lock image "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
 lock dev "$@" --constraint requirements/run.txt --constraint requirements/sb3.txt
+lock edge "$@" --constraint requirements/run.txt --constraint requirements/dev.txt
 lock cdk "$@" --constraint requirements/run.txt --constraint requirements/dev.txt
 lock estimator "$@" --override requirements/estimator-overrides.txt \
     --constraint requirements/run.txt --constraint requirements/sb3.txt --constraint requirements/dev.txt \

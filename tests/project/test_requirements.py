@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ["run", "sb3", "cdk", "image", "estimator", "dev", "uv"]
+LOCKS = ["run", "sb3", "cdk", "image", "estimator", "edge", "dev", "uv"]
 APART = ["checkers", "notebooks", "sdk_v2", "sdk_v3", "training_toolkit"]
 """In environments of their own, where other versions may meet."""
 PIN = re.compile(

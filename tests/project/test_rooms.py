@@ -18,6 +18,7 @@ IMAGE = re.findall(
 ALLOWED = {
     "lambdas": {"boto3", "botocore", "lambdas"},
     "image": {"boto3", "botocore", "image"},
+    "edge_src": {"awsiot", "edge_policy", "numpy", "onnxruntime"},
     "training_src/autoscaling_rl/controller": {"numpy"},
     # onnxruntime checks an exported policy where it happens to be installed; presets of FMU-v0 have
     # fmpy in their requirements.
