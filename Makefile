@@ -88,7 +88,7 @@ check: setup-dev ## formatting, lint, types, room rules
 	$(PY) -m pytest --quiet tests/project
 
 verify: setup-dev setup-cdk ## what is too slow for `make test`
-	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile=long
+	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile=long $(SPREAD)
 	tests/verify_fresh_clone.sh
 
 layer: setup ## make the archive of the Lambda layer for the function that decides
