@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from estimator.curves import SPEED, Curve, curves
 from estimator.errors import EstimatorError
+from estimator.figures import new_figure
 from estimator.job import Job
 from estimator.local_aws import session_of_job
 
@@ -55,10 +56,7 @@ def _job(one: Any, session: object) -> Job:  # noqa: ANN401
 
 
 def _draw(labels: Sequence[str], jobs: Sequence[Mapping[str, Curve]]) -> "Figure":
-    # Not pyplot: it would keep the figure, and choose a screen to draw on.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8.0, 8.0), layout="constrained")
+    figure = new_figure(8.0, 8.0)
     unit, factor = _time_unit(jobs)
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
     for panel, (metrics, title) in zip(panels, _PANELS, strict=True):

@@ -107,7 +107,7 @@ class Job:
             )
             raise
         if self.folder is not None:
-            self._fetch(described, self.folder / self.name / "output")
+            self.download(self.folder / self.name / "output")
         status = described["TrainingJobStatus"]
         if status == "Failed":
             raise JobFailedError(
@@ -141,9 +141,13 @@ class Job:
                 time.sleep(pause)
                 described = self.describe()
 
-    def _fetch(self, described: dict[str, Any], folder: Path) -> None:
-        """Copy the job's archives into a folder of this machine."""
-        root = described["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+    def download(self, folder: Path) -> None:
+        """Copy the job's archives into a folder of this machine.
+
+        Raises:
+            EstimatorError: If they cannot be had.
+        """
+        root = self.describe()["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         bucket, _, prefix = f"{root}/{self.name}/output/".removeprefix("s3://").partition("/")
         s3 = self.session.client("s3")
         with asking("the job's results"):

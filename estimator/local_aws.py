@@ -57,7 +57,7 @@ class LocalAws:
         Raises:
             EstimatorError: If there is no checkout to start it from, or it does not come up.
         """
-        command = [_interpreter(), "-m", "local_mode", "up"]
+        command = checkout_command("up")
         with tempfile.TemporaryFile() as errors:
             text = self._start(command, errors)
             self.variables = dict(_EXPORT.findall(text))
@@ -158,11 +158,20 @@ def stop_local_aws() -> None:
     _started.stop()
 
 
+def checkout_command(command: str) -> list[str]:
+    """Return what runs a command of this project's local mode, in its checkout.
+
+    Raises:
+        EstimatorError: If this is no checkout.
+    """
+    return [_interpreter(), "-m", "local_mode", command]
+
+
 def _interpreter() -> str:
     if not (_ROOT / "local_mode" / "__main__.py").is_file():
         raise EstimatorError(
-            f"instance_type='local' starts this project's local AWS, and {_ROOT} is no checkout of "
-            "it: import estimator from a checkout, or set AWS_ENDPOINT_URL to a local AWS that runs"
+            f"this starts this project's local mode, and {_ROOT} is no checkout of it: import "
+            "estimator from a checkout, or set AWS_ENDPOINT_URL to a local AWS that runs"
         )
     own = _ROOT / ".venv" / "bin" / "python"
     # The local AWS needs packages that an environment of the estimator alone does not have.

@@ -28,16 +28,18 @@ class Line(NamedTuple):
 
 
 class LogReader:
-    """Reads each line of a job's log streams once.
+    """Reads each line of a job's log streams, or of another log group's, once.
 
     Args:
         client: The client of CloudWatch Logs.
-        job_name: Name of the training job.
+        job_name: Name of the training job; empty: every stream of the group.
+        group: The log group.
     """
 
-    def __init__(self, client: "BaseClient", job_name: str) -> None:
+    def __init__(self, client: "BaseClient", job_name: str, *, group: str = LOG_GROUP) -> None:
         self._client = client
-        self._prefix = f"{job_name}/"
+        self._group = group
+        self._prefix = f"{job_name}/" if job_name else ""
         self._tokens: dict[str, str | None] = {}
 
     def lines(self) -> Iterator[Line]:
@@ -49,8 +51,9 @@ class LogReader:
 
     def _streams(self) -> list[str]:
         pages = self._client.get_paginator("describe_log_streams")
+        named = {"logStreamNamePrefix": self._prefix} if self._prefix else {}
         try:
-            for page in pages.paginate(logGroupName=LOG_GROUP, logStreamNamePrefix=self._prefix):
+            for page in pages.paginate(logGroupName=self._group, **named):
                 for stream in page["logStreams"]:
                     self._tokens.setdefault(stream["logStreamName"], None)
         except self._client.exceptions.ResourceNotFoundException:
@@ -62,7 +65,7 @@ class LogReader:
         while True:
             token = self._tokens[stream]
             page = self._client.get_log_events(
-                logGroupName=LOG_GROUP,
+                logGroupName=self._group,
                 logStreamName=stream,
                 startFromHead=True,
                 **({"nextToken": token} if token else {}),

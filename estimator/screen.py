@@ -29,7 +29,7 @@ class Screen:
         self._hosts = hosts
         self._output = output or sys.stdout
         self._with_bar = _somebody_looks() if bar is None else bar
-        self._bar: tqdm[Any] | None = None
+        self._bar: tqdm[Any] | NotebookBar | None = None
 
     def show(self, host: str, line: str) -> None:
         """Show one line, or move the bar by it."""
@@ -44,9 +44,7 @@ class Screen:
 
     def _move(self, percent: int) -> None:
         if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=100, desc=self._title, bar_format=_FORM, dynamic_ncols=True)
+            self._bar = _new_bar(self._title)
         # A job that goes on from a checkpoint in another host's log may be behind.
         self._bar.update(max(0, percent - int(self._bar.n)))
 
@@ -65,5 +63,55 @@ class Screen:
             self._bar.close()
 
 
+class NotebookBar:
+    """A bar in an output of its own, which lines do not move: text in a notebook stays.
+
+    Args:
+        title: Stands before the bar.
+    """
+
+    def __init__(self, title: str) -> None:
+        from IPython.display import display
+
+        self.n = 0
+        self._title, self._postfix = title, ""
+        self._handle = display(self, display_id=True)
+
+    def update(self, percent: int) -> None:
+        """Move by so many per cent."""
+        self.n += percent
+        self._handle.update(self)
+
+    def set_postfix_str(self, text: str) -> None:
+        """Put a text behind the bar, from its next move on."""
+        self._postfix = text
+
+    def clear(self) -> None:
+        """Lines are outputs of their own."""
+
+    def refresh(self) -> None:
+        """Lines are outputs of their own."""
+
+    def close(self) -> None:
+        """Leave the bar as it is at last."""
+        self._handle.update(self)
+
+    def __repr__(self) -> str:
+        done = 30 * self.n // 100
+        return f"{self._title}: {self.n:3d} % |{'█' * done:<30}| {self._postfix}".rstrip()
+
+
 def _somebody_looks() -> bool:
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return sys.stderr.isatty() or _in_notebook()
+
+
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules
+
+
+def _new_bar(title: str) -> "tqdm[Any] | NotebookBar":
+    if _in_notebook():
+        return NotebookBar(title)
+    from tqdm import tqdm
+
+    return tqdm(total=100, desc=title, bar_format=_FORM, dynamic_ncols=True)
