@@ -1,7 +1,7 @@
 """Training jobs and endpoints from Python: `RLEstimator`, as the SDK's version 2 had it."""
 
 from estimator.comparison import compare
-from estimator.decisions import decisions
+from estimator.decision_log import decisions
 from estimator.errors import EstimatorError, JobFailedError
 from estimator.estimator import RLEstimator
 from estimator.inputs import TrainingInput

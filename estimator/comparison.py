@@ -19,6 +19,7 @@ _PANELS = (
     ((SPEED,), "environment steps per second"),
 )
 _FEW_POINTS = 30
+_WIDE = 30.0
 _SHORT_SECONDS = 180.0
 
 
@@ -71,12 +72,22 @@ def _draw(labels: Sequence[str], jobs: Sequence[Mapping[str, Curve]]) -> "Figure
             text = f"none of these jobs prints {metrics[0]}"
             panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center")
             panel.set_yticks([])
+        elif _spread(panel) > _WIDE:
+            panel.set_yscale("log")
     panels[-1].set_xlabel(f"{unit} since the job began")
     handles = {line.get_label(): line for panel in panels for line in panel.lines}
     figure.legend(
         list(handles.values()), list(handles), loc="outside upper center", ncols=2, frameon=False
     )
     return figure
+
+
+def _spread(panel: "Axes") -> float:
+    """Return the largest value over the least, 0 if that makes no sense."""
+    import numpy as np
+
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in panel.lines])
+    return float(values.max() / values.min()) if values.min() > 0 else 0.0
 
 
 def _time_unit(jobs: Sequence[Mapping[str, Curve]]) -> tuple[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from estimator import EstimatorError, Job, RLEstimator, compare
+from estimator.comparison import _draw
 from estimator.curves import curves
 from estimator.logs import LOG_GROUP, LogReader
 from estimator.screen import Screen
@@ -93,6 +94,12 @@ def test_the_bar_follows_the_progress_and_the_reward(capsys: pytest.CaptureFixtu
         "episode_reward_mean: 1.5",
         "Training> Name=a, Episode=1, Total reward=3.25, Steps=9",
     ]
+
+
+def test_wide_apart_speeds_are_shown_by_their_logarithm() -> None:
+    jobs = [{"steps_per_second": [(1.0, speed), (2.0, 2 * speed)]} for speed in (1e3, 1e6)]
+    assert _draw(["slow", "fast"], jobs).axes[2].get_yscale() == "log"
+    assert _draw(["slow"], jobs[:1]).axes[2].get_yscale() == "linear"
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-_WAIT_SECONDS, _PAUSE_SECONDS = 60.0, 0.5
+_PAUSE_SECONDS = 0.5
 
 
-def decisions(predictor: Predictor, *, at_least: int = 1) -> "DataFrame":
+def decisions(predictor: Predictor, *, at_least: int = 1, timeout: float = 60.0) -> "DataFrame":
     """Return the decisions of an endpoint, oldest first.
 
     Args:
         predictor: Its predictor.
         at_least: How many to wait for: lines come to the log a little after the answers.
+        timeout: How long to wait for them, seconds.
 
     Returns:
         One row for each, with `timestamp`, `fleet`, `proposal`, `desired`, `fallback`, `doubts`,
@@ -32,7 +33,7 @@ def decisions(predictor: Predictor, *, at_least: int = 1) -> "DataFrame":
     """
     import pandas
 
-    deadline = time.monotonic() + _WAIT_SECONDS
+    deadline = time.monotonic() + timeout
     group = f"{LOG_GROUP}/{predictor.endpoint_name}"
     reader = LogReader(predictor.session.client("logs"), "", group=group)
     found: list[dict[str, Any]] = []
