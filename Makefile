@@ -11,7 +11,7 @@ SPREAD := --numprocesses auto --dist loadgroup
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help layer setup setup-sb3 setup-estimator setup-cdk setup-dev run workflow results test check verify pages format lock clean
+.PHONY: help layer setup setup-sb3 setup-estimator setup-notebooks setup-cdk setup-dev run workflow results test check verify pages format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ setup-sb3: setup $(VENV)/.torch ## add the toolkit sb3 (Stable-Baselines3 and Py
 
 setup-estimator: setup $(VENV)/.estimator ## add what RLEstimator needs (the core of the SageMaker SDK)
 	@:
+
+setup-notebooks: setup ## make the kernel of the notebooks, .venv/notebooks
+	@tools/install_apart.sh notebooks
 
 setup-cdk: setup $(VENV)/.node ## add the CDK: library, Node and command line (node_modules/.bin/cdk)
 	@:

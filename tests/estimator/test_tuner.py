@@ -1,5 +1,10 @@
 """HyperparameterTuner: its request, what it refuses, and searches in the local AWS."""
 
+import json
+import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -321,3 +326,79 @@ def test_a_preset_is_tuned(make: Make) -> None:
         "training.population",
         "deviation",
     }
+
+
+@pytest.mark.slow
+def test_the_request_is_that_of_the_sdks_version_2(remote: Make, aws: LocalAws) -> None:
+    subprocess.run([ROOT / "tools/install_apart.sh", "sdk_v2"], cwd=ROOT, check=True)
+    bundle = Path(__file__).parent / "bundle"
+    done = subprocess.run(
+        [
+            ROOT / ".venv/sdk_v2/bin/python",
+            Path(__file__).with_name("drive_tuner_v2.py"),
+            *(bundle, BUCKET, IMAGE, ROLE),
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(ROOT / "estimator" / "sdk_config.yaml"),
+            "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
+            **aws.environment(),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    theirs = json.loads(done.stdout.strip().splitlines()[-1])
+    metrics = [{"Name": "reward", "Regex": "reward: (.*)"}]
+    estimator = remote(
+        toolkit=None,
+        framework=None,
+        image_uri=IMAGE,
+        source_dir=str(bundle),
+        instance_count=1,
+        output_path=f"s3://{BUCKET}/out",
+        code_location=f"s3://{BUCKET}/code",
+        hyperparameters={"preset": "x", "seed": 1, "gain": 2},
+        metric_definitions=metrics,
+        use_spot_instances=True,
+        max_run=60,
+        max_wait=90,
+        tags=[{"Key": "team", "Value": "a"}],
+    )
+    ranges = {
+        "gain": ContinuousParameter(0.5, 1.5),
+        "shift": IntegerParameter(0, 3, "Linear"),
+        "head": CategoricalParameter(["band", "level"]),
+    }
+    ours = tuner(
+        estimator,
+        objective_metric_name="reward",
+        hyperparameter_ranges=ranges,
+        strategy="Random",
+        objective_type="Minimize",
+        max_jobs=4,
+        max_parallel_jobs=2,
+        max_runtime_in_seconds=600,
+        early_stopping_type="Auto",
+        random_seed=3,
+    ).request({"load": f"s3://{BUCKET}/load/"}, job_name="compared")
+    definition = theirs["TrainingJobDefinition"]
+    # Instances are the same; a warm pool has no place in version 2's member.
+    definition["ResourceConfig"] = definition.pop("HyperParameterTuningResourceConfig")
+    assert ours == theirs
+
+
+@pytest.mark.slow
+def test_the_example_of_the_page_runs(tmp_path: Path, aws: LocalAws) -> None:
+    page = (ROOT / "docs" / "tuning.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], **aws.environment()},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "FinalObjectiveValue" in done.stdout
+    assert "'training.deviation': 0." in done.stdout.splitlines()[-1]
