@@ -93,7 +93,7 @@ def test_a_notebook_runs_on_this_machine(path: Path, tmp_path: Path, aws: LocalA
 def test_the_notebooks_take_less_than_three_minutes() -> None:
     if len(_seconds) < len(NOTEBOOKS):
         pytest.skip("not all of them ran")
-    if os.getloadavg()[0] > 2 * len(os.sched_getaffinity(0)):
+    if os.getloadavg()[0] > 3 * len(os.sched_getaffinity(0)):
         pytest.skip(f"the machine has much else to do: {_seconds}")
     assert sum(_seconds.values()) < 180, _seconds
 
