@@ -131,8 +131,8 @@ LISTS = {
     "AWS::IoT::ThingGroup": ("iot", "list_thing_groups", "thingGroups", "groupName"),
     "AWS::Logs::LogGroup": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
 }
-# The emulator logs functions to groups of its own, and jobs and endpoints as SageMaker does.
-NOT_BY_STACKS = ("/aws/lambda/", "/aws/sagemaker/")
+# The emulator logs functions to groups of its own, and jobs as SageMaker does.
+NOT_BY_STACKS = ("/aws/lambda/", "/aws/sagemaker/TrainingJobs")
 
 
 def shown(aws: LocalAws) -> Counter[str]:
