@@ -76,7 +76,7 @@ def test_a_back_test_that_is_refused_says_so_in_one_line(tmp_path: Path) -> None
 
 
 def test_decisions_are_read_from_the_log_of_the_endpoint(aws: LocalAws) -> None:
-    logs, group = aws.client("logs"), "/aws/sagemaker/Endpoints/asked"
+    logs, group = aws.client("logs"), "/aws/sagemaker/Endpoints/with-a-log"
     decision = {"message": "decision", "time": "t", "level": "info", "desired": 7, "doubts": []}
     lines = [json.dumps(decision | {"timestamp": f"2026-01-31T12:0{n}Z"}) for n in range(2)]
     lines[1:1] = ["not JSON", json.dumps({"message": "listening"}), "3"]
@@ -84,7 +84,7 @@ def test_decisions_are_read_from_the_log_of_the_endpoint(aws: LocalAws) -> None:
     logs.create_log_stream(logGroupName=group, logStreamName="AllTraffic/i-0")
     events = [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
     logs.put_log_events(logGroupName=group, logStreamName="AllTraffic/i-0", logEvents=events)
-    found = decisions(Predictor("asked", Session()), at_least=2)
+    found = decisions(Predictor("with-a-log", Session()), at_least=2)
     assert found["desired"].tolist() == [7, 7]
     assert [moment.minute for moment in found["timestamp"]] == [0, 1]
     assert set(found.columns) == {"desired", "doubts", "timestamp"}

@@ -85,6 +85,7 @@ def test_a_notebook_runs_on_this_machine(path: Path, tmp_path: Path, aws: LocalA
     pictures = sorted(tmp_path.glob("*.png"))
     assert len(pictures) == PICTURES[path.stem]
     assert all(picture.stat().st_size > 10_000 for picture in pictures)
+    assert ("100 % |" in shown) == (path.stem == "1_train")
     assert "Error" not in shown
     assert "Warning" not in shown
 
