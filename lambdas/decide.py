@@ -55,7 +55,7 @@ _served: Served | None = None
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Run as a Lambda function; see the module's first lines."""
-    wrapped = "requestContext" in event
+    wrapped = isinstance(event, dict) and "requestContext" in event
     status, answer = _answer(event, wrapped)
     if not wrapped:
         return answer
@@ -83,6 +83,8 @@ def _answer(event: Mapping[str, Any], wrapped: bool) -> tuple[int, dict[str, Any
 
 def _body(event: Mapping[str, Any]) -> object:
     text = event.get("body") or ""
+    if not isinstance(text, str):
+        raise ValueError("must be a text")
     data = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
     if len(data) > LARGEST_BODY:
         raise ValueError(f"must be at most {LARGEST_BODY >> 20} MB")
@@ -111,6 +113,9 @@ def _inference(settings: Settings) -> Inference:
             held.looked_at = now
             return held.inference
         inference = _load(settings, package, uri)
+    except NoModel:
+        _served = None  # what was approved no longer is
+        raise
     except Exception as error:
         if held is None or held.settings != settings:
             raise

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from lambdas.archive import Readable
 from lambdas.artifact import Artifact, check_artifact
-from lambdas.errors import SmokeTestFailed, UnsafeArtifact
+from lambdas.errors import ConfigurationError, SmokeTestFailed, UnsafeArtifact
 from lambdas.probes import check_golden
 
 CODE = Path("code") / "controller"
@@ -40,6 +40,7 @@ def load_model(stream: Readable, *, guard: Mapping[str, Any], explain: Explain) 
         explain: Is called with each decision for a state and how it came about.
 
     Raises:
+        ConfigurationError: A setting of the guard rails is unknown or wrong.
         UnsafeArtifact: The artifact is damaged, or its code does not do what it did in training.
     """
     folder = Path(tempfile.mkdtemp(prefix="model-"))
@@ -64,6 +65,8 @@ def _load(folder: Path, guard: Mapping[str, Any], explain: Explain) -> Inference
         code = importlib.import_module(f"{_package(folder / CODE).__name__}.inference")
         inference: Inference = code.Inference.load(folder, guard, explain)
     except Exception as error:
+        if str(error).startswith("guard: "):
+            raise ConfigurationError(f"GUARD_SETTINGS, {error}: correct it.") from error
         line = " ".join(f"{type(error).__name__}: {error}".split())
         raise UnsafeArtifact(f"The artifact's code cannot serve it ({line}).") from error
     return inference

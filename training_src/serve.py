@@ -100,7 +100,7 @@ def guard_settings(text: str) -> dict[str, Any]:
         if not isinstance(given, dict):
             raise ValueError("guard: must be a JSON object")
         GuardSettings.of(given)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"{error}: correct --guard or {GUARD_VARIABLE}, such as {GUARD_EXAMPLE}"
         ) from error

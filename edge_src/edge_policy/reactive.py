@@ -14,6 +14,7 @@ import numpy as np
 from .history import Load
 
 TARGET, MINUTES, STALE_MINUTES = 0.6, 15, 3
+MOST = 1_000_000  # machines, as the guard has it
 
 
 def decide(
@@ -40,9 +41,11 @@ def decide(
     if not known.size:  # nothing to decide from
         return _limited(fleet, least, most), True
     recent = load[-int(given.get("reactive_minutes", MINUTES)) :]
-    peak = load[known[-1]] if np.isnan(recent).all() else np.nanmax(recent)
+    if np.isnan(recent[0]):  # the load before it stands in, if there is any
+        recent = np.append(recent, load[known[known < len(load) - len(recent)][-1:]])
+    peak = np.nanmax(recent)
     target = float(given.get("reactive_target", TARGET))
-    desired = math.ceil(float(peak) / (target * capacity) - 1e-9)
+    desired = math.ceil(min(float(peak) / (target * capacity), MOST) - 1e-9)
     stale = len(load) - 1 - int(known[-1]) >= int(given.get("stale_minutes", STALE_MINUTES))
     if stale:
         desired = max(desired, fleet)

@@ -68,7 +68,7 @@ def registry(
     return Registry(sagemaker, models, tmp_path)
 
 
-def call(body: object = ASKED) -> dict[str, Any]:
+def call(body: Any = ASKED) -> dict[str, Any]:
     return decide.handler(body, None)
 
 
@@ -128,6 +128,32 @@ def test_the_newest_approved_package_is_taken_after_a_while(
     assert call() == registry.answer("one")
     clock[0] += 2
     assert call() == registry.answer("two") != registry.answer("one")
+
+
+def test_a_model_that_is_no_longer_approved_decides_no_more(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFRESH_SECONDS", "0")
+    arn = registry.add("one")
+    assert call() == registry.answer("one")
+    registry.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+    assert call()["error"]["code"] == "ModelUnavailable"
+
+
+@pytest.mark.parametrize("event", [5, None, True, "requestContext", ["requestContext"], {}])
+def test_whatever_comes_is_answered(registry: Registry, event: Any) -> None:
+    registry.add("one")
+    assert call(event)["error"]["field"] == "body"
+
+
+@pytest.mark.parametrize("body", [5, True, [1], {"a": 1}])
+def test_a_wrapped_body_that_is_no_text_is_refused(registry: Registry, body: Any) -> None:
+    registry.add("one")
+    for encoded in (False, True):
+        event = {"requestContext": {}, "body": body, "isBase64Encoded": encoded}
+        answer = call(event)
+        assert answer["statusCode"] == 400
+        assert json.loads(answer["body"])["error"]["field"] == "body"
 
 
 def test_a_pinned_package_is_kept(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,10 +221,10 @@ def test_what_cannot_be_served_is_one_line(
     for text, reason in (
         ("{", "GUARD_SETTINGS is not JSON"),
         ("[]", "must be a JSON object"),
-        ('{"most_add": 1}', "guard: unknown setting 'most_add'"),
+        ('{"most_add": 1}', "GUARD_SETTINGS, guard: unknown setting 'most_add'"),
     ):
         monkeypatch.setenv("GUARD_SETTINGS", text)
-        with pytest.raises((ConfigurationError, UnsafeArtifact), match=reason):
+        with pytest.raises(ConfigurationError, match=reason):
             call()
     monkeypatch.setenv("GUARD_SETTINGS", "{}")
     boto3.client("s3").delete_object(Bucket=BUCKET, Key="one/model.tar.gz")

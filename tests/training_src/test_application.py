@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -164,7 +165,9 @@ values = st.recursive(
 )
 numbers = st.integers(0, 100) | st.floats(0, 1e12) | st.sampled_from([1e-6, 1e12, 5e-324])
 plausible = {
-    "timestamp": st.datetimes().map(lambda moment: moment.isoformat()),
+    "timestamp": st.datetimes(datetime(1972, 1, 1), datetime(9998, 1, 1)).map(
+        lambda moment: moment.isoformat()
+    ),
     "load": st.lists(numbers, min_size=1, max_size=80),
     "active": st.integers(0, 990_000),
     "capacity": st.floats(1e-6, 1e12),

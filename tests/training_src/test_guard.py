@@ -82,7 +82,7 @@ def test_every_change_is_told(proposal, situation, chosen):
     assert told == found.desired
     names = [name for name, _, _ in found.changes]
     assert names == sorted(names, key=GUARDS.index)
-    assert found.fallback == ("floor" in names)
+    assert found.fallback == ("floor" in names and found.desired > proposal)
     assert not found.fallback or found.doubts
 
 
@@ -94,10 +94,9 @@ def test_more_wanted_is_never_less_granted(proposal, situation, chosen):
 
 @given(st.integers(0, 10**6), situations, settings)
 def test_in_doubt_the_reactive_rule_is_the_least(proposal, situation, chosen):
-    free = replace(chosen, **NO_PACE)
-    found = guard(proposal, replace(situation, max_machines=0), free)
+    found = guard(proposal, replace(situation, max_machines=0), chosen)
     if found.doubts:
-        assert found.desired >= reactive(situation.load, situation.capacity, free)
+        assert found.desired >= reactive(situation.load, situation.capacity, chosen)
     if "stale" in found.doubts:
         assert found.desired >= situation.fleet
 
@@ -137,7 +136,7 @@ def test_the_defaults_change_nothing_of_a_sound_decision(situation):
     ("changes", "reason"),
     [
         ({"load": np.array([1000.0] * 100 + [NAN] * 3)}, "stale"),
-        ({"load": np.array([1000.0, NAN, NAN, NAN] * 30 + [1000.0])}, "missing"),
+        ({"load": np.array([1000.0, NAN, NAN, NAN] * 70 + [1000.0])}, "missing"),
         ({"load": np.full(59, 1000.0)}, "short"),
         ({"outside": 1.01}, "range"),
         ({"spread": 1.01}, "uncertain"),
@@ -172,6 +171,30 @@ def test_the_reactive_rule_looks_at_the_highest_load_of_a_quarter_of_an_hour():
     assert reactive(load, 100.0) == 20
     assert reactive(np.append(load, 600.0), 100.0) == 10
     assert reactive(np.append(load, [NAN] * 40), 100.0) == 10  # the last one that is known
+    # What is missing has the load before it.
+    assert reactive(np.append(load, [*[NAN] * 14, 10.0]), 100.0) == 10
+    assert reactive(np.array([*[5000.0] * 60, *[NAN] * 20, 10.0]), 100.0) == 84
+
+
+@pytest.mark.parametrize("settings", [{"stale_minutes": 61, "missing_share": 1}, {}])
+def test_long_gaps_are_seen(settings):
+    load = np.array([*[1000.0] * 3000, *[NAN] * 300])
+    found = guard(10, replace(CALM, load=load, fleet=40), GuardSettings.of(settings))
+    assert "stale" in found.doubts
+    assert found.desired == 40
+
+
+def test_a_little_load_among_nothing_is_little():
+    load = np.array([5.0, *[NAN] * 10_000, *[1000.0] * 48])
+    assert "short" in doubts(replace(CALM, load=load))
+    assert "short" not in doubts(replace(CALM, load=np.append(load, [1000.0] * 20)))
+
+
+def test_no_pace_holds_back_what_doubts_ask_for():
+    load = np.array([2000.0] * 100 + [NAN] * 5)
+    slow = GuardSettings(out_cooldown_minutes=5, most_added=1)
+    found = guard(1, replace(CALM, load=load, fleet=1, since_added=0), slow)
+    assert (found.desired, found.fallback) == (34, True)
 
 
 def test_settings_are_read_and_written():

@@ -131,3 +131,14 @@ def test_the_code_in_the_artifact_needs_numpy_alone(artifact):
         check=True,
     )
     assert json.loads(answer.stdout) == list(Inference.load(artifact).respond(request))
+
+
+@pytest.mark.parametrize(
+    "timestamp", ["0001-01-01T00:00+23:59", "9999-12-31T23:59:59-23:59", "1970-06-01T00:00Z"]
+)
+def test_times_that_no_fleet_has_are_refused_before_anything_is_explained(tmp_path, timestamp):
+    told = []
+    inference = Inference.load(autoscaling_artifact(tmp_path / "model"), None, told.append)
+    status, answer = inference.respond({"states": [state(), state(timestamp=timestamp)]})
+    assert (status, answer["error"]["field"]) == (400, "states[1].timestamp")
+    assert told == []

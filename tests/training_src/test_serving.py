@@ -244,7 +244,7 @@ def test_every_decision_is_one_line_that_explains_it(artifact):
     assert first["guards"][-1]["after"] == 90
     assert list(first["features"]) == list(obs.NAMES)
     assert (second["doubts"], second["fallback"]) == (["stale"], True)
-    assert second["guards"][0] == {"guard": "floor", "before": second["proposal"], "after": 41}
+    assert second["guards"][-1] == {"guard": "floor", "before": 40, "after": 41}
 
 
 def test_a_fault_is_one_line_of_the_log():

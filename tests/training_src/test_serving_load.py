@@ -1,6 +1,7 @@
 """The endpoint under load and abuse: bounded, and never a fault for what a client does wrong."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -10,11 +11,13 @@ import time
 import pytest
 import uvicorn
 
+from autoscaling_rl.controller.state import LONGEST_LOAD
 from autoscaling_rl.serving import admission, protocol
-from autoscaling_rl.serving.admission import Queue, Slot
+from autoscaling_rl.serving.admission import Body, Queue, Slot
 from autoscaling_rl.serving.application import Application
 from autoscaling_rl.serving.model import Model
 from autoscaling_rl.serving.requests import Refused
+from tests.training_src.banks import fixed_policy
 from tests.training_src.endpoints import (
     autoscaling_artifact,
     call,
@@ -64,7 +67,7 @@ def test_requests_beyond_the_queue_are_sent_away(small):
 
 
 def test_bodies_beyond_the_bytes_are_sent_away(small):
-    with Slot(small.queue) as other:
+    with Body(small.queue) as other:
         other.hold(1000 - len(BODY) + 1)
         status, headers, _ = post(small, BODY)
         assert (status, headers[b"retry-after"]) == (503, b"1")
@@ -80,13 +83,28 @@ def test_whatever_comes_of_a_request_its_place_is_free_again(small, body):
 
 def test_a_slot_counts_what_it_holds():
     queue = Queue(most_requests=1, most_bytes=10)
-    with Slot(queue) as slot:
-        slot.hold(6)
+    with Body(queue) as body:
+        body.hold(6)
         with pytest.raises(Refused):
-            slot.hold(5)
-        slot.hold(4)
-        assert (queue.waiting, queue.held, slot.held) == (1, 10, 10)
-    assert (queue.waiting, queue.held) == (0, 0)
+            body.hold(5)
+        body.hold(4)
+        assert (queue.waiting, queue.held, body.held) == (0, 10, 10)
+    assert (queue.held, queue.refused) == (0, 1)
+
+
+def test_no_more_work_is_let_in_than_a_drain_has_time_for(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(admission.time, "monotonic", lambda: clock[0])
+    queue = Queue()
+    for _ in range(100):
+        with Slot(queue):
+            clock[0] += 3.0
+    assert queue.expected == pytest.approx(3.0, rel=0.01)
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(Slot(queue))
+        with pytest.raises(Refused):  # 15 seconds are over the limit of 12
+            stack.enter_context(Slot(queue))
 
 
 def test_a_flood_is_answered_or_sent_away_and_ping_goes_on(endpoint):
@@ -185,6 +203,8 @@ class Transport:
     def close(self):
         self.closed = True
 
+    abort = close
+
     def write(self, data):
         self.written += data
 
@@ -206,8 +226,15 @@ class Transport:
         ([request(BODY)[:-9]], True, b"408"),
         ([request(BODY)[:-9], b"xxxxxxxxx"], False, None),
         ([request(BODY), request(BODY)[:9]], False, None),
+        ([b"\r\n"], True, None),
+        ([b"GET /ping HTTP/1.1\r\nx: " + b"y" * 70_000], True, b"431"),
+        ([b"GET /ping HTTP/1.1\r\n", *[b"x: " + b"y" * 30_000 + b"\r\n"] * 3], True, b"431"),
+        ([b"GET /ping HTTP/1.1\r\n\r\n" * 70], True, None),
     ],
-    ids=["nothing", "headers", "body", "all of it", "a second one"],
+    ids=[
+        *("nothing", "headers", "body", "all of it", "a second one"),
+        *("no request", "one long header", "many headers", "many requests"),
+    ],
 )
 def test_what_does_not_come_ends_the_connection(monkeypatch, parts, closed, status):
     """With a short time, and an application that never answers."""
@@ -234,7 +261,7 @@ def test_what_does_not_come_ends_the_connection(monkeypatch, parts, closed, stat
     ended, written = asyncio.run(run())
     assert ended == closed
     assert (written.split()[1] if written else None) == status
-    assert not written or b'"code":"RequestTimeout"' in written
+    assert not written or b'"error":{"code":"Request' in written
 
 
 def test_a_log_that_nobody_reads_stops_no_decision(artifact):
@@ -247,3 +274,45 @@ def test_a_log_that_nobody_reads_stops_no_decision(artifact):
         begun = time.monotonic()
         assert running.stop() == 0
         assert time.monotonic() - begun < 15
+
+
+def test_requests_that_nobody_reads_the_answers_of_take_no_memory(artifact):
+    with serving(artifact) as running:
+        running.wait_for("model verified")
+        before = running.memory()
+        with connected(running) as connection:
+            connection.settimeout(0.5)
+            many = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 1000
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                for _ in range(200):
+                    connection.sendall(many)
+            assert running.ask("GET", "/ping")[0] == 200
+            assert running.memory() < before + 40
+
+
+def test_clients_that_send_nothing_more_keep_nobody_out(endpoint):
+    with contextlib.ExitStack() as stack:
+        for _ in range(admission.MOST_REQUESTS + 5):
+            connection = stack.enter_context(connected(endpoint))
+            connection.sendall(request(b"{", length=100))
+        assert endpoint.invoke({"states": [state()]})[0] == 200
+
+
+def test_work_that_would_take_too_long_is_refused_at_once(tmp_path):
+    """Two weeks of load for each of fifty fleets would take half a minute."""
+    load = [round(each) for each in daily_load(LONGEST_LOAD)]
+    with serving(autoscaling_artifact(tmp_path / "model", fixed_policy())) as running:
+        running.wait_for("model verified")
+        status, answer = running.invoke({"states": [state(load)] * 6})
+        assert (status, answer["error"]["field"]) == (400, "states")
+        assert "hold over 100800 minutes of load to begin with" in answer["error"]["message"]
+        status, answer = running.invoke({"states": [state(load)] * 3})
+        assert status == 200
+        # With their memories there is next to nothing to do.
+        again = [
+            state(load[-2:], timestamp="2026-01-05T12:02Z", memory=each)
+            for each in answer["memory"]
+        ]
+        status, answer = running.invoke({"states": again * 10})
+        assert (status, len(answer["desired"])) == (200, 30)
+        assert running.memory() < 150

@@ -101,7 +101,7 @@ def test_what_is_needed_must_be_there(key):
 
 
 @given(
-    st.datetimes(),
+    st.datetimes(datetime(1972, 1, 1), datetime(9998, 1, 1)),
     st.none() | st.integers(-1439, 1439).map(lambda off: timezone(timedelta(minutes=off))),
 )
 def test_the_minute_is_that_of_the_calendar(moment, zone):

@@ -104,15 +104,16 @@ def settle(
     Args:
         proposal: machines that the policy wants.
         fleet: machines in service and on their way.
-        floor: least machines, where the policy is in doubt; it outranks the ceiling.
+        floor: least machines, where the policy is in doubt; it outranks ceiling and pace.
         ceiling: most machines.
         pace: how fast the fleet may change.
         since: minutes since machines were added and removed.
     """
-    return _paced(
-        max(min(proposal, ceiling), floor), fleet, since[0], since[1],
+    desired = _paced(
+        min(proposal, ceiling), fleet, since[0], since[1],
         pace.most_added, pace.most_removed, pace.out_cooldown, pace.in_cooldown,
     )  # fmt: skip
+    return max(desired, floor)
 
 
 @jit_fast

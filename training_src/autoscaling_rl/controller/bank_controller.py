@@ -64,7 +64,7 @@ class BankController:
         """Return the decision for `state`; `field` names it in errors."""
         memory = recall(state.memory, f"{field}.memory") if state.memory is not None else None
         load = known_load(state, field, memory)
-        bank = self._follow(state, load, memory)
+        bank, rebuilt = self._follow(state, load, memory)
         wanted, keep, outside, spread = bank.said
         if wanted < 0:
             known = float(np.fmax.reduce(load))
@@ -77,19 +77,21 @@ class BankController:
         )
         extra = self._mark(state) + bank.dump()
         kept = remember(state.minute, load, extra)
-        return Decision(guarded, fleet, state.decided_minute, kept, bank.features)
+        return Decision(guarded, fleet, state.decided_minute, kept, bank.features, rebuilt)
 
-    def _follow(self, state: State, load: NDArray[np.float64], memory: Remembered | None) -> Bank:
-        """Return the bank after `load`."""
+    def _follow(
+        self, state: State, load: NDArray[np.float64], memory: Remembered | None
+    ) -> tuple[Bank, int]:
+        """Return the bank after `load`, and the minutes that it was made from, if it was."""
         bank = self._restored(state, load, memory)
         if bank is None:
             bank = self._bank(state, state.minute - len(load))
             bank.advance(load / state.capacity, bank.scored_since(state.minute))
-        else:
-            new = load[len(load) - (state.minute - bank_minute(bank)) :] / state.capacity
-            if new.size:  # else it is asked once more
-                bank.advance(new)
-        return bank
+            return bank, len(load)
+        new = load[len(load) - (state.minute - bank_minute(bank)) :] / state.capacity
+        if new.size:  # else it is asked once more
+            bank.advance(new)
+        return bank, 0
 
     def _bank(self, state: State, minute: int) -> Bank:
         change_price, minimum = self._prices(state)

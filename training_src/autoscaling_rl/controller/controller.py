@@ -1,6 +1,6 @@
 """The controller: from states (or observations) to decisions, with the artifact's own policy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -12,9 +12,10 @@ from . import observation as obs
 from .guard import DEFAULTS, Guarded, GuardSettings, Situation, guard
 from .memory import filled, known_load, remember
 from .policy import Policy
-from .state import InvalidRequest, State, numbers_alone, parse_state
+from .state import LONGEST_LOAD, InvalidRequest, State, numbers_alone, parse_state
 
 LARGEST_BATCH = 10_000
+MOST_REBUILT = 5 * LONGEST_LOAD  # minutes of a request that are worked through: some seconds
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 
@@ -27,7 +28,8 @@ class Decision:
         fleet: machines in service and on their way now.
         minute: that was decided for, in minutes since 1970-01-01 UTC.
         memory: text to send with the next state instead of the load before it.
-        features: returns what the policy read, by name.
+        features: returns what the policy read, by name; holds what it reads that from.
+        rebuilt: minutes of load that the decision had to begin with.
     """
 
     guarded: Guarded
@@ -35,6 +37,7 @@ class Decision:
     minute: int
     memory: str
     features: Callable[[], dict[str, float]] = field(compare=False)
+    rebuilt: int = field(default=0, compare=False)
 
     @property
     def desired(self) -> int:
@@ -157,23 +160,41 @@ class Decides(Protocol):
         """Return the decision for `state`; `field` names it in errors."""
 
 
-def decide_states(controller: Decides, states: object) -> list[Decision]:
-    """Return the decisions for the states of a request."""
+def answer_states(
+    controller: Decides, states: object, explain: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
+    """Return the body of an answer to `{"states": states}`, without the model's version.
+
+    Args:
+        controller: decides.
+        states: parsed JSON.
+        explain: is called with how each decision came about, once all are made.
+    """
     most = controller.most_states
     if not isinstance(states, list) or not 0 < len(states) <= most:
         raise InvalidRequest(f"must be a list of 1 to {most} states", "states")
     fields = [f"states[{index}]" for index in range(len(states))]
     parsed = [parse_state(raw, field) for raw, field in zip(states, fields, strict=True)]
-    return [controller.decide(state, field) for state, field in zip(parsed, fields, strict=True)]
-
-
-def answer_states(decisions: Sequence[Decision]) -> dict[str, Any]:
-    """Return the body of an answer to `{"states": states}`, without the model's version."""
-    return {
-        "actions": [decision.action for decision in decisions],
-        "desired": [decision.desired for decision in decisions],
-        "memory": [decision.memory for decision in decisions],
-    }
+    answer: dict[str, Any] = {"actions": [], "desired": [], "memory": []}
+    lines, rebuilt = [], 0
+    for state, field_ in zip(parsed, fields, strict=True):
+        decision = controller.decide(state, field_)
+        rebuilt += decision.rebuilt
+        if rebuilt > MOST_REBUILT:
+            raise InvalidRequest(
+                f"hold over {MOST_REBUILT} minutes of load to begin with: send fewer at a time, or"
+                " the memory of the last answers",
+                "states",
+            )
+        answer["actions"].append(decision.action)
+        answer["desired"].append(decision.desired)
+        answer["memory"].append(decision.memory)
+        if explain is not None:  # now: a decision holds its bank, which is large
+            lines.append(decision.explanation())
+    for line in lines:
+        if explain is not None:
+            explain(line)
+    return answer
 
 
 def answer_observations(policy: Policy, observations: object) -> dict[str, Any]:

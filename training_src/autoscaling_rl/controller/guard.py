@@ -6,9 +6,9 @@ component and back-test. It keeps nothing; its settings are data of the artifact
 A proposal passes, in this order:
 
 peak        no more machines than a multiple of the highest load known would take
+pace        not too many machines at once, not too soon after the last change
 floor       never below what a reactive rule wants, if the policy or its input is in doubt; if its
             input is stale, no machine is removed either
-pace        not too many machines at once, not too soon after the last change
 most, least max_machines and min_machines of the request
 
 The reactive rule is target tracking: the highest load of the last quarter of an hour at 60 % of the
@@ -31,7 +31,7 @@ INTERFACE = 1  # of what `rollout` calls here: another is another number
 NEVER = 1 << 30  # minutes since something that has not happened
 REMEMBERED = 60  # minutes that are looked at for missing ones
 
-PEAK, FLOOR, PACE, MOST, LEAST = GUARDS = ("peak", "floor", "pace", "most", "least")
+PEAK, PACE, FLOOR, MOST, LEAST = GUARDS = ("peak", "pace", "floor", "most", "least")
 STALE, MISSING, SHORT, RANGE, UNCERTAIN = DOUBTS = (
     "stale",  # the newest minutes of load are missing
     "missing",  # too many minutes of the last hour are
@@ -156,8 +156,9 @@ class Guarded:
 
     @property
     def fallback(self) -> bool:
-        """Whether the reactive rule decided instead of the policy."""
-        return any(name == FLOOR for name, _, _ in self.changes)
+        """Whether the reactive rule asked for more than the policy, and got it."""
+        floored = any(name == FLOOR for name, _, _ in self.changes)
+        return floored and self.desired > self.proposal
 
 
 def guard(proposal: int, situation: Situation, settings: GuardSettings = DEFAULTS) -> Guarded:
@@ -184,15 +185,15 @@ def _steps(
     fleet, most = situation.fleet, situation.max_machines
     peak = highest(situation.load, situation.capacity, settings)
     yield PEAK, lambda desired: min(desired, peak)
-    if reasons:
-        wanted = reactive(situation.load, situation.capacity, settings)
-        floor = max(wanted, fleet) if STALE in reasons else wanted
-        yield FLOOR, lambda desired: max(desired, floor)
     yield PACE, lambda desired: paced(
         desired, fleet, situation.since_added, situation.since_removed,
         settings.most_added, settings.most_removed,
         settings.out_cooldown_minutes, settings.in_cooldown_minutes,
     )  # fmt: skip
+    if reasons:
+        wanted = reactive(situation.load, situation.capacity, settings)
+        floor = max(wanted, fleet) if STALE in reasons else wanted
+        yield FLOOR, lambda desired: max(desired, floor)
     if most > 0:
         yield MOST, lambda desired: min(desired, most)
     yield LEAST, lambda desired: max(desired, situation.min_machines)
@@ -200,16 +201,16 @@ def _steps(
 
 def doubts(situation: Situation, settings: GuardSettings = DEFAULTS) -> tuple[str, ...]:
     """Return why the policy should not be trusted with this situation, of `DOUBTS`."""
-    load = situation.load
-    missing = np.isnan(load[-REMEMBERED:])
-    known = np.flatnonzero(~missing)
-    newest = len(missing) - 1 - known[-1] if known.size else len(missing)
+    missing = np.isnan(situation.load)
+    known = len(missing) - int(np.count_nonzero(missing))
+    newest = int(np.argmin(missing[::-1])) if known else len(missing)
     found = {
         STALE: newest >= settings.stale_minutes,
-        MISSING: float(missing.mean()) > settings.missing_share,
-        SHORT: len(load) < settings.short_minutes,
-        RANGE: 0.0 < settings.range_limit < situation.outside,
-        UNCERTAIN: 0.0 < settings.spread_limit < situation.spread,
+        MISSING: float(missing[-REMEMBERED:].mean()) > settings.missing_share,
+        SHORT: known < settings.short_minutes,
+        # Written so that what is no number is in doubt.
+        RANGE: settings.range_limit > 0.0 and not situation.outside <= settings.range_limit,
+        UNCERTAIN: settings.spread_limit > 0.0 and not situation.spread <= settings.spread_limit,
     }
     return tuple(name for name in DOUBTS if found[name])
 
@@ -217,8 +218,9 @@ def doubts(situation: Situation, settings: GuardSettings = DEFAULTS) -> tuple[st
 def reactive(load: NDArray[np.float64], capacity: float, settings: GuardSettings = DEFAULTS) -> int:
     """Return the machines that the reactive rule wants; a missing minute has the load before it."""
     recent = load[-settings.reactive_minutes :]
-    if np.isnan(recent).all():
-        recent = load[~np.isnan(load)][-1:]
+    if np.isnan(recent[0]):  # the load before it stands in, if there is any
+        before = load[: len(load) - len(recent)]
+        recent = np.append(recent, before[~np.isnan(before)][-1:])
     wanted = float(np.nanmax(recent)) / (settings.reactive_target * capacity)
     return math.ceil(min(wanted, MAX_MACHINES) - 1e-9)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import features, observation
 from .bank_controller import BankController
-from .controller import Controller, answer_observations, answer_states, decide_states
+from .controller import Controller, answer_observations, answer_states
 from .guard import DEFAULTS, GuardSettings
 from .policy import Policy
 from .state import InvalidRequest
@@ -119,11 +119,11 @@ class Inference:
         return {**answer, "model_version": self.version}
 
     def _decide(self, controller: Controller | BankController, states: object) -> dict[str, Any]:
-        decisions = decide_states(controller, states)
-        if self._explain is not None:
-            for decision in decisions:
-                self._explain({"model_version": self.version, **decision.explanation()})
-        return answer_states(decisions)
+        explain = self._explain
+        if explain is None:
+            return answer_states(controller, states)
+        named = {"model_version": self.version}
+        return answer_states(controller, states, lambda line: explain({**named, **line}))
 
 
 def observed_names(policy: Policy) -> tuple[str, ...]:

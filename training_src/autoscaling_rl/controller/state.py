@@ -211,6 +211,8 @@ def _minute(value: object, field: str) -> int:
     except ValueError:
         raise InvalidRequest("must be an ISO 8601 time such as 2026-01-31T12:00Z", field) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if not 1970 < moment.year < 9999:
+        raise InvalidRequest("must be a time in the years 1971 to 9998", field)
     return math.floor(moment.timestamp() / 60)
 
 

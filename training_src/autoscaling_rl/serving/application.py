@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from autoscaling_rl.serving.admission import Queue, Slot
+from autoscaling_rl.serving.admission import Body, Queue, Slot
 from autoscaling_rl.serving.model import Inference, Model
 from autoscaling_rl.serving.requests import (
     Answer,
@@ -57,6 +57,8 @@ class Application:
             answer = refused.answer
         except Disconnected:
             return
+        except asyncio.CancelledError:  # the time to drain is up
+            answer = self.queue.refuse().answer
         except Exception:
             logger.exception("request failed", extra={"details": {"path": scope["path"]}})
             answer = Refused(500, "InternalError", "see the log of the endpoint", None).answer
@@ -92,9 +94,10 @@ class Application:
     async def _invocations(self, scope: Scope, receive: Receive) -> Answer:
         check_headers(scope["headers"])
         inference = self._inference()
-        with Slot(self.queue) as slot:
-            body = await read_body(receive, slot.hold)
-            return await self._decide(inference, body)
+        with Body(self.queue) as read:
+            body = await read_body(receive, read.hold)
+            with Slot(self.queue):
+                return await self._decide(inference, body)
 
     async def _decide(self, inference: Inference, body: bytes) -> Answer:
         work: Callable[[], Answer] = partial(parse_and_respond, inference, body)

@@ -11,7 +11,7 @@ from logging.handlers import QueueHandler, QueueListener
 
 import orjson
 
-MOST_WAITING = 10_000  # lines
+MOST_WAITING = 1000  # lines, each of some kilobytes
 FLUSH_SECONDS = 2.0
 
 

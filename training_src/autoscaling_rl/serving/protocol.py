@@ -1,4 +1,4 @@
-"""HTTP over TCP for clients that say they have sent everything, and for those that never do."""
+"""HTTP over TCP for clients that send too much at once, too slowly, or never read."""
 
 import asyncio
 
@@ -7,19 +7,26 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from autoscaling_rl.controller.inference import error_body
 
-# From a connection's beginning, or the first byte of a request, to the last byte of its body.
+# From a connection's beginning, or the first byte of a request, to the last byte of its body; and
+# for a client to take what it is sent.
 REQUEST_SECONDS = 60.0
+LARGEST_HEADERS = 64 << 10
+MOST_PIPELINED = 64  # requests of one connection that wait for their turn
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol that answers half-closed connections and ends unfinished requests.
+    """uvicorn's protocol with bounds, and with answers for half-closed connections.
 
     uvicorn gives a connection up when the client closes its side of it, even if the request was
-    complete, and waits for headers and bodies as long as it takes.
+    complete; it waits for headers, bodies and readers as long as it takes, and keeps headers and
+    pipelined requests without end.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _reader: asyncio.TimerHandle | None = None
     _unfinished = True  # whether a request, or the connection's first, is still to come
+    _in_headers = False
+    _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection: its first request must come soon."""
@@ -27,8 +34,15 @@ class Protocol(HttpToolsProtocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take what was sent: what is begun must be complete soon."""
+        """Take what was sent: what is begun must be complete soon, and not too large."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._unfinished = True
         super().data_received(data)
+        self._header_bytes = self._header_bytes + len(data) if self._in_headers else 0
+        if self._header_bytes > LARGEST_HEADERS:
+            self._refuse(431, "Request Header Fields Too Large", "must be at most 64 KB", "headers")
+        elif len(self.pipeline) > MOST_PIPELINED:
+            self.transport.abort()
         self._watch()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -39,18 +53,43 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._unfinished = True
+        self._unfinished = self._in_headers = True
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin a body."""
+        self._in_headers = False
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Finish a request."""
         self._unfinished = False
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request; while more of them wait, nothing further is read."""
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
+
+    def pause_writing(self) -> None:
+        """Stop sending to a client that does not read, which must do so soon."""
+        super().pause_writing()
+        self._reader = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        super().resume_writing()
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
         self._unfinished = False
         self._watch()
+        if self._reader is not None:
+            self._reader.cancel()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
@@ -66,23 +105,23 @@ class Protocol(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete and not cycle.more_body
 
     def _give_up(self) -> None:
-        transport, self._deadline = self.transport, None
-        if transport.is_closing():
-            return
+        self._deadline = None
         if self._answer_due():  # to the request before: later
             self._watch()
+        elif self.cycle is not None and not self.cycle.response_started:
+            message = f"must be complete within {REQUEST_SECONDS:g} seconds"
+            self._refuse(408, "Request Timeout", message, "body")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, phrase: str, message: str, field: str) -> None:
+        """Answer a request that never came to the application, and close the connection."""
+        if self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_started:
-            transport.write(too_late())
-        transport.close()
-
-
-def too_late() -> bytes:
-    """Return the answer to a request that took too long to come."""
-    message = f"must be complete within {REQUEST_SECONDS:g} seconds"
-    body = orjson.dumps(error_body("RequestTimeout", message, "body"))
-    head = (
-        "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+        body = orjson.dumps(error_body(phrase.replace(" ", ""), message, field))
+        head = (
+            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
