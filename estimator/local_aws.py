@@ -104,8 +104,10 @@ class LocalAws:
     def _read_welcome(process: "subprocess.Popen[bytes]") -> str:
         assert process.stdout is not None
         text, deadline = b"", time.monotonic() + _START_SECONDS
+        ready = select.poll()  # select() takes no descriptor above 1023
+        ready.register(process.stdout, select.POLLIN)
         while _READY not in text and time.monotonic() < deadline:
-            if select.select([process.stdout], [], [], 0.2)[0]:
+            if ready.poll(200):
                 block = os.read(process.stdout.fileno(), 4096)
                 if not block:
                     break

@@ -173,9 +173,11 @@ class LocalAws:
         assert self._process is not None
         assert self._process.stdout is not None
         output, text = self._process.stdout, b""
+        ready = select.poll()  # select() takes no descriptor above 1023
+        ready.register(output, select.POLLIN)
         deadline = time.monotonic() + _START_SECONDS
         while not text.endswith(b"\n") and time.monotonic() < deadline:
-            if select.select([output], [], [], 0.2)[0]:
+            if ready.poll(200):
                 block = os.read(output.fileno(), 4096)
                 if not block:
                     break

@@ -136,7 +136,9 @@ class LinePump:
         with self._reading:
             if self._output.closed:
                 return None
-            if not select.select([self._output], [], [], seconds)[0]:
+            ready = select.poll()  # select() takes no descriptor above 1023
+            ready.register(self._output, select.POLLIN)
+            if not ready.poll(1000 * seconds):
                 return False
             block = os.read(self._output.fileno(), _BLOCK)
             lines = (self._rest + block).split(b"\n")
