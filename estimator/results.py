@@ -7,7 +7,7 @@ import sys
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from estimator.errors import EstimatorError, JobFailedError
@@ -116,8 +116,23 @@ def fetch_results(job: Any, folder: str | Path) -> Results:  # noqa: ANN401 - es
     archive = target / "output.tar.gz"
     if archive.is_file():
         with tarfile.open(archive) as opened:
-            opened.extractall(target, filter="data")
+            _extract(opened, target)
     return Results(target)
+
+
+def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write the files of an archive below a folder, and nothing else that is in it.
+
+    `extractall` with a filter would do, but Python has it from 3.11.4 on.
+    """
+    for member in archive.getmembers():
+        path = PurePosixPath(member.name)
+        source = archive.extractfile(member) if member.isreg() else None
+        if source is None or path.is_absolute() or ".." in path.parts:
+            continue
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read())
 
 
 def backtest(model: str | Path, load: str | Path, output: str | Path, **options: object) -> Results:

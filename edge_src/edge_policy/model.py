@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -221,10 +222,14 @@ class Model:
 
 def _optional(name: str) -> Any:  # noqa: ANN401
     """Return a module that older artifacts do not have, or None."""
+    # The model's folder must stay as its manifest lists it.
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         return importlib.import_module(name)
     except ImportError:
         return None
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def sound(outcome: Outcome, message: Message) -> bool:

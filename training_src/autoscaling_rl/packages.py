@@ -131,7 +131,10 @@ def _install(requirements: Sequence[str], workspace: Path) -> None:
 def _pin(item: Mapping[str, Any]) -> str:
     """Return the line that installs what pip chose, with its hash."""
     pin = f"{item['metadata']['name']}=={item['metadata']['version']}"
-    return f"{pin} --hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}"
+    archive = item["download_info"]["archive_info"]
+    # pip before 23.1 writes one hash as a text, "sha256=...".
+    digest = archive.get("hashes", {}).get("sha256") or archive["hash"].partition("=")[2]
+    return f"{pin} --hash=sha256:{digest}"
 
 
 def _pip(words: Sequence[str], requirements: Sequence[str]) -> None:
