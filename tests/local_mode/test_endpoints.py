@@ -139,6 +139,7 @@ def test_an_update_loses_no_request(aws, sagemaker, endpoint, config):
     threads = [threading.Thread(target=keep_asking) for _ in range(3)]
     for thread in threads:
         thread.start()
+    wait_for(lambda: versions["busy-1"] > 5)
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName="busy-2")
     pending = sagemaker.describe_endpoint(EndpointName=name)
     assert settled(aws, name)["EndpointConfigName"] == "busy-2"
