@@ -1,13 +1,17 @@
 """One local AWS for all tests that need one: starting it takes seconds."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from local_mode.greengrass.device import Device, register
 from local_mode.local_aws import LocalAws
 from local_mode.packing import tar_gz, zip_package
+from tests.local_mode.greengrass import publish_version, recipe
 from tests.local_mode.support import BUCKET, ROLE
 
 HERE = Path(__file__).parent
@@ -56,3 +60,39 @@ def deploy(aws: LocalAws) -> Callable[..., str]:
         )["FunctionArn"]
 
     return deploy
+
+
+@pytest.fixture
+def group(aws: LocalAws) -> str:
+    """The name of a thing group without things."""
+    name = f"rl-dev-{uuid.uuid4().hex}"
+    aws.client("iot").create_thing_group(thingGroupName=name)
+    return name
+
+
+@pytest.fixture
+def component() -> str:
+    """The name of a component that nobody else has."""
+    return f"com.example.{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def publish(aws: LocalAws, component: str) -> Callable[..., str]:
+    """Publish a version with a recipe's members and wait for its state; return its ARN."""
+
+    def publish(*given: str, state: str = "DEPLOYABLE", **changes: Any) -> str:
+        return publish_version(aws, recipe(component, *given, **changes), state)
+
+    return publish
+
+
+@pytest.fixture(params=["lite"])
+def device(
+    aws: LocalAws, group: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Device]:
+    """A device of the group that waits for deployments."""
+    thing = f"{group}-1"
+    register(aws.client, thing, group)
+    folder, profile = tmp_path / "device", request.param
+    with Device(aws.client, thing, folder, profile=profile, settle_seconds=0.3) as device:
+        yield device
