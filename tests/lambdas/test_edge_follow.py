@@ -1,0 +1,115 @@
+"""Following a rollout, against the emulated Greengrass: real handlers, boto3 over HTTP.
+
+The emulator is this project's own; nothing here has spoken to AWS.
+"""
+
+import time
+
+import pytest
+
+from lambdas import edge_follow
+from lambdas.errors import EdgeDeploymentFailed, InvalidInput
+from local_mode.local_aws import LocalAws
+from tests.lambdas.edge import (
+    GROUPS,
+    answer,
+    deploy,
+    follow,
+    join,
+    living,
+    model,
+    model_uri,
+    publish,
+    put,
+)
+
+pytestmark = pytest.mark.usefixtures("edge_variables")
+
+
+def test_a_group_without_devices_is_nothing_to_wait_for(component: str, group: str) -> None:
+    found = follow(deploy(publish(component)["component_version"]))
+    assert found == {
+        "ended": True,
+        "note": f"No device is in {group} yet; those that join get {component} 1.0.0.",
+    }
+
+
+def test_devices_are_waited_for(aws: LocalAws, component: str, group: str) -> None:
+    first, second = join(aws, group, "a", "b")
+    deployed = deploy(publish(component)["component_version"])
+    assert follow(deployed)["ended"] is False
+    answer(aws, first, "SUCCEEDED")
+    assert follow(deployed)["ended"] is False
+    answer(aws, second, "SUCCEEDED")
+    note = f"2 of 2 devices in {group} run {component} 1.0.0."
+    assert follow(deployed) == {"ended": True, "note": note}
+
+
+def test_devices_that_are_away_are_not_waited_for_for_ever(
+    aws: LocalAws, component: str, group: str
+) -> None:
+    first, _ = join(aws, group, "a", "b")
+    deployed = deploy(publish(component)["component_version"])
+    answer(aws, first, "SUCCEEDED")
+    found = follow({**deployed, "began": int(time.time()) - 3600})
+    assert found["ended"] is True
+    assert "1 of 2 devices" in found["note"]
+    assert "1 get it once they are connected" in found["note"]
+
+
+def test_a_failure_that_is_rare_enough_is_told(
+    aws: LocalAws, component: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_ABORT_PERCENT", "60")
+    first, second = join(aws, group, "a", "b")
+    deployed = deploy(publish(component)["component_version"])
+    answer(aws, first, "SUCCEEDED")
+    answer(aws, second, "FAILED")
+    assert "1 failed and went back" in follow(deployed)["note"]
+
+
+def test_a_failed_rollout_is_taken_back_once(aws: LocalAws, component: str, group: str) -> None:
+    [thing] = join(aws, group, "a")
+    first = deploy(publish(component)["component_version"])
+    answer(aws, thing, "SUCCEEDED")
+    put(aws, model_uri(component), model(seed=9))
+    second = deploy(publish(component)["component_version"])
+    assert second["previous_deployment_id"] == first["deployment_id"]
+    answer(aws, thing, "FAILED")
+    for _ in range(2):
+        with pytest.raises(EdgeDeploymentFailed, match="1 of 1 devices that tried it failed"):
+            follow(second)
+    back = living(aws, group)
+    assert back["components"] == {component: {"componentVersion": "1.0.0"}}
+    assert back["revisionId"] == "3"
+    answer(aws, thing, "SUCCEEDED")
+    # The next execution goes on from what the devices run.
+    put(aws, model_uri(component), model(seed=10))
+    third = deploy(publish(component)["component_version"])
+    assert third["previous_deployment_id"] == back["deploymentId"]
+
+
+def test_the_first_rollout_that_fails_leaves_the_devices(
+    aws: LocalAws, component: str, group: str
+) -> None:
+    [thing] = join(aws, group, "a")
+    deployed = deploy(publish(component)["component_version"])
+    answer(aws, thing, "REJECTED")
+    with pytest.raises(EdgeDeploymentFailed, match="Nothing was deployed to the group before"):
+        follow(deployed)
+
+
+def test_another_deployment_ends_the_waiting(aws: LocalAws, component: str, group: str) -> None:
+    join(aws, group, "a")
+    deployed = deploy(publish(component)["component_version"])
+    components = {"aws.greengrass.Cli": {"componentVersion": "2.9.0"}}
+    aws.client("greengrassv2").create_deployment(
+        targetArn=f"{GROUPS}/{group}", components=components
+    )
+    with pytest.raises(EdgeDeploymentFailed, match="replaced by another"):
+        follow(deployed)
+
+
+def test_a_wrong_request_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        edge_follow.handler({"deployment_id": "?", "else": 1}, None)
