@@ -8,13 +8,13 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import Client, already_there, client, service_errors
 from lambdas.endpoint import DEAD, MOVING, EndpointState, find_endpoint
-from lambdas.errors import EndpointBusy, InvalidInput
+from lambdas.errors import EndpointBusy
 from lambdas.hosting import Hosting
 from lambdas.names import resource_name, tags
 from lambdas.s3 import archive_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
-from lambdas.validation import checked, read, text
+from lambdas.validation import checked, require, text
 
 PREVIOUS_TAG = "previous-endpoint-config"
 """Tag of a configuration that names the one it replaced, for a deployment that is repeated."""
@@ -45,9 +45,7 @@ class Request:
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `deploy`."""
     settings = read_settings(Settings, os.environ)
-    request, problems = read(Request, event)
-    if request is None:
-        raise InvalidInput(problems)
+    request = require(Request, event)
     with service_errors():
         return deploy(request, settings=settings, sagemaker=client("sagemaker"))
 

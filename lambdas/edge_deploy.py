@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import PREVIOUS_TAG, Document, EdgeSettings, living_deployment, merged
-from lambdas.errors import ComponentFailed, ComponentNotReady, InvalidInput
+from lambdas.errors import ComponentFailed, ComponentNotReady
 from lambdas.settings import read_settings
-from lambdas.validation import checked, read, text
+from lambdas.validation import checked, require, text
 
 THING_GROUP = text(r"[A-Za-z0-9:_-]{1,128}", "a thing group's name")
 
@@ -31,9 +31,7 @@ class Request:
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `deploy`."""
     settings = read_settings(Settings, os.environ)
-    request, problems = read(Request, event)
-    if request is None:
-        raise InvalidInput(problems)
+    request = require(Request, event)
     with service_errors():
         return deploy(request, settings=settings, greengrassv2=client("greengrassv2"))
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import Document, EdgeSettings, get_deployment
-from lambdas.errors import EdgeDeploymentFailed, InvalidInput
+from lambdas.errors import EdgeDeploymentFailed
 from lambdas.settings import read_settings
-from lambdas.validation import checked, integer, read, text
+from lambdas.validation import checked, integer, require, text
 
 _IDENTIFIER = text(r"[A-Za-z0-9-]{1,64}", "the identifier of a deployment")
 
@@ -55,9 +55,7 @@ class Progress:
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `follow`."""
     settings = read_settings(Settings, os.environ)
-    request, problems = read(Request, event)
-    if request is None:
-        raise InvalidInput(problems)
+    request = require(Request, event)
     with service_errors():
         return follow(
             request, settings=settings, greengrassv2=client("greengrassv2"), iot=client("iot")

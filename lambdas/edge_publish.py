@@ -15,11 +15,11 @@ from lambdas.archive import read_files
 from lambdas.artifact import LIMITS, MANIFEST, check_artifact
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import EdgeSettings, not_found
-from lambdas.errors import ComponentFailed, ConfigurationError, InvalidInput, UnsafeArtifact
+from lambdas.errors import ComponentFailed, ConfigurationError, UnsafeArtifact
 from lambdas.recipe import make_recipe, next_version
 from lambdas.s3 import S3Object, archive_address
 from lambdas.settings import read_settings
-from lambdas.validation import checked, read, text
+from lambdas.validation import checked, require, text
 
 CONTENT_TAG = "content"
 """Tag of a version: the SHA-256 of all that it is made of."""
@@ -60,9 +60,7 @@ class Content:
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `publish`."""
     settings = read_settings(Settings, os.environ)
-    request, problems = read(Request, event)
-    if request is None:
-        raise InvalidInput(problems)
+    request = require(Request, event)
     with service_errors():
         return publish(
             request, settings=settings, s3=client("s3"), greengrassv2=client("greengrassv2")

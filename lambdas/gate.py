@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 from lambdas.archive import Limits, Readable, read_files
 from lambdas.aws import Client, client, service_errors
 from lambdas.bootstrap import lower_bound
-from lambdas.errors import GateError, InvalidInput
+from lambdas.errors import GateError
 from lambdas.s3 import S3Object, archive_address
 from lambdas.scorecard import POLICY, Scorecard, parse_scorecard
 from lambdas.settings import read_settings
-from lambdas.validation import checked, number, read, text
+from lambdas.validation import checked, number, require, text
 
 SCORECARD = "scorecard.json"
 REPORT = "report.html"
@@ -52,9 +52,7 @@ class Judgement:
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `gate`."""
     settings = read_settings(Settings, os.environ)
-    request, problems = read(Request, event)
-    if request is None:
-        raise InvalidInput(problems)
+    request = require(Request, event)
     with service_errors():
         return gate(request, settings=settings, s3=client("s3"))
 

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 
 from lambdas.artifact import Artifact, check_artifact
 from lambdas.aws import Client, client, service_errors
-from lambdas.errors import InvalidInput, UnsafeArtifact
+from lambdas.errors import UnsafeArtifact
 from lambdas.s3 import S3Object, archive_address, object_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
-from lambdas.validation import checked, number, one_of, read, text
+from lambdas.validation import checked, number, one_of, require, text
 
 JSON = "application/json"
 NOT_IN_METADATA = re.compile(r"[^\w .:/=+@-]")
@@ -47,9 +47,7 @@ class Request:
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `register`."""
     settings = read_settings(Settings, os.environ)
-    request, problems = read(Request, event)
-    if request is None:
-        raise InvalidInput(problems)
+    request = require(Request, event)
     with service_errors():
         return register(request, settings=settings, s3=client("s3"), sagemaker=client("sagemaker"))
 

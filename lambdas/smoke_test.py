@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import Client, client, service_errors
 from lambdas.endpoint import find_endpoint, roll_back
-from lambdas.errors import EndpointFailed, InvalidInput, SmokeTestFailed
+from lambdas.errors import EndpointFailed, SmokeTestFailed
 from lambdas.probes import (
     GOLDEN_ROWS,
     USUAL,
@@ -19,7 +19,7 @@ from lambdas.probes import (
 )
 from lambdas.register import load_artifact
 from lambdas.s3 import archive_address
-from lambdas.validation import checked, read, text
+from lambdas.validation import checked, require, text
 
 JSON = "application/json"
 LARGEST_ANSWER = 6 << 20
@@ -48,9 +48,7 @@ class Clients:
 
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `smoke_test`."""
-    request, problems = read(Request, event)
-    if request is None:
-        raise InvalidInput(problems)
+    request = require(Request, event)
     clients = Clients(
         s3=client("s3"), sagemaker=client("sagemaker"), runtime=client("sagemaker-runtime")
     )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from lambdas.errors import InvalidInput
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -139,6 +141,18 @@ def read(kind: type[Kind], document: object, *, path: str = "") -> tuple[Kind | 
         if name not in values and item.default is MISSING and item.default_factory is MISSING:
             problems.append(f"{path}.{name}".lstrip(".") + ": is missing")
     return (None, problems) if problems else (kind(**values), [])
+
+
+def require(kind: type[Kind], event: object) -> Kind:
+    """Read the request of a handler.
+
+    Raises:
+        InvalidInput: One line for each mistake.
+    """
+    request, problems = read(kind, event)
+    if request is None:
+        raise InvalidInput(problems)
+    return request
 
 
 def _read_field(item: Field[Any], value: object, path: str) -> tuple[object, list[str]]:
