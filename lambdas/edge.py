@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.aws import Client
+from lambdas.names import tags
 
 PREVIOUS_TAG = "previous-deployment"
 """Tag of a deployment that names the one it took the place of, for a call that is repeated."""
@@ -45,6 +46,11 @@ class EdgeSettings:
         """Return the ARN of a thing group, of the stage's own without a name."""
         root, _, own = self.thing_group_arn.rpartition("/")
         return f"{root}/{group or own}"
+
+    def tags(self, execution_id: str) -> dict[str, str]:
+        """Return the tags of what an execution makes, in the form Greengrass takes."""
+        pairs = tags(project=self.project, stage=self.stage, identity=execution_id)
+        return {pair["Key"]: pair["Value"] for pair in pairs}
 
     def rollout(self) -> Document:
         """Return how a deployment reaches the devices, and when it is given up."""

@@ -61,9 +61,7 @@ def deploy(request: Request, *, settings: Settings, greengrassv2: Client) -> dic
             deploymentName=f"{settings.project}-{settings.stage}",
             components=merged(components, settings.component, request.component_version),
             tags={
-                "execution": request.execution_id,
-                "sagemaker:project-name": settings.project,
-                "stage": settings.stage,
+                **settings.tags(request.execution_id),
                 **({PREVIOUS_TAG: previous} if previous else {}),
             },
             **settings.rollout(),

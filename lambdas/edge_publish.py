@@ -180,12 +180,7 @@ def _create(
     recipe = _recipe(settings, version, content.configuration)
     greengrassv2.create_component_version(
         inlineRecipe=json.dumps(recipe).encode(),
-        tags={
-            CONTENT_TAG: content.digest,
-            "execution": request.execution_id,
-            "sagemaker:project-name": settings.project,
-            "stage": settings.stage,
-        },
+        tags={CONTENT_TAG: content.digest, **settings.tags(request.execution_id)},
     )
 
 
