@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lambdas.archive import Limits, Readable, read_files
+from lambdas.aws import Client
 from lambdas.errors import UnsafeArtifact
 from lambdas.npy import open_arrays, read_array
+from lambdas.s3 import open_existing
 from lambdas.validation import shown
 
 MANIFEST = "manifest.json"
@@ -34,6 +36,25 @@ class Artifact:
     source_revision: str
     golden_observations: list[object]
     golden_actions: list[object]
+
+
+def open_model(s3: Client, uri: str) -> Readable:
+    """Return a job's model.tar.gz as a stream.
+
+    Raises:
+        UnsafeArtifact: It is not there.
+    """
+    absent = UnsafeArtifact(f"There is no model at {uri}: see the job's log")
+    return open_existing(s3, uri, absent=absent)
+
+
+def load_artifact(s3: Client, uri: str) -> Artifact:
+    """Fetch and check a model.tar.gz.
+
+    Raises:
+        UnsafeArtifact: It is not there, or not what its manifest says.
+    """
+    return check_artifact(open_model(s3, uri))
 
 
 def check_artifact(

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import Client, client, service_errors
 from lambdas.errors import ConfigurationError, NoModel
-from lambdas.s3 import S3Object
+from lambdas.s3 import open_object
 from lambdas.served_model import Inference, load_model
 from lambdas.settings import read_settings
 
@@ -128,11 +128,11 @@ def _inference(settings: Settings) -> Inference:
 
 
 def _load(settings: Settings, package: str, uri: str) -> Inference:
-    place, guard = S3Object.parse(uri), _guard(settings.guard_settings)
-    s3 = client("s3")
-    stream = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
+    guard = _guard(settings.guard_settings)
     inference = load_model(
-        stream, guard=guard, explain=lambda explanation: _log("decision", **explanation)
+        open_object(client("s3"), uri),
+        guard=guard,
+        explain=lambda explanation: _log("decision", **explanation),
     )
     _log("model verified", model_package=package, model_version=inference.version)
     return inference

@@ -12,12 +12,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.archive import read_files
-from lambdas.artifact import LIMITS, MANIFEST, check_artifact
+from lambdas.artifact import LIMITS, MANIFEST, check_artifact, open_model
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import EdgeSettings, not_found
 from lambdas.errors import ComponentFailed, ConfigurationError, UnsafeArtifact
 from lambdas.recipe import make_recipe, next_version
-from lambdas.s3 import S3Object, archive_address
+from lambdas.s3 import S3Object, archive_address, open_existing
 from lambdas.settings import read_settings
 from lambdas.validation import checked, require, text
 
@@ -99,8 +99,10 @@ def publish(
 
 
 def _content(request: Request, settings: Settings, s3: Client) -> Content:
-    bundle = _load(s3, settings.edge_source_s3_uri)
-    model = _load(s3, request.model_s3_uri)
+    source = settings.edge_source_s3_uri
+    absent = UnsafeArtifact(f"There is no bundle at {source}: deploy the stage again")
+    bundle = open_existing(s3, source, absent=absent).read()
+    model = open_model(s3, request.model_s3_uri).read()
     check_artifact(io.BytesIO(model))
     try:
         with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
@@ -109,7 +111,7 @@ def _content(request: Request, settings: Settings, s3: Client) -> Content:
             files = {name: archive.read(name) for name in sorted(archive.namelist())}
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise ConfigurationError(
-            f"{settings.edge_source_s3_uri} holds no {CONFIGURATION} ({error}). Deploy it again."
+            f"{source} holds no {CONFIGURATION} ({error}). Deploy it again."
         ) from error
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     whole = json.dumps(
@@ -122,17 +124,6 @@ def _content(request: Request, settings: Settings, s3: Client) -> Content:
     )
     digest = hashlib.sha256(whole.encode()).hexdigest()
     return Content(bundle, model, configuration, digest)
-
-
-def _load(s3: Client, uri: str) -> bytes:
-    place = S3Object.parse(uri)
-    try:
-        data: bytes = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"].get("Code") != "NoSuchKey":
-            raise
-        raise UnsafeArtifact(f"There is nothing at {uri}") from error
-    return data
 
 
 def _model_sums(model: bytes) -> object:

@@ -4,13 +4,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from botocore.exceptions import ClientError
-
 from lambdas.archive import Limits, Readable, read_files
 from lambdas.aws import Client, client, service_errors
 from lambdas.bootstrap import lower_bound
 from lambdas.errors import GateError
-from lambdas.s3 import S3Object, archive_address
+from lambdas.s3 import archive_address, open_existing
 from lambdas.scorecard import POLICY, Scorecard, parse_scorecard
 from lambdas.settings import read_settings
 from lambdas.validation import checked, number, require, text
@@ -72,16 +70,9 @@ def gate(request: Request, *, settings: Settings, s3: Client) -> dict[str, objec
         GateError: There is no scorecard to judge by, or no such baseline.
         UnsafeArtifact: The archive is not what the evaluation job writes.
     """
-    place = S3Object.parse(request.output_s3_uri)
-    try:
-        body = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
-    except ClientError as error:
-        if error.response["Error"].get("Code") != "NoSuchKey":
-            raise
-        raise GateError(
-            f"The evaluation job left no output at {request.output_s3_uri}: see its log"
-        ) from error
-    found = _read_output(body)
+    uri = request.output_s3_uri
+    absent = GateError(f"The evaluation job left no output at {uri}: see its log")
+    found = _read_output(open_existing(s3, uri, absent=absent))
     judgement = judge(
         parse_scorecard(found[SCORECARD]),
         baseline=request.baseline,

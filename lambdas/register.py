@@ -5,12 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
-from lambdas.artifact import Artifact, check_artifact
+from lambdas.artifact import Artifact, load_artifact
 from lambdas.aws import Client, client, service_errors
-from lambdas.errors import UnsafeArtifact
-from lambdas.s3 import S3Object, archive_address, object_address
+from lambdas.s3 import archive_address, object_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
 from lambdas.validation import checked, number, one_of, require, text
@@ -50,22 +47,6 @@ def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     request = require(Request, event)
     with service_errors():
         return register(request, settings=settings, s3=client("s3"), sagemaker=client("sagemaker"))
-
-
-def load_artifact(s3: Client, uri: str) -> Artifact:
-    """Fetch and check a model.tar.gz.
-
-    Raises:
-        UnsafeArtifact: It is not there, or not what its manifest says.
-    """
-    place = S3Object.parse(uri)
-    try:
-        body = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
-    except ClientError as error:
-        if error.response["Error"].get("Code") != "NoSuchKey":
-            raise
-        raise UnsafeArtifact(f"There is no model at {uri}: see the job's log") from error
-    return check_artifact(body)
 
 
 def register(

@@ -1,11 +1,13 @@
-"""Addresses in S3, and whether a job of this region could read what stands there."""
+"""Objects of S3: their addresses, their bytes, and whether a job of this region could read them."""
 
 import re
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from lambdas.archive import Readable
 from lambdas.aws import Client
+from lambdas.errors import WorkflowError
 
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([^\x00-\x1f\x7f]{0,1023}[^/])")
 
@@ -41,6 +43,34 @@ def archive_address(value: object) -> str:
     if not object_address(value).endswith(".tar.gz"):
         raise ValueError("must be the address of a model.tar.gz, s3://bucket/.../model.tar.gz")
     return str(value)
+
+
+def open_object(s3: Client, uri: str) -> Readable:
+    """Return the bytes of an object as a stream.
+
+    Args:
+        s3: The client.
+        uri: A valid address.
+
+    Raises:
+        ClientError: It is not there or may not be read.
+    """
+    place = S3Object.parse(uri)
+    body: Readable = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"]
+    return body
+
+
+def open_existing(s3: Client, uri: str, *, absent: WorkflowError) -> Readable:
+    """Return the bytes of an object as a stream, or raise `absent` where there is none.
+
+    S3 tells that there is none only to a role that may list the bucket.
+    """
+    try:
+        return open_object(s3, uri)
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "NoSuchKey":
+            raise
+        raise absent from error
 
 
 def why_unreadable(s3: Client, uri: str) -> str | None:

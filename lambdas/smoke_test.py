@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from botocore.exceptions import ClientError
 
+from lambdas.artifact import load_artifact
 from lambdas.aws import Client, client, service_errors
 from lambdas.endpoint import find_endpoint, roll_back
 from lambdas.errors import EndpointFailed, SmokeTestFailed
@@ -17,7 +18,6 @@ from lambdas.probes import (
     parse_answer,
     states,
 )
-from lambdas.register import load_artifact
 from lambdas.s3 import archive_address
 from lambdas.validation import checked, require, text
 
