@@ -80,39 +80,10 @@ def report(figures: dict[str, float]) -> int:
 
 def default_model(folder: Path) -> Path:
     """Return the model.tar.gz of an untrained policy in the form of the default preset."""
-    from autoscaling_rl.artifact import pack, write_artifact
-    from autoscaling_rl.controller.features import SIZE
-    from autoscaling_rl.controller.members import BankSettings
-    from autoscaling_rl.controller.policy import GRID, Policy
-    from autoscaling_rl.toolkits.hindsight_options import HindsightOptions
-    from autoscaling_rl.toolkits.network import Network
+    from autoscaling_rl.artifact import pack
+    from benchmarks.untrained import write_bank_model
 
-    rng = np.random.default_rng(0)
-    parts = Network(rng, SIZE, HindsightOptions().hidden, 2).parameters
-    parts["bias_2"][:] = 0.12, 0.1
-    rounded = {
-        name: (np.rint(values.astype(np.float64) * GRID) / GRID).astype(np.float32)
-        for name, values in parts.items()
-    }
-    policy = Policy(
-        weights=tuple(rounded[f"weight_{layer}"] for layer in range(3)),
-        biases=tuple(rounded[f"bias_{layer}"] for layer in range(3)),
-        head="band_nearest",
-        activation="hard_swish",
-        skip=rounded["skip"],
-        clip=6.0,
-        fixed_point=True,
-        bank=BankSettings().specification(),
-    )
-    write_artifact(
-        folder / "model",
-        policy=policy,
-        environment={"id": "AutoScaling-v0", "profile": "default"},
-        preset={"toolkit": "hindsight"},
-        seed=0,
-        golden_observations=rng.normal(size=(100, SIZE)).astype(np.float32),
-        figures={},
-    )
+    write_bank_model(folder / "model")
     pack(folder / "model", folder / "model.tar.gz")
     return folder / "model.tar.gz"
 

@@ -26,13 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training_src")]
 
-import numpy as np  # noqa: E402
-
-from autoscaling_rl.artifact import write_artifact  # noqa: E402
-from autoscaling_rl.controller.features import SIZE  # noqa: E402
-from autoscaling_rl.controller.members import BankSettings  # noqa: E402
-from autoscaling_rl.controller.policy import GRID, Policy  # noqa: E402
-from autoscaling_rl.toolkits.network import Network  # noqa: E402
+from benchmarks.untrained import write_bank_model  # noqa: E402
 
 STATES = {
     "timestamp": "2026-01-05T12:00Z",
@@ -216,7 +210,9 @@ def main() -> int:
     parser.add_argument("model", nargs="?", help="folder of an unpacked artifact")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        model = given.model or str(write_model(Path(folder) / "model"))
+        model = given.model or str(Path(folder) / "model")
+        if not given.model:
+            write_bank_model(Path(model))
         program = [sys.executable, "serve.py", "--model-dir", model, "--port", "0"]
         process = subprocess.Popen(
             program, cwd=ROOT / "training_src", stdout=subprocess.PIPE, text=True
@@ -232,37 +228,6 @@ def main() -> int:
             process.kill()
             process.wait()
             reader.wait()
-
-
-def write_model(folder: Path) -> Path:
-    """Write an artifact with an untrained network and a bank."""
-    rng = np.random.default_rng(0)
-    parts = {
-        name: (np.rint(values * GRID) / GRID).astype(np.float32)
-        for name, values in Network(rng, SIZE, 16, 2).parameters.items()
-    }
-    for name in ("weight_0", "skip"):
-        parts[name][1] = 0.0  # the fleet
-    policy = Policy(
-        weights=tuple(parts[f"weight_{layer}"] for layer in range(3)),
-        biases=tuple(parts[f"bias_{layer}"] for layer in range(3)),
-        head="band_nearest",
-        activation="hard_swish",
-        skip=parts["skip"],
-        clip=6.0,
-        fixed_point=True,
-        bank=BankSettings().specification(),
-    )
-    write_artifact(
-        folder,
-        policy=policy,
-        environment={"id": "AutoScaling-v0", "profile": "default"},
-        preset={},
-        seed=0,
-        golden_observations=rng.standard_normal((100, SIZE)).astype(np.float32),
-        figures={},
-    )
-    return folder
 
 
 if __name__ == "__main__":

@@ -199,7 +199,8 @@ def load_code(folder: Path) -> ModuleType:
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         specification.loader.exec_module(module)
-        importlib.import_module(f"{name}.inference")
+        for path in sorted(code.glob("[!_]*.py")):
+            importlib.import_module(f"{name}.{path.stem}")
     except Exception as error:
         forget_code(name)
         raise BadModel(f"the model's code cannot be imported: {error!r}"[:300]) from error

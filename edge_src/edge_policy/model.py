@@ -221,15 +221,8 @@ class Model:
 
 
 def _optional(name: str) -> Any:  # noqa: ANN401
-    """Return a module that older artifacts do not have, or None."""
-    # The model's folder must stay as its manifest lists it.
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
-    finally:
-        sys.dont_write_bytecode = before
+    """Return a module of the model's code, or None: older models do not have it."""
+    return sys.modules.get(name)
 
 
 def sound(outcome: Outcome, message: Message) -> bool:

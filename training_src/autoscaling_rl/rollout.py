@@ -22,6 +22,7 @@ from autoscaling_rl.baselines.replay import advance
 from autoscaling_rl.baselines.window import DESIRED, RECORDS, Trajectory, Window
 from autoscaling_rl.controller import bank as our_bank
 from autoscaling_rl.controller import guard as our_guard
+from autoscaling_rl.controller.state import LONGEST_LOAD
 from autoscaling_rl.environments.batch import batch_observations
 from autoscaling_rl.environments.dynamics import IN_SERVICE, ON_THEIR_WAY, Rules, due_within, join
 from autoscaling_rl.errors import UserError
@@ -30,7 +31,6 @@ from autoscaling_rl.manifest import hashes
 from autoscaling_rl.rollout_guard import Guard, Rails, note_change, settle, unpaced
 
 FloatArray = NDArray[np.float32]
-LONGEST_LOAD = 14 * 1440
 MONDAY = 4 * 1440  # a minute that a week begins in: 1970-01-05 was a Monday
 FLEET_NUMBERS = slice(1, 6)  # numbers of an observation that depend on the fleet
 

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from autoscaling_rl.baselines.window import Window
 from autoscaling_rl.controller.guard import NEVER, paced
+from autoscaling_rl.controller.state import LONGEST_LOAD
 from autoscaling_rl.kernel import jit_fast
-
-LONGEST_LOAD = 14 * 1440
 
 _paced = jit_fast(paced)
 

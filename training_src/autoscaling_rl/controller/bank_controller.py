@@ -65,7 +65,22 @@ class BankController:
         memory = recall(state.memory, f"{field}.memory") if state.memory is not None else None
         load = known_load(state, field, memory)
         bank, rebuilt = self._follow(state, load, memory)
-        wanted, keep, outside, spread = bank.said
+        kept = remember(state.minute, load, self.mark(state) + bank.dump())
+        return self.decided(state, load, bank, kept, rebuilt)
+
+    def decided(
+        self, state: State, load: NDArray[np.float64], bank: Bank, memory: str, rebuilt: int
+    ) -> Decision:
+        """Return the decision for `state` by a bank that has followed `load`.
+
+        Args:
+            state: the state.
+            load: up to the minute before it.
+            bank: has followed it.
+            memory: that was made before.
+            rebuilt: minutes that the bank was made from, 0 if it was there already.
+        """
+        wanted, keep, outside, spread = bank.said.tolist()
         if wanted < 0:
             known = float(np.fmax.reduce(load))
             wanted = keep = float(np.ceil(FIRST_HEADROOM * known / state.capacity))
@@ -75,23 +90,25 @@ class BankController:
             situation(state, load, max(outside, 0.0), max(spread, 0.0)),
             self.guard_settings,
         )
-        extra = self._mark(state) + bank.dump()
-        kept = remember(state.minute, load, extra)
-        return Decision(guarded, fleet, state.decided_minute, kept, bank.features, rebuilt)
+        return Decision(guarded, fleet, state.decided_minute, memory, bank.features, rebuilt)
 
     def _follow(
         self, state: State, load: NDArray[np.float64], memory: Remembered | None
     ) -> tuple[Bank, int]:
         """Return the bank after `load`, and the minutes that it was made from, if it was."""
-        bank = self._restored(state, load, memory)
+        bank = self.restored(state, load, memory)
         if bank is None:
-            bank = self._bank(state, state.minute - len(load))
-            bank.advance(load / state.capacity, bank.scored_since(state.minute))
-            return bank, len(load)
+            return self.rebuild(state, load), len(load)
         new = load[len(load) - (state.minute - bank_minute(bank)) :] / state.capacity
         if new.size:  # else it is asked once more
             bank.advance(new)
         return bank, 0
+
+    def rebuild(self, state: State, load: NDArray[np.float64]) -> Bank:
+        """Return a bank made from `load` alone."""
+        bank = self._bank(state, state.minute - len(load))
+        bank.advance(load / state.capacity, bank.scored_since(state.minute))
+        return bank
 
     def _bank(self, state: State, minute: int) -> Bank:
         change_price, minimum = self._prices(state)
@@ -115,13 +132,13 @@ class BankController:
             self.minimum_billed_minutes if minimum is None else minimum,
         )
 
-    def _restored(
+    def restored(
         self, state: State, load: NDArray[np.float64], memory: Remembered | None
     ) -> Bank | None:
         """Return the bank that the memory holds, if it is one of this policy, fleet and load."""
         if memory is None or not 0 <= state.minute - memory.after < len(load):
             return None
-        mark = self._mark(state)
+        mark = self.mark(state)
         known = len(load) - (state.minute - memory.after)  # minutes of `load` before the memory
         # Minutes that are sent again may differ from those remembered: then the bank is made anew.
         if memory.extra[: len(mark)] != mark or not np.array_equal(
@@ -135,7 +152,7 @@ class BankController:
             return None
         return bank
 
-    def _mark(self, state: State) -> bytes:
+    def mark(self, state: State) -> bytes:
         """Return bytes that tell apart what a bank's state depends on beside the load."""
         numbers = (
             state.capacity,

@@ -136,6 +136,10 @@ class Controller:
     def decide(self, state: State, field: str = "states[0]") -> Decision:
         """Return the decision for `state`; `field` names it in errors."""
         load = known_load(state, field)
+        return self.decided(state, load, remember(state.minute, load))
+
+    def decided(self, state: State, load: NDArray[np.float64], memory: str) -> Decision:
+        """Return the decision for `state` after `load`, with a memory that was made before."""
         fleet = state.active + sum(state.pending)
         row = self.observe(state, filled(load))
         action = int(self.policy.act(row[None])[0])
@@ -147,7 +151,6 @@ class Controller:
         def features() -> dict[str, float]:
             return dict(zip(obs.NAMES, row.tolist(), strict=True))
 
-        memory = remember(state.minute, load)
         return Decision(guarded, fleet, state.decided_minute, memory, features)
 
 
@@ -173,12 +176,12 @@ def answer_states(
     most = controller.most_states
     if not isinstance(states, list) or not 0 < len(states) <= most:
         raise InvalidRequest(f"must be a list of 1 to {most} states", "states")
-    fields = [f"states[{index}]" for index in range(len(states))]
-    parsed = [parse_state(raw, field) for raw, field in zip(states, fields, strict=True)]
+    names = [f"states[{index}]" for index in range(len(states))]
+    parsed = [parse_state(raw, name) for raw, name in zip(states, names, strict=True)]
     answer: dict[str, Any] = {"actions": [], "desired": [], "memory": []}
     lines, rebuilt = [], 0
-    for state, field_ in zip(parsed, fields, strict=True):
-        decision = controller.decide(state, field_)
+    for state, name in zip(parsed, names, strict=True):
+        decision = controller.decide(state, name)
         rebuilt += decision.rebuilt
         if rebuilt > MOST_REBUILT:
             raise InvalidRequest(
@@ -191,8 +194,8 @@ def answer_states(
         answer["memory"].append(decision.memory)
         if explain is not None:  # now: a decision holds its bank, which is large
             lines.append(decision.explanation())
-    for line in lines:
-        if explain is not None:
+    if explain is not None:
+        for line in lines:
             explain(line)
     return answer
 

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bank import LEAST_KNOWN, MOST_KEPT, Bank
-from .bank_controller import FIRST_HEADROOM, BankController, bank_minute
-from .controller import Controller, Decision, situation
+from .bank_controller import BankController, bank_minute
+from .controller import Controller, Decision
 from .features import DEMANDS, QUANTILES, RESIDUALS
-from .guard import GuardSettings, guard
+from .guard import GuardSettings
 from .inference import Inference
-from .memory import filled, known_load, recall, remember
-from .observation import NAMES
+from .memory import known_load, recall, remember
 from .series import LOOKBACK, FloatArray, Series
 from .state import LONGEST_LOAD, InvalidRequest, State, parse_state
 
@@ -31,10 +30,9 @@ def follow(inference: Inference) -> "Follower":
     Raises:
         ValueError: the model decides on observations alone.
     """
-    controller = inference._controller
-    if controller is None:
+    if inference.controller is None:
         raise ValueError("the model decides on observations alone: nothing is to be followed")
-    return Follower(controller)
+    return Follower(inference.controller)
 
 
 def parse(raw: object, field: str = "state") -> State:
@@ -84,9 +82,13 @@ class Follower:
         # A copy: whoever calls may go on writing to the same array.
         state = replace(state, load=all_known[-LONGEST_LOAD:].copy(), memory=None)
         known = known_load(state, field)
-        if isinstance(self._controller, BankController):
-            return self._decide_bank(self._controller, state, known)
-        return self._decide_plain(self._controller, state, known)
+        controller = self._controller
+        if isinstance(controller, Controller):
+            self._known = state
+            return controller.decided(state, known, "")
+        before = self.rebuilt
+        bank = self._followed(controller, state, known)
+        return controller.decided(state, known, bank, "", len(known) * (self.rebuilt - before))
 
     def memory(self) -> str | None:
         """Return the text that the controller would answer with now; None before any decision."""
@@ -111,10 +113,10 @@ class Follower:
             load = known_load(replace(state, memory=None), "state")
         except InvalidRequest:
             return False
-        bank = controller._restored(state, load, remembered)
+        bank = controller.restored(state, load, remembered)
         if bank is None:
             return False
-        self._bank, self._mark = bank, controller._mark(state)
+        self._bank, self._mark = bank, controller.mark(state)
         past = np.ascontiguousarray(remembered.load)
         self._known = replace(state, minute=remembered.after, load=past, memory=None)
         return True
@@ -127,47 +129,14 @@ class Follower:
                 series.quantiles = Prepared(series)
             series.quantiles.prepare()
 
-    def _decide_plain(
-        self, controller: Controller, state: State, load: NDArray[np.float64]
-    ) -> Decision:
-        row = controller.observe(state, filled(load))
-        action = int(controller.policy.act(row[None])[0])
-        fleet = state.active + sum(state.pending)
-        proposal = action if controller.policy.head == "discrete" else fleet + action
-        outside = float(controller.policy.distance(row[None])[0])
-        guarded = guard(proposal, situation(state, load, outside), controller.guard_settings)
-        self._known = state
-
-        def features() -> dict[str, float]:
-            return dict(zip(NAMES, row.tolist(), strict=True))
-
-        return Decision(guarded, fleet, state.decided_minute, "", features)
-
-    def _decide_bank(
-        self, controller: BankController, state: State, load: NDArray[np.float64]
-    ) -> Decision:
-        bank = self._followed(controller, state, load)
-        wanted, keep, outside, spread = bank.said.tolist()
-        if wanted < 0:
-            known = float(np.fmax.reduce(load))
-            wanted = keep = float(np.ceil(FIRST_HEADROOM * known / state.capacity))
-        fleet = state.active + sum(state.pending)
-        guarded = guard(
-            int(min(max(fleet, wanted), keep)),
-            situation(state, load, max(outside, 0.0), max(spread, 0.0)),
-            controller.guard_settings,
-        )
-        return Decision(guarded, fleet, state.decided_minute, "", bank.features)
-
     def _followed(
         self, controller: BankController, state: State, load: NDArray[np.float64]
     ) -> Bank:
         """Return the bank after `load`: the one that is there, if it has followed the same."""
-        mark, bank = controller._mark(state), self._bank
+        mark, bank = controller.mark(state), self._bank
         if bank is None or mark != self._mark or not self._goes_on(state, load):
             self._bank = None  # whatever happens below, half a bank is none
-            bank = controller._bank(state, state.minute - len(load))
-            bank.advance(load / state.capacity, bank.scored_since(state.minute))
+            bank = controller.rebuild(state, load)
             self.rebuilt += 1
         elif new := state.minute - bank_minute(bank):
             self._bank = None

@@ -26,6 +26,7 @@ class Inference:
     Attributes:
         version: what decides, in 12 hexadecimal digits; see `model_version`.
         guard_settings: the artifact's, changed by those given.
+        controller: decides for states; None if the model decides on observations alone.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Inference:
         self.guard_settings = GuardSettings.of({**manifest.get("guard", {}), **(guard or {})})
         self._explain = explain
         self._policy = policy
-        self._controller: Controller | BankController | None = None
+        self.controller: Controller | BankController | None = None
         if manifest["input"] == "states":
             version = manifest["environment"].get("version")
             if version != f"observation {observation.VERSION}":
@@ -66,7 +67,7 @@ class Inference:
                     f" {observed_version(policy)}: train again"
                 )
             settings = manifest["environment"].get("settings", {})
-            self._controller = make_controller(
+            self.controller = make_controller(
                 policy,
                 version=self.version,
                 change_price=float(settings.get("change_price", 0.0)),
@@ -108,8 +109,8 @@ class Inference:
             raise InvalidRequest('give either "observations" or "states"', "body")
         if "observations" in body:
             answer = answer_observations(self._policy, body["observations"])
-        elif self._controller is not None:
-            answer = self._decide(self._controller, body["states"])
+        elif self.controller is not None:
+            answer = self._decide(self.controller, body["states"])
         else:
             raise InvalidRequest(
                 'this model decides on observations alone: send {"observations": [...]} with rows'
