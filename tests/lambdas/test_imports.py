@@ -11,7 +11,10 @@ import sys
 for name in ("aws_cdk", "moto", "numpy", "sagemaker", "autoscaling_rl"):
     sys.modules[name] = None
 before = dict(__import__("os").environ)
-for name in ("prepare", "gate", "register", "deploy", "smoke_test", "decide"):
+for name in (
+    "prepare", "gate", "register", "deploy", "smoke_test", "decide", "clean_up",
+    "edge_publish", "edge_deploy", "edge_follow",
+):
     module = __import__(f"lambdas.{name}", fromlist=["handler"])
     assert callable(module.handler)
 assert dict(__import__("os").environ) == before
