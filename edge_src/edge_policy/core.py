@@ -60,13 +60,7 @@ class Core:
         if self.spool is None:
             report("disk", reason="the spool cannot be used: telemetry is lost while offline")
         self._store, self._memory = Store(work / "models"), MemoryFile(work / "memory")
-        self.models = Models(
-            self._store,
-            report,
-            crash_limit=self.settings.crash_limit,
-            good_decisions=self.settings.good_decisions,
-        )
-        self.models.guard, self.models.runtime = self.settings.guard, self.settings.runtime
+        self.models = Models(self._store, report, self.settings)
         history = History(work / "history")
         if history.damaged:
             report("disk", reason="the end of the history was damaged: some minutes are missing")
@@ -94,7 +88,8 @@ class Core:
     def configure(self, configuration: Mapping[str, Any]) -> None:
         """Take over a configuration, as far as it is right; what is not is telemetry.
 
-        Topics count from the next connection on, limits of models from the next start.
+        Topics count from the next connection on. A model that is begun with is held to the limits
+        of the component's own version: those of the nucleus are known only later.
         """
         with self._lock:
             self._configure(configuration, [])
@@ -110,11 +105,10 @@ class Core:
         if changed or problems != self._told:
             self.telemetry.event("settings", changed=changed, refused=problems)
         self._told = problems
-        self.models.guard = self.settings.guard
+        self.models.use(self.settings)
         if active is not None and before.guard != self.settings.guard:
             active.use_guard(self.settings.guard)
         if before.runtime != self.settings.runtime:
-            self.models.runtime = self.settings.runtime
             self.models.reload()
         if self.spool is not None:
             self.spool.most_bytes = self.settings.spool_megabytes << 20

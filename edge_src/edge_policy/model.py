@@ -151,11 +151,11 @@ class Model:
             self._follower.prepare()
 
     def memory(self) -> str | None:
-        """Return a text that `restore` takes; None before any decision."""
+        """Return a text that `restore` takes; None before any decision, and without a follower."""
         if self._follower is not None:
             text: str | None = self._follower.memory()
             return text
-        return self._memory[0] if self._memory else None
+        return None
 
     def restore(self, memory: str, message: Message, timeline: Timeline) -> bool:
         """Take over a text of `memory`, before the first decision; return whether it was of use."""

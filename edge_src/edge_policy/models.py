@@ -4,13 +4,13 @@ Nothing about a model ends the process: one that fails its start gate, crashes t
 and again, or fails while deciding is left for the next one, and telemetry says why.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from . import artifact
 from .artifact import BadModel
 from .model import Model
+from .settings import Settings
 from .store import CURRENT, LAST_GOOD, Store
 
 MODEL, LAST, REACTIVE = SOURCES = ("model", "last_good", "reactive")
@@ -30,22 +30,18 @@ class Models:
         good_decisions: until a model is `last_good`.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        report: Report,
-        *,
-        crash_limit: int = 2,
-        good_decisions: int = 30,
-    ) -> None:
+    def __init__(self, store: Store, report: Report, settings: Settings) -> None:
         self.active: Model | None = None
         self.source = REACTIVE
-        self.crash_limit, self.good_decisions = crash_limit, good_decisions
-        self.guard: Mapping[str, Any] = {}
-        self.runtime = "numpy"
         self._store, self._report = store, report
         self._offered: str | None = None
-        self._good = self._failed = 0
+        self._good, self._failed, self._proved = 0, 0, False
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """Go by other settings from now on; the active model stays as it was loaded."""
+        self.crash_limit, self.good_decisions = settings.crash_limit, settings.good_decisions
+        self.guard, self.runtime = settings.guard, settings.runtime
 
     def begin(self, path: Path | None) -> None:
         """Load the model that the deployment offers, or what takes its place.
@@ -73,7 +69,8 @@ class Models:
         if model is None or (fallback and DOUBTS_OF_THE_MODEL & set(doubts)):
             return
         self._good += 1
-        if self._good == self.good_decisions:
+        if self._good >= self.good_decisions and not self._proved:
+            self._proved = True
             self._store.forget_starts()
             if self._store.pointer(LAST_GOOD) != model.id:
                 self._store.point(LAST_GOOD, model.id)
@@ -85,7 +82,7 @@ class Models:
         if model is None:
             return
         self._failed += 1
-        self._good = 0
+        self._good, self._proved = 0, False
         self._report("failed", model=model.id, reason=reason, count=self._failed)
         if self._failed >= self.crash_limit:
             self._store.abandon(model.id, f"failed {self._failed} decisions in a row: {reason}")
@@ -117,7 +114,7 @@ class Models:
                 self._store.forget_starts()
                 self._report("refused", model=name, reason=str(error))
                 continue
-            self.source, self._good, self._failed = source, 0, 0
+            self.source, self._good, self._failed, self._proved = source, 0, 0, False
             self._store.point(CURRENT, name)
             details = {"reason": model.reason} if model.reason else {}
             self._report(

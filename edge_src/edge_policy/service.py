@@ -22,6 +22,7 @@ MOST_WAITING = 1000  # messages
 DECISION_SECONDS = 60.0  # a decision that takes longer will take for ever: the process ends
 COMMAND_SECONDS = 60.0  # between two attempts to subscribe to AWS IoT Core, which may be away
 STABLE_SECONDS = 30.0  # after which a connection that is lost is no failed attempt
+WAIT_SECONDS = 0.5  # at most, until the main thread looks around
 END_SECONDS = 1.5  # for each of: deciding what waits, sending what waits
 STOP = -1  # in the place of a lost connection's number
 
@@ -84,7 +85,9 @@ class Service:
             self._open_at = time.monotonic() + self._backoff.wait()
         seconds = self._next_due() if self._session is not None else self._open_at - now
         try:
-            signal = self.signals.get(timeout=max(0.0, seconds))
+            # A signal that comes just before this waits does not interrupt it: its handler runs
+            # only once the wait is over.
+            signal = self.signals.get(timeout=min(max(0.0, seconds), WAIT_SECONDS))
         except queue.Empty:
             return True
         if signal == STOP:

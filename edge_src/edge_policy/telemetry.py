@@ -2,7 +2,7 @@
 
 Whatever is stored there reaches AWS IoT Core at least once, in order, or is counted as dropped. A
 message has "schema", "sequence" (numbers without gaps but for the dropped ones: the same number
-twice is the same message), "time", "type", "thing" and "component_version", and what its type has.
+twice is the same message), "time", "type" and "thing", and what its type has.
 """
 
 import json

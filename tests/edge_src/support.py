@@ -116,6 +116,15 @@ def events(core, kind=None):
     return [each for each in found if kind is None or each["type"] == kind]
 
 
+WRITERS = []  # of the process that a test plays; see conftest.py
+
+
+def end_process():
+    """Close what the system closes of a process that ended."""
+    while WRITERS:
+        WRITERS.pop().close()
+
+
 class Ended(BaseException):
     """The process has ended."""
 
@@ -172,5 +181,7 @@ def every_call(monkeypatch, modules, action, *, how="end", prepare=lambda: None,
                 raised = error
         if disk.count < at:
             assert raised is None
+            end_process()
             return
         yield prepared, raised
+        end_process()

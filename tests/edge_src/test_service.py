@@ -319,3 +319,22 @@ def test_metrics_are_numbers_with_units():
         "DecisionLatencyP99": (0.7, "Milliseconds"),
     }
     assert "FallbackShare" not in metrics({**summary, "fallback_share": None})
+
+
+def test_a_signal_whose_handler_could_not_run_yet_is_seen_soon(start, monkeypatch):
+    """It comes just before the main thread waits: the wait must end by itself."""
+    running = start().ready()
+    waited, get = [], running.service.signals.get
+
+    class Noting:
+        put = running.service.signals.put
+
+        def get(self, timeout):
+            waited.append(timeout)
+            return get(timeout=timeout)
+
+    running.service.signals = Noting()
+    time.sleep(1.2)
+    assert waited
+    assert max(waited) <= 0.5
+    assert running.stop() < 5

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 
 from edge_policy import files, records
 from edge_policy.spool import CURSOR, Spool
-from tests.edge_src.support import Ended, every_call
+from tests.edge_src.support import Ended, end_process, every_call
 
 SMALL = {"most_bytes": 4000, "segment_bytes": 400, "durable": False}
 
@@ -89,6 +89,7 @@ class Queue(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
+        end_process()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.spool = Spool(self.folder, **SMALL)
 
@@ -116,6 +117,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule()
     def kill(self):
+        end_process()
         self.spool = Spool(self.folder, **SMALL)
 
     @precondition(lambda self: self.spool is not None and self.spool._writer is not None)
@@ -126,6 +128,7 @@ class Queue(RuleBasedStateMachine):
         part = record[: data.draw(st.integers(0, len(record) - 1))]
         with self.spool._segments[-1].path.open("ab") as file:
             file.write(part)
+        end_process()
         self.spool = Spool(self.folder, **SMALL)
 
     @invariant()
