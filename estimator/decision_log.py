@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from estimator.errors import EstimatorError
+from estimator.hosting import LOG_GROUP
 from estimator.logs import LogReader
 from estimator.predictor import Predictor
 from estimator.session import asking
@@ -12,7 +13,6 @@ from estimator.session import asking
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-LOG_GROUP = "/aws/sagemaker/Endpoints"
 _PAUSE_SECONDS = 0.5
 
 

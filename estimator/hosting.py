@@ -7,14 +7,14 @@ from typing import Any
 
 from estimator.errors import EstimatorError, JobFailedError
 from estimator.model_check import check_choice, check_request
+from estimator.request import Request
 from estimator.session import Session, asking
 from estimator.settings import LOCAL
 from estimator.toolkits import nearest
 
-Request = dict[str, Any]
-
 DEFAULT_PROGRAM = "serve.py"
 VARIANT = "AllTraffic"
+LOG_GROUP = "/aws/sagemaker/Endpoints"
 _POLL_SECONDS, _LOCAL_POLL_SECONDS = 10.0, 0.2
 _CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
@@ -189,7 +189,7 @@ def wait_for_endpoint(session: Session, name: str) -> None:
             reason = " ".join(described.get("FailureReason", "no reason given").split())
             raise JobFailedError(
                 f"endpoint {name} is {described['EndpointStatus']}: {reason} (its lines: log group "
-                f"/aws/sagemaker/Endpoints/{name}; delete_endpoint() removes it)"
+                f"{LOG_GROUP}/{name}; delete_endpoint() removes it)"
             )
         time.sleep(_LOCAL_POLL_SECONDS if session.is_near else _POLL_SECONDS)
 

@@ -3,6 +3,7 @@
 It answers what the SDK asks SageMaker of a tuning job, so that the same analytics read it.
 """
 
+import contextlib
 import copy
 import secrets
 import threading
@@ -109,7 +110,8 @@ class LocalTuning:
         while waiting or running:
             if self._stop.is_set() or time.monotonic() > deadline:
                 for job in running:
-                    job.stop()
+                    with contextlib.suppress(EstimatorError):  # it has just ended
+                        job.stop()
                 waiting = []
             while waiting and len(running) < self._limits["MaxParallelTrainingJobs"]:
                 started = self._start_job(waiting[0])

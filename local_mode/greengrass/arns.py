@@ -37,9 +37,7 @@ def parse_component(arn: str) -> tuple[str, str]:
     Raises:
         AwsError: If it is no such ARN of this account and region.
     """
-    found = _COMPONENT.fullmatch(arn)
-    if found is None:
-        raise AwsError("ValidationException", f"{arn} is no component of this account and region.")
+    found = _read(_COMPONENT, arn, "component")
     return found["name"], found["version"] or ""
 
 
@@ -49,7 +47,12 @@ def parse_target(arn: str) -> tuple[str, str]:
     Raises:
         AwsError: If it is no such ARN of this account and region.
     """
-    found = _TARGET.fullmatch(arn)
-    if found is None:
-        raise AwsError("ValidationException", f"{arn} is no target of this account and region.")
+    found = _read(_TARGET, arn, "target")
     return found["kind"], found["name"]
+
+
+def _read(form: re.Pattern[str], arn: str, what: str) -> re.Match[str]:
+    found = form.fullmatch(arn)
+    if found is None:
+        raise AwsError("ValidationException", f"{arn} is no {what} of this account and region.")
+    return found

@@ -17,6 +17,7 @@ from local_mode.aws.rest import rest_page
 from local_mode.aws.storage import S3Location, Storage, StorageError
 from local_mode.greengrass.arns import component_arn, parse_component
 from local_mode.greengrass.recipes import problems
+from local_mode.greengrass.tokens import Tokens
 
 SETTLE_SECONDS = 0.1
 """How long a version stays in each state before it can be deployed; on AWS it is seconds."""
@@ -83,7 +84,7 @@ class ComponentVersions:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._versions: dict[tuple[str, str], ComponentVersion] = {}
-        self._tokens: dict[str, tuple[bytes, Document]] = {}
+        self._tokens = Tokens()
         self._lock = threading.Lock()
 
     def create(self, request: Document) -> Document:
@@ -99,8 +100,9 @@ class ComponentVersions:
         made = ComponentVersion(recipe, dict(request.get("tags", {})))
         key = (made.name, made.version)
         with self._lock:
-            if token in self._tokens:
-                return self._repeated(str(token), content)
+            before = self._tokens.answer(token, content)
+            if before is not None:
+                return before
             if key in self._versions:
                 why = f"Component [{made.name} : {made.version}] for account exists already."
                 raise AwsError("ConflictException", why, details=_named(made.arn))
@@ -112,16 +114,9 @@ class ComponentVersions:
                 "creationTimestamp": made.created,
                 "status": made.status(),
             }
-            if token:
-                self._tokens[str(token)] = (content, answer)
+            self._tokens.keep(token, content, answer)
         name = f"emulated-{made.name}"
         threading.Thread(target=self._settle, args=(made,), name=name, daemon=True).start()
-        return answer
-
-    def _repeated(self, token: str, content: bytes) -> Document:
-        before, answer = self._tokens[token]
-        if before != content:
-            raise AwsError("ConflictException", "The clientToken belongs to another request.")
         return answer
 
     def _settle(self, made: ComponentVersion) -> None:

@@ -14,6 +14,7 @@ from local_mode.greengrass.arns import deployment_arn, job_arn, parse_target
 from local_mode.greengrass.components import ComponentVersions
 from local_mode.greengrass.jobs import FAILURES, Job
 from local_mode.greengrass.things import Things
+from local_mode.greengrass.tokens import Tokens
 
 PUBLIC = "aws.greengrass."
 """How the names of AWS's own components begin; none of them is here to be looked at."""
@@ -70,7 +71,7 @@ class Deployments:
         self._components = components
         self._things = things
         self._deployments: list[Deployment] = []
-        self._tokens: dict[str, tuple[Document, Document]] = {}
+        self._tokens = Tokens()
         self._lock = threading.RLock()
 
     def create(self, request: Document) -> Document:
@@ -81,8 +82,9 @@ class Deployments:
         """
         token = request.get("clientToken")
         with self._lock:
-            if token in self._tokens:
-                return self._repeated(str(token), request)
+            answered = self._tokens.answer(token, request)
+        if answered is not None:
+            return answered
         target = request["targetArn"]
         if not self._things.exists(target):
             raise AwsError("ResourceNotFoundException", f"{target} does not exist.")
@@ -112,15 +114,8 @@ class Deployments:
                     other.job.cancel()
                     other.status = "INACTIVE"
             self._deployments.append(made)
-            if token:
-                self._tokens[str(token)] = (request, answer)
+            self._tokens.keep(token, request, answer)
         self.look(made)
-        return answer
-
-    def _repeated(self, token: str, request: Document) -> Document:
-        before, answer = self._tokens[token]
-        if before != request:
-            raise AwsError("ConflictException", "The clientToken belongs to another request.")
         return answer
 
     def _check(self, name: str, wanted: Document) -> None:

@@ -52,9 +52,7 @@ class Job:
     def __init__(self, configuration: Document, *, continuous: bool) -> None:
         self.configuration = configuration
         self.continuous = continuous
-        self.canceled = False
         self.executions: dict[str, Execution] = {}
-        self.created = now()
 
     def aim_at(self, things: Iterable[str]) -> None:
         """Queue the job for devices that are new, and take it from those that have left."""
@@ -96,7 +94,6 @@ class Job:
 
     def cancel(self) -> None:
         """Take the job from every device that has not finished it."""
-        self.canceled = True
         for execution in self.executions.values():
             if execution.status in WAITING:
                 execution.move("CANCELED")

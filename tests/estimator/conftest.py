@@ -7,7 +7,7 @@ import pytest
 
 from estimator import RLEstimator
 from local_mode.local_aws import LocalAws
-from tests.estimator.support import BUCKET, IMAGE, ROLE
+from tests.estimator.support import BUCKET, IMAGE, ROLE, local_estimator
 
 HERE = Path(__file__).parent
 
@@ -45,15 +45,7 @@ def make(aws: LocalAws) -> Make:
     """Make an estimator of the tests' bundle on this machine, with other arguments as given."""
 
     def make(**arguments: object) -> RLEstimator:
-        own = {
-            "entry_point": "train.py",
-            "source_dir": str(HERE / "bundle"),
-            "toolkit": "cem",
-            "framework": "numpy",
-            "instance_type": "local",
-        }
-        given = {name: value for name, value in (own | arguments).items() if value is not None}
-        return RLEstimator(**given)
+        return local_estimator(**{"source_dir": str(HERE / "bundle")} | arguments)
 
     return make
 

@@ -3,13 +3,41 @@
 import io
 import json
 import tarfile
+from pathlib import Path
 from typing import Any
 
+from estimator import ContinuousParameter, HyperparameterTuner, IntegerParameter, RLEstimator
 from local_mode.local_aws import LocalAws
 
+ROOT = Path(__file__).parents[2]
 BUCKET = "estimator-tests"
 ROLE = "arn:aws:iam::123456789012:role/estimator-tests"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/estimator-tests:1"
+METRIC = "reward-training"
+RANGES = {"gain": ContinuousParameter(0.5, 1.5), "shift": IntegerParameter(0, 3)}
+
+
+def local_estimator(**arguments: object) -> RLEstimator:
+    """An estimator on this machine, with other arguments as given; None leaves one out."""
+    own = {
+        "entry_point": "train.py",
+        "toolkit": "cem",
+        "framework": "numpy",
+        "instance_type": "local",
+    }
+    given = {name: value for name, value in (own | arguments).items() if value is not None}
+    return RLEstimator(**given)
+
+
+def bundled(**arguments: object) -> RLEstimator:
+    """An estimator of the project's own bundle; no local AWS is started for it."""
+    own = {"source_dir": str(ROOT / "training_src"), "hyperparameters": {"preset": "smoke"}}
+    return local_estimator(**own | arguments)
+
+
+def tuner(estimator: RLEstimator, **arguments: object) -> HyperparameterTuner:
+    own = {"objective_metric_name": METRIC, "hyperparameter_ranges": RANGES}
+    return HyperparameterTuner(estimator, **own | arguments)
 
 
 def read_object(aws: LocalAws, uri: str) -> bytes:

@@ -34,10 +34,14 @@ def test_a_component_is_installed_and_run(
     seen = (device.folder / "work" / component / "seen").read_text()
     assert seen == f"hello{device.thing} {device.thing}\n"
     assert device.versions() == {component: "1.0.0"}
-    installed = aws.client("greengrassv2").list_installed_components(
-        coreDeviceThingName=device.thing
-    )["installedComponents"]
-    assert [item["lifecycleState"] for item in installed] == ["RUNNING"]
+    client = aws.client("greengrassv2")
+
+    def states() -> list[str]:
+        found = client.list_installed_components(coreDeviceThingName=device.thing)
+        return [item["lifecycleState"] for item in found["installedComponents"]]
+
+    # The device reports after it has said how the deployment ended, as a nucleus does.
+    wait_for(lambda: states() == ["RUNNING"])
 
 
 def test_an_update_replaces_the_version_and_keeps_work_and_configuration(

@@ -1,7 +1,7 @@
-"""Drives SDK version 2: `drive_v2.py train|capture SETTINGS.json REPORT.json`, in .venv/sdk_v2.
+"""Drives SDK version 2: `drive_v2.py train|capture|tune SETTINGS REPORT`, in .venv/sdk_v2.
 
 `train` does what the documentation of RLEstimator does, against the AWS that the environment names;
-`capture` makes the request of each case and sends none of them.
+`capture` makes the request of each case and `tune` that of a tuning job, and neither sends one.
 """
 
 import json
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 from watch import Watch
+
+NONE = "arn:aws:sagemaker:::none"
 
 
 def session(settings):
@@ -115,11 +117,32 @@ def inputs(case):
     }
 
 
+def tune(watch, settings):
+    from sagemaker import tuner
+    from sagemaker.rl import RLEstimator
+
+    ranges = {
+        name: getattr(tuner, kind)(*arguments)
+        for name, (kind, *arguments) in settings["ranges"].items()
+    }
+    estimator = RLEstimator(**settings["estimator"], sagemaker_session=session(settings))
+    tuner.HyperparameterTuner(
+        estimator,
+        hyperparameter_ranges=ranges,
+        metric_definitions=settings["estimator"]["metric_definitions"],
+        **settings["tuner"],
+    ).fit(settings["inputs"], job_name=settings["job_name"], wait=False)
+    return {}
+
+
 def main():
     command, settings, report = sys.argv[1:]
-    unsent = {"CreateTrainingJob": lambda _: {"TrainingJobArn": "arn:aws:sagemaker:::none"}}
-    watch = Watch(answers=unsent if command == "capture" else {})
-    done = {"train": train, "capture": capture}[command]
+    unsent = {
+        "capture": {"CreateTrainingJob": lambda _: {"TrainingJobArn": NONE}},
+        "tune": {"CreateHyperParameterTuningJob": lambda _: {"HyperParameterTuningJobArn": NONE}},
+    }
+    watch = Watch(answers=unsent.get(command))
+    done = {"train": train, "capture": capture, "tune": tune}[command]
     watch.report(report, **done(watch, json.loads(Path(settings).read_text())))
 
 
