@@ -180,6 +180,21 @@ class StageConfig:
         """`<project>-<stage>`, the start of every name."""
         return f"{self.project}-{self.stage}"
 
+    @property
+    def namespace(self) -> str:
+        """`<project>/<stage>`, where the stage's metrics are."""
+        return f"{self.project}/{self.stage}"
+
+    @property
+    def component(self) -> str:
+        """Name of the component of AWS IoT Greengrass, the same in all stages of an account."""
+        return f"com.{self.organisation}.{self.project}.Policy"
+
+    @property
+    def number(self) -> int:
+        """Which stage it is, in versions of the component: stages of one account share its name."""
+        return list(STAGES).index(self.stage)
+
 
 STAGES: Mapping[str, StageConfig] = {
     "dev": StageConfig(project="", stage="dev", retain_data=False, log_days=30),

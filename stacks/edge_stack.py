@@ -4,10 +4,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from stacks.config import STAGES, StageConfig
+from stacks.config import StageConfig
 from stacks.parts.acknowledge import acknowledge, wildcard_arn
 from stacks.parts.edge_bundle import EdgeBundle
-from stacks.parts.edge_component import EdgeComponent, component_name
+from stacks.parts.edge_component import EdgeComponent
 from stacks.parts.edge_devices import EdgeDevices
 from stacks.parts.edge_metrics import EdgeMetrics
 from stacks.parts.edge_provisioning import EdgeProvisioning
@@ -61,12 +61,11 @@ class EdgeStack(StageStack):
             wildcard_arn("logs", f"log-group:{LOGS}:*"),
             "Greengrass names a group for each component; devices read none of them.",
         )
-        component = component_name(config.organisation, config.project)
         devices = EdgeDevices(
             self,
             "Devices",
             prefix=config.prefix,
-            component=component,
+            component=config.component,
             role_alias=alias.role_alias or "",
         )
         devices.node.add_dependency(alias)
@@ -74,15 +73,15 @@ class EdgeStack(StageStack):
         EdgeComponent(
             self,
             "Component",
-            name=component,
-            number=list(STAGES).index(config.stage),
+            name=config.component,
+            number=config.number,
             bundle=bundle,
         )
         EdgeMetrics(
             self,
             "Metrics",
             prefix=config.prefix,
-            namespace=f"{config.project}/{config.stage}",
-            component=component,
+            namespace=config.namespace,
+            component=config.component,
             roles=roles,
         )

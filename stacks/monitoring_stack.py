@@ -8,7 +8,6 @@ from stacks.config import StageConfig
 from stacks.parts.alarms import LONGEST_WATCH_DAYS, WorkflowAlarms
 from stacks.parts.dashboard import Dashboard
 from stacks.parts.edge_alarms import EdgeAlarms
-from stacks.parts.edge_component import component_name
 from stacks.parts.events import retrain_rule
 from stacks.parts.outcomes import Outcomes
 from stacks.parts.training_bundle import metric_definitions
@@ -47,13 +46,12 @@ class MonitoringStack(StageStack):
             retrain_every_days=0 if seldom else every_days,
             retrain_rule=retrain_rule(config) if every_days else None,
         )
-        namespace = f"{config.project}/{config.stage}"
         devices = EdgeAlarms(
             self,
             "Devices",
             prefix=config.prefix,
-            namespace=namespace,
-            component=component_name(config.organisation, config.project),
+            namespace=config.namespace,
+            component=config.component,
             fallback_percent=config.edge.fallback_percent,
             topic=workflow.topic,
         )
@@ -64,7 +62,7 @@ class MonitoringStack(StageStack):
         outcomes = Outcomes(
             self,
             "Outcomes",
-            namespace=namespace,
+            namespace=config.namespace,
             log_group=workflow.state_machine.log_group,
         )
         Dashboard(

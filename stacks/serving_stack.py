@@ -1,5 +1,6 @@
 """The endpoint, or what watches it where the workflow makes it."""
 
+from aws_cdk.aws_logs import ILogGroup
 from constructs import Construct
 
 from stacks.config import StageConfig
@@ -52,18 +53,14 @@ class ServingStack(StageStack):
             days=config.log_days,
             name=f"/aws/sagemaker/Endpoints/{self.endpoint_name}",
         )
-        namespace = f"{config.project}/{config.stage}"
-        self.decisions = [
-            Decisions(self, "Decisions", namespace=namespace, place="Endpoint", log_group=log)
-        ]
+        places: dict[str, tuple[str, ILogGroup]] = {"Endpoint": ("Decisions", log)}
         if config.decide:
-            of_function = workflow.functions.logs["decide"]
-            self.decisions.append(
-                Decisions(
-                    self, "Function", namespace=namespace, place="Function", log_group=of_function
-                )
-            )
-        access = EndpointAccess(self, "Access", roles=roles, alarms=self.alarms.all)
+            places["Function"] = ("Function", workflow.functions.logs["decide"])
+        self.decisions = [
+            Decisions(self, id_, namespace=config.namespace, place=place, log_group=group)
+            for place, (id_, group) in places.items()
+        ]
+        access = EndpointAccess(self, "Access", roles=roles, alarms=self.alarms.all, log_group=log)
         if config.serving.model_package:
             endpoint = self._endpoint(config, config.serving.model_package, roles, storage)
             endpoint.resource.node.add_dependency(self.alarms, access)

@@ -51,12 +51,7 @@ class StorageStack(StageStack):
                 self,
                 "CleanUp",
                 config=config,
-                names=Names(
-                    project=config.project,
-                    stage=config.stage,
-                    model_package_group=registry.name,
-                    endpoint=config.prefix,
-                ),
+                names=Names.of(config, model_package_group=registry.name),
                 roles=roles,
                 buckets=artifacts.own,
                 key=self.key,

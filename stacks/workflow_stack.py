@@ -5,8 +5,6 @@ from constructs import Construct
 from stacks.config import StageConfig
 from stacks.parts.containers import Containers
 from stacks.parts.edge_bundle import EdgeBundle
-from stacks.parts.edge_component import component_name
-from stacks.parts.edge_devices import versions_of
 from stacks.parts.events import Events
 from stacks.parts.functions import Functions
 from stacks.parts.image import image_uri
@@ -46,14 +44,7 @@ class WorkflowStack(StageStack):
             config=config,
             description="Functions, state machine and rules of the workflow",
         )
-        names = Names(
-            project=config.project,
-            stage=config.stage,
-            model_package_group=storage.model_package_group,
-            endpoint=config.prefix,
-            component=component_name(config.organisation, config.project),
-            component_versions=versions_of(config.stage),
-        )
+        names = Names.of(config, model_package_group=storage.model_package_group)
         edge_bundle = EdgeBundle(self, "EdgeBundle")
         self.bundle = TrainingBundle(self, "Bundle")
         image = image_uri(config, storage.repository)
@@ -67,12 +58,12 @@ class WorkflowStack(StageStack):
             bundle=self.bundle,
             repository=storage.repository,
             key=storage.key,
-            endpoint=names.endpoint,
         )
         unscoped = Unscoped(
             self,
             "Unscoped",
             roles=roles,
+            namespace=config.namespace,
             network=config.network,
             functions=(*FUNCTION_STEPS, *(("decide",) if config.decide else ())),
         )

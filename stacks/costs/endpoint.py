@@ -9,15 +9,18 @@ from stacks.costs.volumes import Volumes
 _CAPTURED_MONTHS = 3
 """The bucket drops captured requests after 90 days."""
 
-DECISION_METRICS = 3
-"""Filters of `stacks/parts/decisions.py` on the endpoint's log; a decision each minute."""
-
 
 class Endpoint:
-    """Rows for a month."""
+    """Rows for a month.
 
-    def __init__(self, prices: Prices, volumes: Volumes) -> None:
-        self._row, self._volumes = prices.row, volumes
+    Args:
+        prices: List prices.
+        volumes: What is assumed.
+        metrics: How many metrics are made from its log; each gets a value every minute.
+    """
+
+    def __init__(self, prices: Prices, volumes: Volumes, *, metrics: int) -> None:
+        self._row, self._volumes, self._metrics = prices.row, volumes, metrics
 
     def rows(self, serving: Serving) -> list[Row]:
         """Return the rows of an endpoint, with its least number of instances."""
@@ -46,7 +49,7 @@ class Endpoint:
         yield self._row("endpoint-data", "requests and answers", data)
         logged = volumes.endpoint_log_megabytes / 1000
         yield self._row("log-ingestion", "logs of the endpoint", logged)
-        yield self._row("custom-metric", "metrics of the decisions", DECISION_METRICS)
+        yield self._row("custom-metric", "metrics of the decisions", self._metrics)
 
     def _captured(self, serving: Serving) -> Iterator[Row]:
         if not serving.capture_percent:

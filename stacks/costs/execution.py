@@ -6,7 +6,7 @@ from typing import Any
 
 from stacks.config import StageConfig
 from stacks.costs.prices import HOURS, Prices, Row
-from stacks.costs.templates import Templates, definition, invoked_functions, of_type
+from stacks.costs.templates import Templates, counted, definition, invoked_functions
 from stacks.costs.volumes import Volumes
 
 
@@ -100,14 +100,9 @@ class Execution:
         if self._config.alarm_email:
             yield self._row("sns-email", "mails", volumes.messages)
         # An hour in which a metric gets a value counts whole; both jobs may touch two hours.
-        filters = sum(map(_counts_executions, of_type(templates, "AWS::Logs::MetricFilter")))
+        filters = counted(templates, "Executions")
         hours = 2 * (2 * _job_metrics(functions) + filters) / HOURS
         yield self._row("custom-metric", "metrics of both jobs and of the outcome", hours)
-
-
-def _counts_executions(metric_filter: Mapping[str, Any]) -> bool:
-    [transformation] = metric_filter["MetricTransformations"]
-    return str(transformation["MetricName"]).startswith("Executions")
 
 
 def _poll_seconds(functions: list[Mapping[str, Any]]) -> float:

@@ -43,6 +43,7 @@ def _sums(costs: Sequence[StageCost], volumes: Volumes) -> str:
         ("a month of the endpoint", lambda it: it.endpoint, 0),
         ("a month of it with the most instances", lambda it: it.most, 0),
         (f"the same requests serverless, {memory:g} MB", lambda it: it.serverless, 0),
+        ("the same requests to the function that decides", lambda it: it.decide, 0),
     ]
     rows = [
         (name, *(_sum(pick(cost), spot_saving=spot) for cost in costs))
@@ -64,9 +65,12 @@ def _stage(cost: StageCost, volumes: Volumes) -> list[str]:
         "a month in which nothing happens, the endpoint left out": cost.idle,
         "an execution that trains, passes the gate and deploys, to devices too": cost.execution,
         "a month of the endpoint": cost.endpoint,
+        "a month of the function that decides": cost.decide,
     }
     parts = [f"### The stage {cost.stage}"]
     for title, rows in groups.items():
+        if not rows:
+            continue
         sums = [("sum", "", "", f"**{total(rows):,.2f}**")]
         if any(row.spot for row in rows):
             spot = total(rows, spot_saving=volumes.spot_saving)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 
 from stacks.config import StageConfig
+from stacks.costs.decide import decide_rows
 from stacks.costs.endpoint import Endpoint
 from stacks.costs.execution import Execution
 from stacks.costs.idle import Idle
 from stacks.costs.kinds import check
 from stacks.costs.prices import Prices, Row
-from stacks.costs.templates import Templates
+from stacks.costs.templates import Templates, counted, of_type
 from stacks.costs.volumes import Volumes
 
 
@@ -23,6 +24,7 @@ class StageCost:
         endpoint: A month of the endpoint as it is configured, with its least number of instances.
         most: The same with the most instances; empty where it does not scale.
         serverless: The same requests to a serverless endpoint.
+        decide: The same requests to the function that decides; empty where there is none.
     """
 
     stage: str
@@ -31,11 +33,12 @@ class StageCost:
     endpoint: list[Row]
     most: list[Row]
     serverless: list[Row]
+    decide: list[Row]
 
     @property
     def rows(self) -> list[Row]:
         """All rows."""
-        parts = (self.idle, self.execution, self.endpoint, self.most, self.serverless)
+        parts = (self.idle, self.execution, self.endpoint, self.most, self.serverless, self.decide)
         return [row for part in parts for row in part]
 
 
@@ -54,7 +57,8 @@ def stage_cost(
         CostError: A type of resource or an instance type has no price.
     """
     check(templates)
-    serving, endpoint = config.serving, Endpoint(prices, volumes)
+    serving = config.serving
+    endpoint = Endpoint(prices, volumes, metrics=counted(templates, "Endpoint"))
     scales = serving.model_package and serving.most_instances > serving.instance_count
     at_most = replace(serving, instance_count=serving.most_instances)
     serverless = replace(
@@ -68,4 +72,12 @@ def stage_cost(
         endpoint=endpoint.rows(serving),
         most=endpoint.rows(at_most) if scales else [],
         serverless=endpoint.rows(serverless),
+        decide=[
+            row
+            for function in of_type(templates, "AWS::Lambda::Function")
+            if function.get("Handler") == "lambdas.decide.handler"
+            for row in decide_rows(
+                function, prices=prices, volumes=volumes, metrics=counted(templates, "Function")
+            )
+        ],
     )

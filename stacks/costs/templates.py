@@ -31,6 +31,16 @@ def invoked_functions(templates: Templates) -> list[Properties]:
     return found
 
 
+def counted(templates: Templates, place: str) -> int:
+    """Return how many metrics filters make from logs, of those whose names begin with a word."""
+    names = (
+        transformation["MetricName"]
+        for properties in of_type(templates, "AWS::Logs::MetricFilter")
+        for transformation in properties["MetricTransformations"]
+    )
+    return sum(name.startswith(place) for name in names)
+
+
 def definition(templates: Templates) -> dict[str, Any] | None:
     """Return the definition of the state machine, its references replaced by a dash.
 

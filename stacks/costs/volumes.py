@@ -37,7 +37,8 @@ class Volumes:
     request_kilobytes: float = _assumed(5, "kB", "a request, with the minutes since the last one")
     answer_kilobytes: float = _assumed(1, "kB", "an answer")
     request_seconds: float = _assumed(0.5, "seconds", "of a request, cold starts shared out")
-    endpoint_log_megabytes: float = _assumed(200, "MB a month", "of the endpoint")
+    decide_seconds: float = _assumed(0.1, "seconds", "of a decision in the function, likewise")
+    endpoint_log_megabytes: float = _assumed(200, "MB a month", "of the endpoint or the function")
     endpoint_volume_gigabytes: float = _assumed(30, "GB", "of an instance: what SageMaker attaches")
     serverless_memory_mb: float = _assumed(2048, "MB", "of the serverless endpoint to compare with")
 

@@ -23,32 +23,30 @@ class Containers(Construct):
         bundle: TrainingBundle,
         repository: ecr.IRepository,
         key: kms.IKey,
-        endpoint: str,
     ) -> None:
         super().__init__(scope, id_)
-        groups = {
-            "training": "/aws/sagemaker/TrainingJobs",
-            "serving": f"/aws/sagemaker/Endpoints/{endpoint}",
-        }
         acknowledge(
             self,
             f"AwsSolutions::AwsSolutions-IAM5[Resource::{_ASSETS}/{bundle.every_key}]",
             "Assets are named by their hash, and those of earlier deployments are not known here; "
             "the bucket belongs to the CDK, and the roles can only read archives in it.",
         )
-        for step, group in groups.items():
-            acknowledge(
-                self,
-                wildcard_arn("logs", f"log-group:{group}:*"),
-                "SageMaker names the streams in it.",
-            )
+        acknowledge(
+            self,
+            wildcard_arn("logs", f"log-group:{_TRAINING_LOGS}:*"),
+            "The group is every job's of the account, and SageMaker names the streams in it.",
+        )
+        # The endpoint's log group is the stage's own, see EndpointAccess.
+        logs = {"training": [write_logs(log_group_arn(self, _TRAINING_LOGS))], "serving": []}
+        for step, own in logs.items():
             allow(
                 roles[step],
                 step.title(),
                 scope=self,
                 description=f"What the containers of {step} may do",
                 statements=[
-                    *self._statements(group, bundle, repository),
+                    *self._statements(bundle, repository),
+                    *own,
                     use_key(key, write=True),
                     # SageMaker asks for this of whoever's outputs it encrypts.
                     iam.PolicyStatement(actions=["kms:Encrypt"], resources=[key.key_arn]),
@@ -57,7 +55,7 @@ class Containers(Construct):
             )
 
     def _statements(
-        self, group: str, bundle: TrainingBundle, repository: ecr.IRepository
+        self, bundle: TrainingBundle, repository: ecr.IRepository
     ) -> list[iam.PolicyStatement]:
         return [
             # An execution keeps the bundle that it began with, and a package the one that it was
@@ -77,16 +75,14 @@ class Containers(Construct):
                 ],
                 resources=[repository.repository_arn],
             ),
-            iam.PolicyStatement(
-                actions=[
-                    "logs:CreateLogGroup",
-                    "logs:CreateLogStream",
-                    "logs:DescribeLogStreams",
-                    "logs:PutLogEvents",
-                ],
-                resources=[log_group_arn(self, group)],
-            ),
         ]
 
 
+def write_logs(group: str) -> iam.PolicyStatement:
+    """Return what SageMaker needs to write a container's output into the group of this ARN."""
+    actions = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+    return iam.PolicyStatement(actions=[f"logs:{it}" for it in actions], resources=[group])
+
+
+_TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 _ASSETS = "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"

@@ -9,10 +9,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.parts.alarms import add_alarm
+from stacks.parts.fallbacks import ALARM_MINUTES, fallback_alarm, fallback_share
 
 _MINUTES = 5
-_ALARM_MINUTES = 15
 
 
 class Decisions(Construct):
@@ -64,29 +63,17 @@ class Decisions(Construct):
 
     def fallback_share(self, minutes: int = _MINUTES) -> cloudwatch.MathExpression:
         """Return the percentage of decisions that the reactive rule made."""
-        place, period = self._place.lower(), Duration.minutes(minutes)
-        named = {
-            f"{place}_{name.lower()}": self._filters[name].metric(statistic="Sum", period=period)
-            for name in ("Decisions", "Fallbacks")
-        }
-        decisions, fallbacks = named
-        return cloudwatch.MathExpression(
-            expression=f"IF({decisions} > 0, 100 * {fallbacks} / {decisions})",
-            using_metrics=named,
-            label=f"{place}: share of fallbacks (%)",
-            period=period,
-        )
+        decisions, fallbacks = (self._filters[it].metric() for it in ("Decisions", "Fallbacks"))
+        return fallback_share(decisions, fallbacks, place=self._place.lower(), minutes=minutes)
 
     def alarm(self, scope: Construct, *, percent: int, topic: sns.ITopic) -> cloudwatch.Alarm:
         """Add the alarm on the share of fallbacks to `scope`."""
-        return add_alarm(
+        return fallback_alarm(
             scope,
             f"{self._place}Fallbacks",
-            description=f"Over {percent} % of the decisions come from the reactive rule: the lines "
-            "`decision` of the log say which doubts there were",
-            metric=self.fallback_share(_ALARM_MINUTES),
+            share=self.fallback_share(ALARM_MINUTES),
+            percent=percent,
+            description="the reactive rule: the lines `decision` of the log say which doubts there "
+            "were",
             topic=topic,
-            above=percent,
-            within=2,
-            points=2,
         )

@@ -8,9 +8,7 @@ from constructs import Construct
 
 from stacks.parts.acknowledge import acknowledge
 from stacks.parts.alarms import add_alarm
-from stacks.parts.edge_metrics import COUNTS
-
-_MINUTES = 15
+from stacks.parts.fallbacks import ALARM_MINUTES, fallback_alarm, fallback_share
 
 
 class EdgeAlarms(Construct):
@@ -92,28 +90,15 @@ class EdgeAlarms(Construct):
         )
 
     def _fallbacks(self, namespace: str, percent: int) -> cloudwatch.Alarm:
-        counts = {
-            count: cloudwatch.Metric(
-                namespace=namespace,
-                metric_name=metric,
-                statistic="Sum",
-                period=Duration.minutes(_MINUTES),
-            )
-            for metric, count in COUNTS.items()
-        }
-        return add_alarm(
+        decisions, fallbacks = (
+            cloudwatch.Metric(namespace=namespace, metric_name=name)
+            for name in ("EdgeDecisions", "EdgeFallbacks")
+        )
+        return fallback_alarm(
             self,
             "Fallbacks",
-            description=f"Over {percent} % of the devices' decisions come from a fallback: "
-            "their telemetry says why",
-            metric=cloudwatch.MathExpression(
-                expression="100 * fallbacks / decisions",
-                using_metrics=counts,
-                label="share of fallbacks (%)",
-                period=Duration.minutes(_MINUTES),
-            ),
+            share=fallback_share(decisions, fallbacks, place="devices", minutes=ALARM_MINUTES),
+            percent=percent,
+            description="a fallback on the devices: their telemetry says why",
             topic=self._topic,
-            above=percent,
-            within=2,
-            points=2,
         )

@@ -19,9 +19,6 @@ class EdgeComponent(Construct):
 
     It is made by the same program as the versions with a policy. Nothing is deployed by it: a
     deployment of CloudFormation's would take the place of the workflow's with each change.
-
-    Attributes:
-        version: Its version.
     """
 
     def __init__(
@@ -29,16 +26,11 @@ class EdgeComponent(Construct):
     ) -> None:
         super().__init__(scope, id_)
         # Versions are immutable: another content must have another number, and the same the same.
-        self.version = f"0.{number}.{int(bundle.content[:12], 16) % _MODULUS}"
-        recipe = first_recipe(name, self.version, bundle.object_key)
+        version = f"0.{number}.{int(bundle.content[:12], 16) % _MODULUS}"
+        recipe = first_recipe(name, version, bundle.object_key)
         greengrass.CfnComponentVersion(
             self, "First", inline_recipe=recipe.replace(_PLACE + bundle.object_key, bundle.s3_uri)
         )
-
-
-def component_name(organisation: str, project: str) -> str:
-    """Return the name of the component, the same in all stages of an account."""
-    return f"com.{organisation}.{project}.Policy"
 
 
 def first_recipe(name: str, version: str, key: str) -> str:

@@ -6,19 +6,12 @@ from aws_cdk import Aws
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from stacks.config import STAGES
-
 THING = "${iot:Connection.Thing.ThingName}"
 
 
 def group_name(prefix: str) -> str:
     """Return the name of the group of a stage's devices, which deployments aim at."""
     return f"{prefix}-devices"
-
-
-def versions_of(stage: str) -> str:
-    """Return the first two numbers of the versions that a stage makes of the component."""
-    return f"1.{list(STAGES).index(stage)}"
 
 
 class EdgeDevices(Construct):

@@ -1,18 +1,19 @@
 """What devices report, as metrics: how many decisions they made, and how many by a fallback."""
 
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from stacks.parts.acknowledge import acknowledge, wildcard
-from stacks.parts.roles import Roles, allow
+from stacks.parts.roles import Roles
 
 COUNTS = {"EdgeDecisions": "decisions", "EdgeFallbacks": "fallbacks"}
 """Metrics of the stage's namespace, and the count in the component's summaries."""
 
 
 class EdgeMetrics(Construct):
-    """A rule of AWS IoT that turns the component's summaries into metrics."""
+    """A rule of AWS IoT that turns the component's summaries into metrics.
+
+    What its role may do stands in `Unscoped`.
+    """
 
     def __init__(
         self,
@@ -26,21 +27,7 @@ class EdgeMetrics(Construct):
     ) -> None:
         super().__init__(scope, id_)
         role = roles["edge_metrics"]
-        policy = allow(
-            role,
-            "Policy",
-            scope=self,
-            description="Counts what devices report",
-            statements=[
-                iam.PolicyStatement(
-                    actions=["cloudwatch:PutMetricData"],
-                    resources=["*"],
-                    conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
-                )
-            ],
-        )
-        acknowledge(policy, wildcard("*"), "PutMetricData takes no resource; its namespace is set.")
-        rule = iot.CfnTopicRule(
+        iot.CfnTopicRule(
             self,
             "Rule",
             # IoT takes no hyphens here.
@@ -64,4 +51,3 @@ class EdgeMetrics(Construct):
                 ],
             ),
         )
-        rule.node.add_dependency(policy)

@@ -2,14 +2,13 @@
 
 import json
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from stacks.parts.acknowledge import acknowledge, wildcard_arn
 from stacks.parts.edge_devices import EdgeDevices, device_policy, iot_arn
-from stacks.parts.roles import Roles, allow
+from stacks.parts.roles import Roles, allow, arn
 
 
 class EdgeProvisioning(Construct):
@@ -17,16 +16,12 @@ class EdgeProvisioning(Construct):
 
     A device that connects with the claim gets a certificate and a thing of its own, in the stage's
     group. Whoever has the claim can add devices, and do nothing else: keep it as any secret.
-
-    Attributes:
-        template: Name of the template.
     """
 
     def __init__(
         self, scope: Construct, id_: str, *, prefix: str, roles: Roles, devices: EdgeDevices
     ) -> None:
         super().__init__(scope, id_)
-        self.template = prefix  # AWS takes 36 characters
         policy = allow(
             roles["provisioning"],
             "Policy",
@@ -43,7 +38,7 @@ class EdgeProvisioning(Construct):
         template = iot.CfnProvisioningTemplate(
             self,
             "Template",
-            template_name=self.template,
+            template_name=prefix,  # AWS takes 36 characters
             description=f"Devices of {prefix}",
             enabled=True,
             provisioning_role_arn=roles["provisioning"].role_arn,
@@ -52,7 +47,7 @@ class EdgeProvisioning(Construct):
         template.node.add_dependency(policy, devices)
         claimed = (
             "$aws/certificates/create/*",
-            f"$aws/provisioning-templates/{self.template}/provision/*",
+            f"$aws/provisioning-templates/{prefix}/provision/*",
         )
         iot.CfnPolicy(
             self,
@@ -68,17 +63,16 @@ class EdgeProvisioning(Construct):
         )
 
     def _statements(self, prefix: str, devices: EdgeDevices) -> list[iam.PolicyStatement]:
-        def arn(resource: str, name: str) -> str:
-            return Stack.of(self).format_arn(service="iot", resource=resource, resource_name=name)
-
-        things, group = arn("thing", f"{prefix}-*"), arn("thinggroup", devices.group)
+        things = arn(self, "iot", "thing", f"{prefix}-*")
+        group = arn(self, "iot", "thinggroup", devices.group)
+        certificates = [arn(self, "iot", "cert", "*")]
         allowed = {
             ("CreateThing", "DescribeThing", "UpdateThing", "ListThingGroupsForThing"): [things],
             ("AddThingToThingGroup",): [things, group],
             ("DescribeThingGroup",): [group],
-            ("DescribeCertificate", "UpdateCertificate"): [arn("cert", "*")],
-            ("AttachPolicy", "AttachThingPrincipal"): [arn("cert", "*")],
-            ("GetPolicy",): [arn("policy", devices.policy)],
+            ("DescribeCertificate", "UpdateCertificate"): certificates,
+            ("AttachPolicy", "AttachThingPrincipal"): certificates,
+            ("GetPolicy",): [arn(self, "iot", "policy", devices.policy)],
         }
         return [
             iam.PolicyStatement(actions=[f"iot:{it}" for it in actions], resources=resources)

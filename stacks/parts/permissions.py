@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.config import StageConfig
 from stacks.parts.roles import arn, greengrass_arn
 
 JOBS = ("training-job", "rl-*")
@@ -109,8 +110,20 @@ class Names:
     stage: str
     model_package_group: str
     endpoint: str
-    component: str = ""
-    component_versions: str = ""
+    component: str
+    component_versions: str
+
+    @classmethod
+    def of(cls, config: StageConfig, *, model_package_group: str) -> "Names":
+        """Return the names of a stage."""
+        return cls(
+            project=config.project,
+            stage=config.stage,
+            model_package_group=model_package_group,
+            endpoint=config.prefix,
+            component=config.component,
+            component_versions=f"1.{config.number}",
+        )
 
     def tags(self) -> dict[str, str]:
         """Return the condition keys of the tags that everything of the stage has."""

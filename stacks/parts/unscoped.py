@@ -24,6 +24,7 @@ class Unscoped(Construct):
         id_: str,
         *,
         roles: Roles,
+        namespace: str,
         network: Network | None,
         functions: tuple[str, ...] = FUNCTION_STEPS,
     ) -> None:
@@ -31,7 +32,8 @@ class Unscoped(Construct):
         self._roles = roles
         self._policy("Tracing", functions, [_tracing()])
         self._policy("Sampling", ("state_machine",), [_tracing(*SAMPLING)])
-        self._policy("Containers", CONTAINERS, [_registry_token(), _metrics()])
+        self._policy("Containers", CONTAINERS, [_registry_token(), _metrics(*NAMESPACES)])
+        self._policy("Devices", ("edge_metrics",), [_metrics(namespace)])
         self._policy("LogDelivery", ("state_machine",), [_log_delivery()])
         self._policy("Rollouts", ("edge_deploy",), [_deployments("ListDeployments")])
         self._policy("TakingBack", ("edge_follow",), [_deployments()])
@@ -74,11 +76,11 @@ def _registry_token() -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
 
 
-def _metrics() -> iam.PolicyStatement:
+def _metrics(*namespaces: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=["cloudwatch:PutMetricData"],
         resources=["*"],
-        conditions={"StringEquals": {"cloudwatch:namespace": list(NAMESPACES)}},
+        conditions={"StringEquals": {"cloudwatch:namespace": list(namespaces)}},
     )
 
 

@@ -77,6 +77,19 @@ def test_dearer_variants_are_errors(
         of(DEV, resource(kind, **properties), prices)
 
 
+def test_the_function_that_decides_is_priced_where_there_is_one(
+    dev: Synthesis, checked: Synthesis, prices: Prices
+) -> None:
+    assert of(DEV, dev.templates, prices).decide == []
+    rows = of(CHECKED, checked.templates, prices).decide
+    volumes = Volumes()
+    assert the(rows, "calls").quantity == volumes.requests
+    assert the(rows, "metrics").quantity == 3  # decisions, fallbacks, guarded
+    gigabytes = 1  # of memory
+    assert the(rows, "on arm64").quantity == volumes.requests * volumes.decide_seconds * gigabytes
+    assert "the function that decides" in page([of(CHECKED, checked.templates, prices)], volumes)
+
+
 def test_an_instance_type_without_a_price_is_an_error(dev: Synthesis, prices: Prices) -> None:
     training = replace(DEV.training, instance_types=("ml.c9x.large",))
     with pytest.raises(CostError, match=r'\[training.usd\] "ml.c9x.large"'):

@@ -146,7 +146,7 @@ def test_summaries_become_the_metrics_that_the_alarm_divides(
     ]
     [metrics] = found
     for name, metric in (("decisions", "EdgeDecisions"), ("fallbacks", "EdgeFallbacks")):
-        watched = metrics[name]["MetricStat"]["Metric"]
+        watched = metrics[f"devices_{name}"]["MetricStat"]["Metric"]
         namespace = {it["CloudwatchMetric"]["MetricNamespace"] for it in actions}
         assert {watched["Namespace"]} == namespace
         assert watched["MetricName"] == metric

@@ -72,14 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             config = stage(project)
             check(config)
             ServingStack(app, config=config, roles=roles, storage=storage, workflow=workflow)
-            workflows_names = Names(
-                project=config.project,
-                stage=config.stage,
-                model_package_group="policies",
-                endpoint=config.prefix,
-                component=f"com.example.{config.project}.Policy",
-                component_versions="1.2",
-            )
+            workflows_names = Names.of(config, model_package_group="policies")
             variables[project] = function_variables(
                 config,
                 names=workflows_names,
@@ -280,11 +273,22 @@ def test_sagemaker_may_ask_for_the_alarms(templates: Templates) -> None:
     alarms = [*found(templates, "unpinned", "CloudWatch::Alarm")]
     policies = found(templates, "unpinned", "IAM::ManagedPolicy").values()
     for policy in policies:
-        [watch] = policy["Properties"]["PolicyDocument"]["Statement"]
+        watch = policy["Properties"]["PolicyDocument"]["Statement"][0]
         assert watch["Action"] == "cloudwatch:DescribeAlarms"
         named = {each["Fn::GetAtt"][0] for each in watch["Resource"]}
         assert named == {*alarms}
     assert len(policies) == 2
+
+
+def test_the_endpoint_writes_to_the_log_group_of_the_stage_alone(templates: Templates) -> None:
+    [group] = found(templates, "unpinned", "Logs::LogGroup")
+    [write] = [
+        statement
+        for policy in found(templates, "unpinned", "IAM::ManagedPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "logs:PutLogEvents" in statement["Action"]
+    ]
+    assert write["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
 
 
 def test_the_variables_fit_into_a_function(templates: Templates) -> None:
