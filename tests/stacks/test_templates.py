@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,15 @@ def test_tasks_are_tried_again_caught_and_inside_the_network(
 ) -> None:
     require(definition_problems(deployed, network=True), ["definition"])
     require(definition_problems(Deployed(dev.templates), network=False), ["definition"])
+
+
+def test_the_layer_is_made_for_the_runtime_of_the_functions(deployed: Deployed) -> None:
+    script = (ROOT / "tools" / "build_layer.sh").read_text()
+    [python] = re.findall(r"^python=(\S+)$", script, re.MULTILINE)
+    functions = [it for _, _, it in deployed.of_type("AWS::Lambda::Function") if "Layers" in it]
+    assert [(it["Runtime"], it["Architectures"]) for it in functions] == [
+        (f"python{python}", ["arm64"])
+    ]
 
 
 def test_nothing_but_names_and_network_comes_between_file_and_template(deployed: Deployed) -> None:
