@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from estimator import EstimatorError
 from estimator.bundle import find_bundle
-from tests.estimator.support import members
+from tests.estimator.support import bundled, members
 
 
 @pytest.fixture
@@ -67,3 +68,51 @@ def test_a_bundle_in_s3_is_not_looked_into(folder: Path) -> None:
     assert bundle.s3_uri == "s3://bucket/asset.gz"
     assert bundle.has("serve.py") is None
     assert find_bundle("train.py", str(folder)).has("serve.py") is False
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(folder: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "x.py").write_text("x")
+    (folder / "lib").symlink_to(library)
+    (library / "again").symlink_to(library)
+    (folder / "package" / "up").symlink_to(folder)
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+    found = members(packed("train.py", str(folder)))
+    assert found["lib/x.py"] == b"x"
+    assert {name for name in found if "gone" in name or "again" in name or "up" in name} == set()
+
+
+def test_the_working_folder_may_change_after_the_estimator_was_made(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    for bundle in (
+        find_bundle("train.py", "."),
+        find_bundle("./train.py", "../source"),
+        find_bundle("run.sh", None, ["."]),
+        find_bundle("package/a.py", None, ["../source/train.py"]),
+    ):
+        monkeypatch.chdir(tmp_path)
+        archive = io.BytesIO()
+        bundle.pack(archive)
+        found = members(archive.getvalue())
+        assert found["source/train.py" if not bundle.has("train.py") else "train.py"] == b"train.py"
+        assert all(not name.startswith(("/", "..")) for name in found)
+        monkeypatch.chdir(folder)
+
+
+@pytest.mark.parametrize("program", ["train.py", "./train.py", Path("train.py")])
+def test_the_program_is_named_by_its_place_in_the_bundle(folder: Path, program: object) -> None:
+    for entry_point, source in ((program, folder), (folder / program, folder)):
+        estimator = bundled(entry_point=entry_point, source_dir=source, hyperparameters={})
+        assert estimator.bundle.program == "train.py"
+    alone = bundled(entry_point=folder / "package" / "a.py", source_dir=None, hyperparameters={})
+    assert alone.bundle.program == "a.py"
+
+
+def test_a_file_that_went_away_is_named(folder: Path) -> None:
+    bundle = find_bundle(str(folder / "train.py"), None)
+    (folder / "train.py").unlink()
+    with pytest.raises(EstimatorError, match=r"cannot be packed.*No such file.*train\.py"):
+        bundle.pack(io.BytesIO())
