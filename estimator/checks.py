@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from estimator.errors import EstimatorError
+from estimator.kinds import check_kind
 from estimator.model_check import check_choice
 from estimator.session import Session, asking
 from estimator.settings import LOCAL, InstanceGroup, JobSettings
@@ -107,13 +108,13 @@ def tag_list(
     """
     if isinstance(tags, Mapping):
         return [{"Key": str(key), "Value": str(value)} for key, value in tags.items()]
-    listed = [dict(tag) for tag in tags or ()]
-    for tag in listed:
-        if set(tag) != {"Key", "Value"}:
+    check_kind("tags", tags, Sequence)
+    for tag in tags or ():
+        if not isinstance(tag, Mapping) or set(tag) != {"Key", "Value"}:
             raise EstimatorError(
-                f"tags: {tag} is no tag: write {{'Key': 'team', 'Value': 'a'}} or {{'team': 'a'}}"
+                f"tags: {tag!r} is no tag: write {{'Key': 'team', 'Value': 'a'}} or {{'team': 'a'}}"
             )
-    return listed
+    return [dict(tag) for tag in tags or ()]
 
 
 def shows_logs(logs: object) -> bool:

@@ -20,10 +20,16 @@ from estimator.hyperparameters import encode_all
 from estimator.images import Image
 from estimator.inputs import Inputs, named_inputs
 from estimator.job import ENDED, Job
+from estimator.kinds import check_kind
 from estimator.launch import Launch, prepare
-from estimator.metrics import Definitions, default_metric_definitions, metric_definitions
+from estimator.metrics import (
+    Definitions,
+    default_metric_definitions,
+    definition_list,
+    metric_definitions,
+)
 from estimator.names import default_base, timestamped
-from estimator.options import Options, draft_settings
+from estimator.options import Options, checked_options, draft_settings
 from estimator.predictor import Predictor
 from estimator.presets import check_preset
 from estimator.session import Session, as_session
@@ -68,24 +74,30 @@ class RLEstimator:
         metric_definitions: Sequence[Mapping[str, str]] | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self._options = options
+        self._options = checked_options(options)
+        options = self._options
+        program = _text(entry_point) or ""
+        check_kind("hyperparameters", hyperparameters, Mapping)
         self._image = Image(
             image_uri=image_uri,
             toolkit=toolkit,
             toolkit_version=toolkit_version,
             framework=framework,
         )
-        self._draft = draft_settings(entry_point, options)
+        self._draft = draft_settings(program, options)
         check_tracking(options.get("mlflow_tracking_uri"))
         if self._draft.is_local and self._image.is_legacy:
             raise EstimatorError(
                 "instance_type='local' runs the bundle as processes of this machine, without the "
                 f"image of {toolkit}: take toolkit='sb3' with framework='pytorch'"
             )
-        self.bundle = find_bundle(entry_point, _text(source_dir), options.get("dependencies") or ())
-        self._definitions = metric_definitions
+        self.bundle = find_bundle(program, _text(source_dir), options.get("dependencies") or ())
+        self._draft = dataclasses.replace(self._draft, entry_point=self.bundle.program)
+        self._definitions = (
+            None if metric_definitions is None else definition_list(metric_definitions)
+        )
         self._hyperparameters: dict[str, object] = {}
-        self.set_hyperparameters(**dict(hyperparameters or {}))
+        self._add(hyperparameters or {})
         self._session: Session | None = None
         self._endpoint: tuple[str, str] | None = None
         self.jobs: list[Job] = []
@@ -122,7 +134,10 @@ class RLEstimator:
         Raises:
             EstimatorError: If one is no scalar, or the preset's toolkit is another one.
         """
-        merged = self._hyperparameters | hyperparameters
+        self._add(hyperparameters)
+
+    def _add(self, hyperparameters: Mapping[str, object]) -> None:
+        merged = {**self._hyperparameters, **hyperparameters}
         encode_all(merged)
         check_preset(self.bundle, self._image.toolkit, merged)
         self._hyperparameters = merged
@@ -181,6 +196,8 @@ class RLEstimator:
         Raises:
             EstimatorError: If something is wrong.
         """
+        check_kind("job_name", job_name, str)
+        check_kind("experiment_config", experiment_config, Mapping)
         channels = named_inputs(inputs)
         options = self._options
         return prepare(

@@ -9,6 +9,7 @@ import numbers
 from collections.abc import Mapping
 
 from estimator.errors import EstimatorError
+from estimator.kinds import plain
 
 RESERVED = "sagemaker_"
 """Names that begin so belong to SageMaker and its SDKs."""
@@ -22,9 +23,9 @@ def encode(value: object) -> str:
     Raises:
         ValueError: If it is no text, no finite number and no truth value; the text says which.
     """
+    value = plain(value)
     if isinstance(value, str | bool):
         return json.dumps(value)
-    # NumPy's scalars are numbers as well, but not for json.
     if isinstance(value, numbers.Integral):
         return json.dumps(int(value))
     if isinstance(value, numbers.Real):

@@ -84,12 +84,12 @@ def _one(name: str, value: object) -> TrainingInput:
     if isinstance(config, Mapping):
         value = _from_config(name, config)
     one = TrainingInput(value) if isinstance(value, str) else value
-    if not isinstance(one, TrainingInput) or not one.s3_data.startswith(_SCHEMES):
-        raise EstimatorError(
-            f"inputs: channel {name} is {value!r}: write s3://BUCKET/PREFIX, file://FOLDER or a "
-            "TrainingInput"
-        )
-    return one
+    if isinstance(one, TrainingInput) and str(one.s3_data).startswith(_SCHEMES):
+        return one
+    raise EstimatorError(
+        f"inputs: channel {name} is {value!r}: write s3://BUCKET/PREFIX, file://FOLDER or a "
+        "TrainingInput"
+    )
 
 
 def _from_config(name: str, config: Mapping[str, Any]) -> TrainingInput:

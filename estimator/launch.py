@@ -1,5 +1,6 @@
 """The start of a job: everything is looked up and checked, then uploaded, then started."""
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from estimator.errors import EstimatorError
 from estimator.images import Image
 from estimator.inputs import TrainingInput
 from estimator.job import Job
+from estimator.metrics import check_regexes
 from estimator.model_check import check_request
 from estimator.places import Places, check_bucket, find_places
 from estimator.request import Request, training_job_request
@@ -41,6 +43,7 @@ class Launch:
         from botocore.exceptions import BotoCoreError, ClientError
 
         name = self.request["TrainingJobName"]
+        self._check_name(name)
         self.places.upload(self.session, name, self.bundle, self.inputs)
         try:
             self.session.sagemaker_client.create_training_job(**self.request)
@@ -58,6 +61,17 @@ class Launch:
         except BotoCoreError as error:
             raise EstimatorError(f"training job {name} was not started: {error}") from error
         return Job(self.session, name, folder=self.places.folder)
+
+    def _check_name(self, name: str) -> None:
+        """Refuse the name of a job that there is: its bundle and inputs would be overwritten."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        with contextlib.suppress(ClientError, BotoCoreError):  # whoever may not ask finds out later
+            self.session.sagemaker_client.describe_training_job(TrainingJobName=name)
+            raise EstimatorError(
+                f"training job {name} was not started: ResourceInUse: there is one of this name "
+                "already: leave out job_name, or write another"
+            )
 
 
 def prepare(
@@ -101,6 +115,7 @@ def prepare(
         inputs=in_s3,
     )
     check_request("CreateTrainingJob", request)
+    check_regexes(settings.metric_definitions)
     _check_buckets(session, settings, places, bundle, inputs)
     return Launch(
         session=session, bundle=bundle, places=places, inputs=dict(inputs), request=request

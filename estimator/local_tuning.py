@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from estimator.errors import EstimatorError
 from estimator.job import ENDED, Job
@@ -31,6 +31,9 @@ class LocalTuning:
     Raises:
         EstimatorError: If a search on this machine has no such strategy.
     """
+
+    started: ClassVar[set[str]] = set()
+    """The names of the searches that this process started."""
 
     def __init__(self, session: Session, request: Request) -> None:
         self._session = session
@@ -58,6 +61,7 @@ class LocalTuning:
 
     def start(self) -> None:
         """Start the search; it goes on while Python does."""
+        self.started.add(self._request["HyperParameterTuningJobName"])
         self._thread.start()
 
     def describe_hyper_parameter_tuning_job(self, **_: object) -> dict[str, Any]:

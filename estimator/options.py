@@ -1,11 +1,13 @@
 """The arguments that `RLEstimator` shares with every estimator of the SDK."""
 
 import dataclasses
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from estimator.checks import check_resources, check_settings, tag_list
 from estimator.errors import EstimatorError
+from estimator.kinds import of_their_kinds
 from estimator.settings import LOCAL, LOCAL_TYPES, InstanceGroup, JobSettings
 from estimator.toolkits import nearest
 
@@ -73,18 +75,24 @@ class Options(TypedDict, total=False):
     mlflow_tracking_uri: str | None
 
 
-def draft_settings(entry_point: str, options: Options) -> JobSettings:
-    """Return the settings that the options make, checked; what AWS has to be asked for is empty.
+def checked_options(options: Options) -> Options:
+    """Return the options, of the kinds that they must be.
 
     Raises:
-        EstimatorError: If an option is unknown or wrong, or two of them exclude each other.
+        EstimatorError: If one is unknown or of another kind.
     """
     _check_names(options)
+    return typing.cast("Options", of_their_kinds(options, Options))
+
+
+def draft_settings(entry_point: str, options: Options) -> JobSettings:
+    """Return the settings that checked options make; what AWS has to be asked for is empty.
+
+    Raises:
+        EstimatorError: If an option is wrong, or two of them exclude each other.
+    """
     given = {name: value for name, value in options.items() if value is not None}
-    groups = tuple(
-        InstanceGroup(group.instance_group_name, group.instance_type, group.instance_count)
-        for group in options.get("instance_groups") or ()
-    )
+    groups = tuple(_group(one) for one in options.get("instance_groups") or ())
     kind = _instance_type(options)
     check_resources(
         instance_type=kind, instance_count=options.get("instance_count"), instance_groups=groups
@@ -108,6 +116,16 @@ def draft_settings(entry_point: str, options: Options) -> JobSettings:
     )
     check_settings(settings)
     return settings
+
+
+def _group(given: Any) -> InstanceGroup:  # noqa: ANN401 - also the SDK's
+    try:
+        return InstanceGroup(given.instance_group_name, given.instance_type, given.instance_count)
+    except AttributeError:
+        raise EstimatorError(
+            f"instance_groups: {given!r} is no group: write InstanceGroup('NAME', 'ml.c7i.2xlarge',"
+            " 2)"
+        ) from None
 
 
 def _instance_type(options: Options) -> str | None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from estimator.bundle import Bundle
 from estimator.errors import EstimatorError
 from estimator.hyperparameters import encode_all
+from estimator.presets import OWN_BUNDLE
 from estimator.ranges import CategoricalParameter, Range
 
-_OWN_BUNDLE = Path("autoscaling_rl") / "presets.py"
 _PROGRAM = "train.py"
 _PYTHON = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "python"
 _MISTAKE, _SECONDS = 2, 60.0
@@ -34,7 +34,7 @@ def check_in_preset(
         EstimatorError: If it does not; the line is the bundle's own.
     """
     folder = bundle.folder
-    if folder is None or bundle.program != _PROGRAM or not (folder / _OWN_BUNDLE).is_file():
+    if folder is None or bundle.program != _PROGRAM or not (folder / OWN_BUNDLE).is_file():
         return
     with ThreadPoolExecutor(4) as pool:
         corners = [encode_all({**hyperparameters, **corner}) for corner in _corners(ranges)]

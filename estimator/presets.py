@@ -2,10 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 from estimator.bundle import Bundle
 from estimator.errors import EstimatorError
-from estimator.toolkits import OWN, RLToolkit, find_toolkit
+from estimator.toolkits import OWN, RLToolkit, find_toolkit, nearest
+
+OWN_BUNDLE = Path("autoscaling_rl") / "presets.py"
+"""What this project's bundle has, and no other."""
 
 
 def check_preset(
@@ -20,6 +24,7 @@ def check_preset(
     if toolkit not in OWN or bundle.folder is None or not isinstance(preset, str):
         return
     path = bundle.folder / "presets" / f"{preset}.toml"
+    _check_known(bundle, path)
     if "toolkit" in hyperparameters or not path.is_file():
         return
     try:
@@ -31,4 +36,21 @@ def check_preset(
         raise EstimatorError(
             f"the preset {preset} trains with {trains_with}, and toolkit is {toolkit.value!r}: "
             f"write toolkit={trains_with!r}, framework={framework!r}, or choose another preset"
+        )
+
+
+def _check_known(bundle: Bundle, path: Path) -> None:
+    """Refuse a name that the bundle's own train.py would not know; other bundles say so later.
+
+    Raises:
+        EstimatorError: If there is no such preset.
+    """
+    assert bundle.folder is not None
+    own = bundle.program == "train.py" and (bundle.folder / OWN_BUNDLE).is_file()
+    # What ends in .toml is a path, and may come through a channel.
+    if own and not path.stem.endswith(".toml") and not path.is_file():
+        known = [one.stem for one in path.parent.glob("*.toml")]
+        raise EstimatorError(
+            f"hyperparameters: {bundle.folder} has no preset {path.stem!r}"
+            f"{nearest(path.stem, known)} (or give the path of a .toml file of the bundle)"
         )

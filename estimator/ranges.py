@@ -7,6 +7,7 @@ from typing import Any
 
 from estimator.errors import EstimatorError
 from estimator.hyperparameters import encode, encode_all
+from estimator.kinds import check_kind, plain
 from estimator.toolkits import nearest
 
 SCALINGS = ("Auto", "Linear", "Logarithmic", "ReverseLogarithmic")
@@ -63,6 +64,7 @@ def check_ranges(given: Mapping[str, Any]) -> dict[str, Range]:
     Raises:
         EstimatorError: If one is upside down, empty, or no range.
     """
+    check_kind("hyperparameter_ranges", given, Mapping)
     if not given:
         raise EstimatorError(
             "hyperparameter_ranges is empty: write for example "
@@ -107,11 +109,14 @@ def parameter_ranges(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, An
 def _own(name: str, one: Any) -> Range:  # noqa: ANN401 - also the SDK's
     kind = type(one).__name__
     if kind == "CategoricalParameter":
-        return CategoricalParameter(one.values)
-    if kind == "ContinuousParameter":
-        return ContinuousParameter(one.min_value, one.max_value, one.scaling_type)
-    if kind == "IntegerParameter":
-        return IntegerParameter(one.min_value, one.max_value, one.scaling_type)
+        listed = hasattr(one.values, "tolist")  # an array of NumPy's
+        return CategoricalParameter(one.values.tolist() if listed else one.values)
+    limits: dict[str, type[ContinuousParameter | IntegerParameter]] = {
+        "ContinuousParameter": ContinuousParameter,
+        "IntegerParameter": IntegerParameter,
+    }
+    if kind in limits:
+        return limits[kind](plain(one.min_value), plain(one.max_value), one.scaling_type)
     raise EstimatorError(
         f"hyperparameter_ranges: {name} is {one!r}: write a ContinuousParameter, an "
         "IntegerParameter or a CategoricalParameter"

@@ -43,6 +43,21 @@ class Session:
         self.project = project or os.environ.get(PROJECT_VARIABLE) or _PROJECT
         self.stage = stage or os.environ.get(STAGE_VARIABLE) or _STAGE
 
+    def __deepcopy__(self, memo: object) -> "Session":
+        """Return itself: a connection has no copy, and copies of its owner share it."""
+        return self
+
+    def __reduce__(self) -> "tuple[Any, ...]":
+        """Refuse: a connection cannot go to another process.
+
+        Raises:
+            EstimatorError: Always.
+        """
+        raise EstimatorError(
+            "an estimator that has a session cannot be pickled: keep the name of its job, and come "
+            "back to it with RLEstimator.attach(NAME)"
+        )
+
     @property
     def region(self) -> str:
         """The region.
@@ -142,10 +157,21 @@ class Session:
 
 @functools.lru_cache(maxsize=4)
 def _boto_session(variables: tuple[tuple[str, str], ...]) -> "boto3.Session":
-    """Return the session of an environment: each new one would read the services' models again."""
-    import boto3
+    """Return the session of an environment: each new one would read the services' models again.
 
-    return boto3.Session()
+    Raises:
+        EstimatorError: If the environment names a profile that there is not, or the like.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.Session()
+    except BotoCoreError as error:
+        raise EstimatorError(
+            f"no session of AWS: {error}: correct AWS_PROFILE or ~/.aws/config, or pass "
+            "sagemaker_session="
+        ) from error
 
 
 def _variables() -> tuple[tuple[str, str], ...]:
@@ -155,6 +181,13 @@ def _variables() -> tuple[tuple[str, str], ...]:
 @functools.lru_cache(maxsize=64)
 def _client(boto_session: "boto3.Session", service: str, region: str) -> "BaseClient":
     return boto_session.client(service, region_name=region)
+
+
+def names_a_region() -> bool:
+    """Tell whether the environment, or its profile, says in which region AWS is asked."""
+    with contextlib.suppress(EstimatorError):
+        return _boto_session(_variables()).region_name is not None
+    return False
 
 
 def names_local_aws(endpoint_url: str) -> bool:

@@ -1,5 +1,6 @@
 """`HyperparameterTuner`: SageMaker's automatic model tuning, or a small search on this machine."""
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,13 +10,15 @@ from estimator.checks import tag_list
 from estimator.errors import EstimatorError, JobFailedError
 from estimator.estimator import RLEstimator
 from estimator.inputs import Inputs
+from estimator.kinds import check_kind, of_their_kinds
 from estimator.launch import Launch
 from estimator.local_tuning import LocalTuning
+from estimator.metrics import check_regexes, definition_list
 from estimator.model_check import check_request
 from estimator.preset_check import check_in_preset
 from estimator.ranges import check_ranges
 from estimator.request import Request
-from estimator.session import asking
+from estimator.session import Session, asking
 from estimator.tracking import is_tracked, track
 from estimator.tuning_job import TuningJob
 from estimator.tuning_request import TuningSettings, tuning_job_request
@@ -66,22 +69,28 @@ class HyperparameterTuner:
         early_stopping_type: str = "Off",
         random_seed: int | None = None,
     ) -> None:
+        if not isinstance(estimator, RLEstimator):
+            raise EstimatorError(f"estimator is {estimator!r}: write an RLEstimator")
+        check_kind("base_tuning_job_name", base_tuning_job_name, str)
         self.estimator = estimator
         self._base = base_tuning_job_name
-        self._definitions = metric_definitions
-        self.settings = TuningSettings(
-            objective_metric_name=objective_metric_name,
-            ranges=check_ranges(hyperparameter_ranges),
-            strategy=strategy,
-            objective_type=objective_type,
-            max_jobs=max_jobs,
-            max_parallel_jobs=max_parallel_jobs,
-            max_runtime_in_seconds=max_runtime_in_seconds,
-            early_stopping_type=early_stopping_type,
-            random_seed=random_seed,
-            tags=tag_list(tags),
+        self._definitions = (
+            None if metric_definitions is None else definition_list(metric_definitions)
         )
-        defined = estimator.metric_definitions if metric_definitions is None else metric_definitions
+        given = {
+            "objective_metric_name": objective_metric_name,
+            "ranges": check_ranges(hyperparameter_ranges),
+            "strategy": strategy,
+            "objective_type": objective_type,
+            "max_jobs": max_jobs,
+            "max_parallel_jobs": max_parallel_jobs,
+            "max_runtime_in_seconds": max_runtime_in_seconds,
+            "early_stopping_type": early_stopping_type,
+            "random_seed": random_seed,
+            "tags": tag_list(tags),
+        }
+        self.settings = TuningSettings(**of_their_kinds(given, TuningSettings))
+        defined = estimator.metric_definitions if self._definitions is None else self._definitions
         self.settings.check([one["Name"] for one in defined])
         check_in_preset(estimator.bundle, estimator.hyperparameters(), self.settings.ranges)
         self.latest_tuning_job: TuningJob | None = None
@@ -107,6 +116,7 @@ class HyperparameterTuner:
                 "end",
                 stacklevel=2,
             )
+        self._check_name(session, name)
         launch.places.upload(session, name, launch.bundle, launch.inputs)
         if local:
             local.start()
@@ -116,6 +126,23 @@ class HyperparameterTuner:
         self.latest_tuning_job = TuningJob(session, name, local)
         if wait:
             self.wait()
+
+    def _check_name(self, session: Session, name: str) -> None:
+        """Refuse the name of a tuning job that there is: its bundle would be overwritten."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        taken = self.estimator.is_local and name in LocalTuning.started
+        with contextlib.suppress(ClientError, BotoCoreError):  # whoever may not ask finds out later
+            if not self.estimator.is_local:
+                session.sagemaker_client.describe_hyper_parameter_tuning_job(
+                    HyperParameterTuningJobName=name
+                )
+                taken = True
+        if taken:
+            raise EstimatorError(
+                f"tuning job {name} was not started: ResourceInUse: there is one of this name "
+                "already: leave out job_name, or write another"
+            )
 
     def request(self, inputs: Inputs = None, job_name: str | None = None) -> Request:
         """Return the CreateHyperParameterTuningJob request that `fit` would send.
@@ -136,6 +163,7 @@ class HyperparameterTuner:
             }
         request = tuning_job_request(training, self.settings)
         check_request("CreateHyperParameterTuningJob", request)
+        check_regexes(self._definitions or ())
         return launch, request
 
     def _name(self) -> str:

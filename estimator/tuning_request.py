@@ -73,7 +73,8 @@ class TuningSettings:
         _check_choice("objective_type", self.objective_type, OBJECTIVE_TYPES)
         _check_choice("early_stopping_type", self.early_stopping_type, EARLY_STOPPING_TYPES)
         if self.objective_metric_name not in metrics:
-            known = nearest(self.objective_metric_name, metrics) if metrics else ": define some"
+            name = str(self.objective_metric_name)
+            known = nearest(name, metrics) if metrics else ": define some"
             raise EstimatorError(
                 f"objective_metric_name: metric_definitions have no "
                 f"{self.objective_metric_name!r}{known}"

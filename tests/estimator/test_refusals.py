@@ -93,7 +93,8 @@ def refusal(make: Make, inputs: object = None, fit: dict | None = None, **argume
         ({"output_path": "s3://no-such-bucket-1/x"}, "output_path: there is no bucket no-such-b"),
         ({"checkpoint_s3_uri": "s3://no-such-bucket-2"}, "checkpoint_s3_uri: there is no bucket"),
         ({"base_job_name": "a_b"}, "TrainingJobName is 'a_b-"),
-        ({"volume_size": "30"}, "Invalid type for parameter ResourceConfig.VolumeSizeInGB"),
+        ({"volume_size": "30"}, "volume_size is '30': write a whole number"),
+        ({"environment": {"A": 1}}, "Invalid type for parameter Environment.A"),
         ({"project": "other"}, "there is no SSM parameter /other/dev/image-uri in us-east-1"),
         ({"stagee": "dev"}, "RLEstimator has no argument 'stagee': did you mean 'stage'?"),
         ({"rules": []}, "rules has no use here"),
@@ -155,6 +156,17 @@ def test_a_preset_of_another_toolkit(remote: Make, tmp_path: Path) -> None:
     assert "the preset deep trains with sb3, and toolkit is 'cem': write toolkit='sb3'" in said
 
 
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [("smok", "has no preset 'smok': did you mean 'smoke'?"), ("nothing like it", "choose one of")],
+)
+def test_a_preset_that_is_not_there(remote: Make, preset: str, said: str) -> None:
+    source = str(HERE.parents[1] / "training_src")
+    assert said in refusal(remote, source_dir=source, hyperparameters={"preset": preset})
+    # A path may come through a channel.
+    assert remote(source_dir=source, hyperparameters={"preset": "mine.toml"}).launch().request
+
+
 def test_a_legacy_toolkit_on_this_machine(make: Make) -> None:
     with pytest.warns(UserWarning, match="AWS's old ones"):
         said = refusal(make, toolkit="coach", toolkit_version="1.0.0", framework="tensorflow")
@@ -174,6 +186,11 @@ def test_a_missing_region(remote: Make, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert "no region is set: set AWS_REGION" in refusal(remote)
+
+
+def test_a_profile_that_is_not_there(remote: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    assert "no session of AWS: The config profile (no-such-profile)" in refusal(remote)
 
 
 def test_credentials_that_are_not_there(remote: Make, monkeypatch: pytest.MonkeyPatch) -> None:
