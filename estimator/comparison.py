@@ -1,6 +1,6 @@
 """Several training jobs in one figure: reward, failed share, steps per second."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from estimator.curves import SPEED, Curve, curves
@@ -24,19 +24,23 @@ _SHORT_SECONDS = 180.0
 
 
 def compare(
-    jobs: Sequence[Any], *, names: Sequence[str] | None = None, sagemaker_session: object = None
+    jobs: Any,  # noqa: ANN401 - see below
+    *,
+    names: Sequence[str] | None = None,
+    sagemaker_session: object = None,
 ) -> "Figure":
     """Return a figure with one line for each job in each panel, over minutes since its start.
 
     Args:
-        jobs: Estimators, jobs, or names of jobs; running ones as well.
+        jobs: Estimators, jobs, or names of jobs; running ones as well. One alone needs no list.
         names: What the legend calls them; None: the names of the jobs.
         sagemaker_session: Where jobs are that are given by name.
 
     Raises:
         EstimatorError: If there is nothing to show, or a job has no metrics.
     """
-    found = [_job(one, sagemaker_session) for one in jobs]
+    listed = jobs if isinstance(jobs, Iterable) and not isinstance(jobs, str) else [jobs]
+    found = [_job(one, sagemaker_session) for one in listed]
     if not found:
         raise EstimatorError("compare: no jobs: pass estimators, or names of jobs")
     labels = list(names) if names is not None else [job.name for job in found]

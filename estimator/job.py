@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 _POLL_SECONDS, _LOCAL_POLL_SECONDS = 5.0, 0.3
+_folders: dict[str, Path] = {}
 # CloudWatch answers no call with more points than this.
 _MAX_POINTS = 1_440
 
@@ -29,13 +30,16 @@ class Job:
     Args:
         session: Where it runs.
         name: Its name.
-        folder: Folder of this machine that gets its results once it has ended; None: none does.
+        folder: Folder of this machine that gets its results once it has ended; None: the one that
+            was named when this process started the job, if any was.
     """
 
     def __init__(self, session: Session, name: str, *, folder: Path | None = None) -> None:
         self.session = session
         self.name = name
-        self.folder = folder
+        self.folder = folder or _folders.get(name)
+        if folder is not None:
+            _folders[name] = folder
 
     @property
     def job_name(self) -> str:
@@ -152,10 +156,16 @@ class Job:
         s3 = self.session.client("s3")
         with asking("the job's results"):
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            for entry in (entry for page in pages for entry in page.get("Contents", ())):
-                target = folder / entry["Key"].removeprefix(prefix)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                s3.download_file(bucket, entry["Key"], str(target))
+            try:
+                for entry in (entry for page in pages for entry in page.get("Contents", ())):
+                    target = folder / entry["Key"].removeprefix(prefix)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    s3.download_file(bucket, entry["Key"], str(target))
+            except OSError as error:
+                raise EstimatorError(
+                    f"the results cannot be written to {folder}: {error.strerror or error}: make "
+                    f"room there; they lie in s3://{bucket}/{prefix} as well"
+                ) from error
 
     def analytics(self) -> "TrainingJobAnalytics":
         """Return its metrics, as the SDK's class; `dataframe()` has timestamp, name and value.

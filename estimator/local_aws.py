@@ -12,12 +12,13 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from estimator.errors import EstimatorError
-from estimator.session import Session, as_session, names_local_aws
+from estimator.session import Session, as_session, names_a_region, names_local_aws
 
 if TYPE_CHECKING:
     import boto3
@@ -36,6 +37,7 @@ class LocalAws:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
         self.variables: dict[str, str] = {}
         self._boto_session: boto3.Session | None = None
 
@@ -48,20 +50,29 @@ class LocalAws:
 
     @property
     def running(self) -> bool:
-        """Whether it runs."""
-        return self._process is not None and self._process.poll() is None
+        """Whether it runs and has said where it answers."""
+        process = self._process
+        return bool(self.variables) and process is not None and process.poll() is None
 
     def start(self) -> None:
-        """Start it and wait until it answers.
+        """Start it, unless it runs, and wait until it answers.
 
         Raises:
             EstimatorError: If there is no checkout to start it from, or it does not come up.
         """
+        with self._starting:  # a second thread waits for the same one
+            if not self.running:
+                self._start_and_wait()
+
+    def _start_and_wait(self) -> None:
         command = checkout_command("up")
+        self.variables = {}
         with tempfile.TemporaryFile() as errors:
             text = self._start(command, errors)
-            self.variables = dict(_EXPORT.findall(text))
-            if "AWS_ENDPOINT_URL" not in self.variables:
+            variables = dict(_EXPORT.findall(text))
+            if "AWS_ENDPOINT_URL" in variables:
+                self.variables = variables
+            else:
                 self.stop()
                 errors.seek(0)
                 said = errors.read().decode("utf-8", "replace").strip().splitlines()
@@ -126,8 +137,7 @@ def local_session(*, project: str | None = None, stage: str | None = None) -> Se
     """
     if not _started.running and names_local_aws(os.environ.get("AWS_ENDPOINT_URL", "")):
         return Session(is_local=True, project=project, stage=stage)
-    if not _started.running:
-        _started.start()
+    _started.start()
     return Session(_started.boto_session, is_local=True, project=project, stage=stage)
 
 
@@ -147,6 +157,11 @@ def session_of_job(job_name: str, given: object = None) -> Session:
         found = pages.paginate(NameContains=job_name).search("TrainingJobSummaries[]")
         if any(one["TrainingJobName"] == job_name for one in found):
             return running
+        if not names_a_region():
+            raise EstimatorError(
+                f"the local AWS of this process has no training job {job_name}: correct the name; "
+                "for a job on SageMaker set AWS_REGION, or pass sagemaker_session="
+            )
     return as_session(given, project=None, stage=None)
 
 

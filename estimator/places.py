@@ -1,6 +1,7 @@
 """Where a job's bundle, inputs and results lie in S3."""
 
 import contextlib
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -102,7 +103,7 @@ def find_places(
                 f"output_path: {output_path} is a folder of this machine, which only "
                 "instance_type='local' can write to: write s3://BUCKET/PREFIX"
             )
-        folder, output_path = Path(output_path.removeprefix(_FILE)), None
+        folder, output_path = _writable(output_path), None
     made = False
     if output_path is None:
         bucket, output_path, made = _default_bucket(session)
@@ -118,6 +119,22 @@ def find_places(
         make_bucket=made and not code_location,
         kms_key=None if code_location else kms_key,
     )
+
+
+def _writable(uri: str) -> Path:
+    """Return the folder of this machine that an address names, absolute.
+
+    Raises:
+        EstimatorError: If nothing can be written there, which only the end of a job would say.
+    """
+    folder = Path(os.path.abspath(uri.removeprefix(_FILE)))
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise EstimatorError(
+            f"output_path: {there} is no folder that can be written to: write file://FOLDER with "
+            "another one"
+        )
+    return folder
 
 
 def parse(uri: str, argument: str) -> tuple[str, str]:

@@ -96,6 +96,41 @@ def test_the_example_of_the_page_and_the_end_of_everything_with_python(
     assert not answers(url)
 
 
+THREADS = """
+import threading
+from estimator import EstimatorError, RLEstimator
+
+def endpoint():
+    job = RLEstimator(entry_point="train.py", source_dir="training_src", toolkit="cem",
+                      framework="numpy", instance_type="local")
+    found.append(job.sagemaker_session.sagemaker_client.meta.endpoint_url)
+
+found = []
+threads = [threading.Thread(target=endpoint) for _ in range(3)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(found), len(set(found)))
+try:
+    RLEstimator.attach("nowhere")
+except EstimatorError as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_threads_share_one_local_aws() -> None:
+    variables = {name: text for name, text in environment().items() if name != "AWS_PROFILE"}
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", THREADS],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.splitlines()[0] == "3 1", run.stderr
+    assert "the local AWS of this process has no training job nowhere" in run.stdout
+
+
 def test_a_local_aws_needs_the_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setattr(module, "_ROOT", tmp_path)
