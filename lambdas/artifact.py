@@ -44,7 +44,9 @@ def open_model(s3: Client, uri: str) -> Readable:
     Raises:
         UnsafeArtifact: It is not there.
     """
-    absent = UnsafeArtifact(f"There is no model at {uri}: see the job's log")
+    absent = UnsafeArtifact(
+        f"There is no model at {uri}: see the log of the job that was to write it"
+    )
     return open_existing(s3, uri, absent=absent)
 
 

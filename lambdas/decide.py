@@ -16,9 +16,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lambdas.artifact import open_model
 from lambdas.aws import Client, client, service_errors
 from lambdas.errors import ConfigurationError, NoModel
-from lambdas.s3 import open_object
 from lambdas.served_model import Inference, load_model
 from lambdas.settings import read_settings
 
@@ -130,7 +130,7 @@ def _inference(settings: Settings) -> Inference:
 def _load(settings: Settings, package: str, uri: str) -> Inference:
     guard = _guard(settings.guard_settings)
     inference = load_model(
-        open_object(client("s3"), uri),
+        open_model(client("s3"), uri),
         guard=guard,
         explain=lambda explanation: _log("decision", **explanation),
     )

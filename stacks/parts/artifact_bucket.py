@@ -14,7 +14,7 @@ from stacks.parts.buckets import logs_bucket, private_bucket
 from stacks.parts.replication import Replication
 
 READ, WRITE = "s3:GetObject", "s3:PutObject"
-LISTS = ("prepare", "gate", "register", "smoke_test", "edge_publish", "training")
+LISTS = ("prepare", "gate", "register", "smoke_test", "decide", "edge_publish", "training")
 """Steps that tell what is not there from what they may not read, or look below a prefix."""
 
 
@@ -112,7 +112,7 @@ class ArtifactBucket(Construct):
         self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],
-                principals=[roles[step] for step in LISTS],
+                principals=[roles[step] for step in LISTS if step in roles],
                 resources=[self.bucket.bucket_arn],
             )
         )

@@ -14,7 +14,7 @@ from autoscaling_rl.artifact import pack
 from autoscaling_rl.controller import observation as obs
 from autoscaling_rl.controller.inference import Inference
 from lambdas import decide
-from lambdas.errors import ConfigurationError, ServiceRefused, UnsafeArtifact
+from lambdas.errors import ConfigurationError, UnsafeArtifact
 from tests.lambdas.samples import BUCKET, VARIABLES
 from tests.training_src.endpoints import autoscaling_artifact, autoscaling_policy, relist, state
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_served_is_one_line(
             call()
     monkeypatch.setenv("GUARD_SETTINGS", "{}")
     boto3.client("s3").delete_object(Bucket=BUCKET, Key="one/model.tar.gz")
-    with pytest.raises(ServiceRefused, match="does not exist"):
+    with pytest.raises(UnsafeArtifact, match=r"There is no model at s3://.*/one/"):
         call()
     monkeypatch.delenv("MODEL_PACKAGE_GROUP")
     with pytest.raises(ConfigurationError, match="Neither PINNED_MODEL_PACKAGE nor"):
