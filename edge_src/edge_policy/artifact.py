@@ -201,7 +201,7 @@ def load_code(folder: Path) -> ModuleType:
         specification.loader.exec_module(module)
         for path in sorted(code.glob("[!_]*.py")):
             importlib.import_module(f"{name}.{path.stem}")
-    except Exception as error:
+    except BaseException as error:  # it may want to end the process
         forget_code(name)
         raise BadModel(f"the model's code cannot be imported: {error!r}"[:300]) from error
     finally:

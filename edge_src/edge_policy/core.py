@@ -15,6 +15,7 @@ from .decide import Decider, encode
 from .history import History
 from .memory import MemoryFile
 from .models import Models
+from .outcome import ModelFailed, read_features
 from .settings import Settings, check_reactive, merged
 from .spool import Spool
 from .store import Store
@@ -107,7 +108,10 @@ class Core:
         self._told = problems
         self.models.use(self.settings)
         if active is not None and before.guard != self.settings.guard:
-            active.use_guard(self.settings.guard)
+            try:
+                active.use_guard(self.settings.guard)
+            except ModelFailed as error:
+                self.models.failed(str(error))
         if before.runtime != self.settings.runtime:
             self.models.reload()
         if self.spool is not None:
@@ -126,7 +130,7 @@ class Core:
             model_version=model.version if model else None,
             runtime=model.runtime if model else None,
             last=self.decider.last,
-            features={name: round(each, 4) for name, each in self.decider.features().items()},
+            features=self._features(),
             waiting=spool.waiting if spool else None,
             dropped=spool.dropped if spool else None,
             lost=self.telemetry.lost,
@@ -136,6 +140,13 @@ class Core:
             + (spool.faults if spool else 0),
             memory_mb=resident(),
         )
+
+    def _features(self) -> dict[str, float]:
+        try:
+            return read_features(self.decider.outcome) if self.decider.outcome else {}
+        except ModelFailed as error:
+            self.telemetry.event("fault", reason=f"the model's features: {error}")
+            return {}
 
     def save(self) -> None:
         """Write all that a restart would miss."""

@@ -9,8 +9,9 @@ from . import messages, reactive
 from .history import LONGEST, UNKNOWN, History, Timeline
 from .memory import MemoryFile
 from .messages import Message, Refused
-from .model import Outcome, sound
+from .model import Model
 from .models import REACTIVE, Models, Report
+from .outcome import ModelFailed, Outcome, sound
 
 STRAYS = 3  # messages of another time, in ascending order, until their clock is believed
 MORE_STRAYS = 60  # ... if this machine's clock does not agree
@@ -24,6 +25,7 @@ class Decider:
         history: the load.
         models: what decides.
         last: the last decision, for telemetry.
+        outcome: the same as it was decided; None before any.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class Decider:
     ) -> None:
         self.history, self.models, self._memory = history, models, memory
         self.last: dict[str, Any] = {}
-        self.features: Callable[[], dict[str, float]] = dict
+        self.outcome: Outcome | None = None
         self._report, self._clock = report, clock
         self._strays: list[int] = []
         self._pending: Callable[[], None] | None = None
@@ -60,18 +62,29 @@ class Decider:
         """Do what the last answer left to do, once it is sent."""
         if self._pending is not None:
             pending, self._pending = self._pending, None
-            pending()
             self.history.sync()
-            if self.models.active is not None:
-                if self._memory is not None:
-                    self._memory.keep(self.models.active)
-                self.models.active.prepare()
+            active = self.models.active
+            try:
+                if active is not None:
+                    self._work_ahead(active)
+            except ModelFailed as error:
+                self.models.failed(str(error))
+            else:
+                pending()
+
+    def _work_ahead(self, active: Model) -> None:
+        if self._memory is not None:
+            self._memory.keep(active)
+        active.prepare()
 
     def save(self) -> None:
         """Write all that a restart would miss."""
         self.history.close()
         if self._memory is not None and self.models.active is not None:
-            self._memory.save(self.models.active)
+            try:
+                self._memory.save(self.models.active)
+            except ModelFailed as error:
+                self.models.failed(str(error))
 
     def _act(self, message: Message) -> dict[str, Any]:
         model = self.models.active
@@ -85,7 +98,7 @@ class Decider:
         except Refused:
             raise
         except Exception as error:
-            reason = repr(error)[:300]
+            reason = _said_of(error)
             self._pending = lambda: self.models.failed(reason)
             raise Refused("the model failed", None, "ModelFailed") from None
         self._pending = lambda: self.models.decided(False, ())
@@ -101,12 +114,12 @@ class Decider:
                     self._memory.recall(model, message, timeline)
                 outcome = model.decide(message, timeline, aside=aside)
                 if not sound(outcome, message):
-                    raise ValueError(f"{outcome.desired!r} machines are no decision")
+                    raise ModelFailed(f"{str(outcome)[:200]} is no decision")
                 version = model.version
             except Refused:
                 raise
             except Exception as error:
-                outcome, reason = None, repr(error)[:300]
+                outcome, reason = None, _said_of(error)
                 self._pending = lambda: self.models.failed(reason)
         if outcome is None:
             outcome, source = self._reactive(message, timeline), REACTIVE
@@ -131,7 +144,7 @@ class Decider:
             "doubts": list(outcome.doubts),
         }
         self.last = {"timestamp": message.state["timestamp"], "fleet": message.fleet, **said}
-        self.features = outcome.features
+        self.outcome = outcome
         return said
 
     def _place(self, message: Message) -> tuple[Timeline, bool]:
@@ -175,6 +188,11 @@ class Decider:
         )
         doubts = ("no_model", "stale") if stale else ("no_model",)
         return Outcome(desired - message.fleet, desired, True, doubts)
+
+
+def _said_of(error: Exception) -> str:
+    """Return what telemetry says of a model that failed."""
+    return str(error) if isinstance(error, ModelFailed) else repr(error)[:300]
 
 
 def encode(answer: dict[str, Any]) -> bytes:

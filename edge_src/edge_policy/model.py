@@ -2,39 +2,20 @@
 
 import contextlib
 import importlib
+import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from . import artifact, runtimes
 from .artifact import BadModel
 from .history import NEVER, Timeline
 from .messages import Message, Refused
+from .outcome import LONGEST_TEXT, ModelFailed, Outcome, own_code
 
 FOLLOWER_INTERFACE = 1
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A decision of a model.
-
-    Attributes:
-        action: machines to add or to remove.
-        desired: machines, in service and on their way.
-        fallback: whether the guard's reactive rule decided.
-        doubts: why it did.
-        features: returns what the policy read, by name.
-    """
-
-    action: int
-    desired: int
-    fallback: bool = False
-    doubts: tuple[str, ...] = ()
-    features: Callable[[], dict[str, float]] = dict
 
 
 class Model:
@@ -62,19 +43,19 @@ class Model:
             BadModel: it did not pass.
         """
         self.id, self.manifest = folder.name, artifact.check(folder)
-        self._folder, self._explained = folder, {}  # type: Path, dict[str, Any]
+        self._folder = folder
+        self._explained: dict[str, Any] = {}
         self._memory: tuple[str, int, int] | None = None
         self.decides_states = self.manifest["input"] == "states"
         code = artifact.load_code(folder).__name__
         try:
-            self._load(code, runtime)
-            self._inference = self._make(guard)
-            self.version = str(self._inference.version)
-            self._follower = self._follow() if self.decides_states else None
-        except BadModel:
-            raise
-        except Exception as error:
-            raise BadModel(f"the model cannot be loaded: {error!r}"[:300]) from error
+            with own_code():
+                self._load(code, runtime)
+                self._inference = self._make(guard)
+                self.version = str(self._inference.version)[:LONGEST_TEXT]
+                self._follower = self._follow() if self.decides_states else None
+        except ModelFailed as error:
+            raise BadModel(f"the model cannot be loaded: {error}"[:300]) from error
 
     def _load(self, code: str, runtime: str) -> None:
         """Load the parts of the artifact's code and the policy, which must act as it did."""
@@ -99,15 +80,25 @@ class Model:
         Raises:
             ValueError: with what is wrong.
         """
-        self._guard_code.GuardSettings.of({name: value})
+        try:
+            with own_code():
+                self._guard_code.GuardSettings.of({name: value})
+        except ModelFailed as error:
+            reason = error.__cause__
+            raise ValueError(str(reason if isinstance(reason, ValueError) else error)) from None
 
     def use_guard(self, guard: Mapping[str, Any]) -> None:
-        """Have the guard rails use other settings in place of the artifact's from now on."""
-        given = {**self.manifest.get("guard", {}), **self._known(guard)}
-        if self._follower is not None:
-            self._follower.use_guard(self._guard_code.GuardSettings.of(given))
-        else:
-            self._inference = self._make(guard)
+        """Have the guard rails use other settings in place of the artifact's from now on.
+
+        Raises:
+            ModelFailed: the artifact's code did; the settings are those of before.
+        """
+        with own_code():
+            given = {**self.manifest.get("guard", {}), **self._known(guard)}
+            if self._follower is not None:
+                self._follower.use_guard(self._guard_code.GuardSettings.of(given))
+            else:
+                self._inference = self._make(guard)
 
     def decide(self, message: Message, timeline: Timeline, *, aside: bool = False) -> Outcome:
         """Return the decision for a state, from all the load that is known before it.
@@ -119,7 +110,12 @@ class Model:
 
         Raises:
             Refused: the artifact's code refuses the state.
+            ModelFailed: it failed.
         """
+        with own_code():
+            return self._decided(message, timeline, aside)
+
+    def _decided(self, message: Message, timeline: Timeline, aside: bool) -> Outcome:
         state = dict(message.state)
         for key, changed in (("added", timeline.added), ("removed", timeline.removed)):
             since = timeline.since(changed, message.decided)
@@ -131,7 +127,7 @@ class Model:
             parsed = self._follower_code.parse(state)
             decision = (self._follow() if aside else self._follower).decide(parsed, timeline.load)
         except self._state_code.InvalidRequest as error:
-            raise Refused(error.message, error.field, error.code) from None
+            raise _refused(error.message, error.field, error.code) from None
         guarded = decision.guarded
         return Outcome(
             decision.action, guarded.desired, guarded.fallback, guarded.doubts, decision.features
@@ -142,30 +138,48 @@ class Model:
 
         Raises:
             Refused: the artifact's code refuses them.
+            ModelFailed: it failed.
         """
-        return self._answer({"observations": observations})["actions"]  # type: ignore[no-any-return]
+        with own_code():
+            actions: list[Any] = self._answer({"observations": observations})["actions"]
+            return actions
 
     def prepare(self) -> None:
-        """Do what can be done before the next minute."""
+        """Do what can be done before the next minute.
+
+        Raises:
+            ModelFailed: the artifact's code did.
+        """
         if self._follower is not None:
-            self._follower.prepare()
+            with own_code():
+                self._follower.prepare()
 
     def memory(self) -> str | None:
-        """Return a text that `restore` takes; None before any decision, and without a follower."""
-        if self._follower is not None:
+        """Return a text that `restore` takes; None before any decision, and without a follower.
+
+        Raises:
+            ModelFailed: the artifact's code did.
+        """
+        if self._follower is None:
+            return None
+        with own_code():
             text: str | None = self._follower.memory()
             return text
-        return None
 
     def restore(self, memory: str, message: Message, timeline: Timeline) -> bool:
-        """Take over a text of `memory`, before the first decision; return whether it was of use."""
+        """Take over a text of `memory`, before the first decision; return whether it was of use.
+
+        Raises:
+            ModelFailed: the artifact's code did.
+        """
         if self._follower is None:
             return False
-        try:
-            parsed = replace(self._follower_code.parse(message.state), load=timeline.load)
-        except self._state_code.InvalidRequest:
-            return False
-        return bool(self._follower.restore(memory, parsed))
+        with own_code():
+            try:
+                parsed = replace(self._follower_code.parse(message.state), load=timeline.load)
+            except self._state_code.InvalidRequest:
+                return False
+            return bool(self._follower.restore(memory, parsed))
 
     def _make(self, guard: Mapping[str, Any]) -> Any:  # noqa: ANN401 (of the artifact's own class)
         explained = self._explained
@@ -216,19 +230,16 @@ class Model:
         status, answer = self._inference.respond(body)
         if status != 200:
             error = answer["error"]
-            raise Refused(error["message"], error["field"], error["code"])
+            raise _refused(error["message"], error["field"], error["code"])
         return dict(answer)
+
+
+def _refused(message: str, field: str | None, code: str) -> Refused:
+    """Return what the model's code refuses, its field named as the component's own messages do."""
+    where = re.sub(r"^states?(\[0\])?\.", "", field) if field else None
+    return Refused(message, where, code)
 
 
 def _optional(name: str) -> Any:  # noqa: ANN401
     """Return a module of the model's code, or None: older models do not have it."""
     return sys.modules.get(name)
-
-
-def sound(outcome: Outcome, message: Message) -> bool:
-    """Return whether a decision is one that a fleet could follow."""
-    desired, action = outcome.desired, outcome.action
-    if type(desired) is not int or type(action) is not int:
-        return False
-    most = message.most or np.inf
-    return max(0, message.least) <= desired <= most and action == desired - message.fleet

@@ -192,7 +192,7 @@ def test_what_the_model_refuses_is_answered_with_its_reason(tmp_path, offered):
         device = core(tmp_path / name, offered[name])
         ask(device, state(100, 100))
         error = ask(device, state(101, warmup_minutes=-1))["error"]
-        assert error["field"] == "state.warmup_minutes"
+        assert error["field"] == "warmup_minutes"
         assert ask(device, state(101, min_machines=9, max_machines=3))["error"]["field"]
         assert ask(device, state(101, no_such_key=1))["error"]["message"].startswith("unknown key")
         assert ask(device, b"{")["error"]["field"] is None
