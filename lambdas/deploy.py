@@ -97,7 +97,10 @@ def _recorded_previous(sagemaker: Client, config: str) -> str | None:
 
 def _create_model(request: Request, settings: Settings, sagemaker: Client, name: str) -> None:
     serving = container(
-        image=settings.image_uri, source=settings.source_s3_uri, model=request.model_s3_uri
+        image=settings.image_uri,
+        source=settings.source_s3_uri,
+        model=request.model_s3_uri,
+        variables=settings.environment(),
     )
     try:
         sagemaker.create_model(

@@ -33,6 +33,7 @@ class Hosting:
     subnet_ids: str = ""
     security_group_ids: str = ""
     kms_key_arn: str = ""
+    guard_settings: str = "{}"
 
     def variant(self, model: str) -> Request:
         """Describe the one variant: instances, or what SageMaker calls serverless."""
@@ -47,6 +48,12 @@ class Hosting:
             "InitialInstanceCount": self.endpoint_instance_count,
             "InstanceType": self.endpoint_instance_type,
         }
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of the model's containers: guard rails other than the model's."""
+        if self.guard_settings in ("", "{}"):
+            return {}
+        return {"GUARD_SETTINGS": self.guard_settings}
 
     def network(self) -> Request:
         """Describe where the model's containers run, for CreateModel."""

@@ -3,6 +3,8 @@
 `STAGES` below is the one place to change. The context keys `project` and `stage` choose from it.
 """
 
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -79,6 +81,8 @@ class Serving:
             takes that this one's role `serving` may read its model, its image and their keys.
         shadow_model_package: ARN of a package that gets a copy of the requests.
         fallback_percent: Share of decisions by the reactive rule at which an alarm is raised.
+        guard: Settings of the guard rails (docs/endpoint.md) in place of those of the model, for
+            the endpoint and for the function that decides.
     """
 
     instance_type: str = "ml.c7i.large"
@@ -92,6 +96,12 @@ class Serving:
     model_package: str | None = None
     shadow_model_package: str | None = None
     fallback_percent: int = 10
+    guard: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def guard_settings(self) -> str:
+        """`guard` as the containers read it, the same text for the same settings."""
+        return json.dumps(self.guard, sort_keys=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,6 +338,12 @@ def _serving_values(config: StageConfig) -> list[str]:
                 f"serving.{name}: {package!r} is no ARN of a version; it ends like "
                 ":model-package/rl-autoscaling-prod-policies/3"
             )
+    for name, value in serving.guard.items():
+        if not re.fullmatch("[a-z][a-z_]*", name) or not _is_number(value):
+            problems.append(
+                f"serving.guard: {name!r}: {value!r} is no setting and its number; use e.g. "
+                '{"most_removed": 2} (docs/endpoint.md)'
+            )
     if config.network and serving.serverless_memory_mb:
         problems.append(
             "serving.serverless_memory_mb: a serverless endpoint runs outside any network; set it "
@@ -382,6 +398,10 @@ def _edge(config: StageConfig) -> list[str]:
         "fallback_percent": (1, 100),
     }
     return _out_of_range("edge", config.edge, limits)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _out_of_range(

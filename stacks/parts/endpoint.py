@@ -72,13 +72,14 @@ class Endpoint(Construct):
         )
 
     def _model(self, id_: str, package: str) -> str:
-        network = self._network
+        network, serving = self._network, self._serving
         model = sagemaker.CfnModel(
             self,
             id_,
             execution_role_arn=self._role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                model_package_name=package
+                model_package_name=package,
+                environment={"GUARD_SETTINGS": serving.guard_settings} if serving.guard else None,
             ),
             vpc_config=sagemaker.CfnModel.VpcConfigProperty(
                 subnets=list(network.subnet_ids),

@@ -98,5 +98,6 @@ def _serving(serving: Serving, endpoint: str, network: Network | None) -> dict[s
         "ROLLBACK_ALARMS": ",".join(alarm_names(endpoint)),
         "SUBNET_IDS": ",".join(network.subnet_ids if network else ()),
         "SECURITY_GROUP_IDS": ",".join(network.security_group_ids if network else ()),
+        "GUARD_SETTINGS": serving.guard_settings,
         "PINNED_MODEL_PACKAGE": serving.model_package or "",
     }

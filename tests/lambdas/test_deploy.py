@@ -68,6 +68,16 @@ def test_the_first_deployment_creates_the_endpoint(sagemaker: Any) -> None:
     assert sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"] == NAME
 
 
+def test_the_guard_rails_of_the_stage_are_the_containers(
+    sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting(monkeypatch, GUARD_SETTINGS='{"most_removed": 2}')
+    handler(EVENT, None)
+    variables = sagemaker.describe_model(ModelName=NAME)["PrimaryContainer"]["Environment"]
+    assert variables["GUARD_SETTINGS"] == '{"most_removed": 2}'
+    assert variables["SAGEMAKER_PROGRAM"] == "serve.py"
+
+
 def test_a_repeated_call_changes_nothing(sagemaker: Any) -> None:
     first = handler(EVENT, None)
     before = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["CreationTime"]

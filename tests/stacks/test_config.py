@@ -71,6 +71,9 @@ PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/rl-dev-policie
         (Serving(serverless_memory_mb=1024, capture_percent=5), "a serverless endpoint has none"),
         (Serving(canary_percent=80), "serving.canary_percent: 80 must be within 1 and 50"),
         (Serving(instance_type="large"), "serving.instance_type: 'large'"),
+        (Serving(guard={"most-removed": 2}), "serving.guard: 'most-removed': 2 is no setting"),
+        (Serving(guard={"most_removed": float("inf")}), "serving.guard: 'most_removed': inf is"),
+        (Serving(guard={"most_removed": "2"}), "serving.guard: 'most_removed': '2' is no setting"),
     ],
 )
 def test_serving_that_sagemaker_refuses_is_refused(serving: Serving, message: str) -> None:

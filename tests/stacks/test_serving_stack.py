@@ -24,6 +24,7 @@ PINNED = Serving(
     bake_minutes=5,
     model_package=PACKAGE.format(3),
     shadow_model_package=PACKAGE.format(4),
+    guard={"most_removed": 2, "peak_factor": 1.25},
 )
 SERVINGS: Mapping[str, tuple[Serving, Network | None]] = {
     "pinned": (PINNED, NETWORK),
@@ -289,6 +290,19 @@ def test_the_endpoint_writes_to_the_log_group_of_the_stage_alone(templates: Temp
         if "logs:PutLogEvents" in statement["Action"]
     ]
     assert write["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
+
+
+def test_guard_rails_of_the_stage_reach_every_container(made: Made) -> None:
+    settings = '{"most_removed": 2, "peak_factor": 1.25}'
+    for project in ("pinned", "unpinned"):
+        assert made.variables[project]["GUARD_SETTINGS"] == settings
+    models = found(made.templates, "pinned", "SageMaker::Model").values()
+    assert len(models) == 2
+    for model in models:
+        container = model["Properties"]["PrimaryContainer"]
+        assert container["Environment"] == {"GUARD_SETTINGS": settings}
+    [plain] = found(made.templates, "single", "SageMaker::Model").values()
+    assert "Environment" not in plain["Properties"]["PrimaryContainer"]
 
 
 def test_the_variables_fit_into_a_function(templates: Templates) -> None:
