@@ -25,6 +25,7 @@ from autoscaling_rl.checkpoints import Checkpoints
 from autoscaling_rl.hyperparameters import parse
 from autoscaling_rl.job import run_job, stop_request
 from autoscaling_rl.metrics import Reporter
+from autoscaling_rl.own_environment import module_hash
 from autoscaling_rl.paths import JobPaths, read_cluster, single_file
 from autoscaling_rl.presets import DEFAULT_PRESET, Preset, describe, list_presets, load_preset
 from autoscaling_rl.toolkits import TrainingJob, TrainingStopped, find_toolkit
@@ -95,6 +96,7 @@ def fingerprint(preset: Preset, load_path: Path | None, warm_start: Path | None)
     settings = preset.effective()
     decisive = [settings[key] for key in ("toolkit", "seed", "environment", "training")]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())
+    digest.update(module_hash(preset.environment["id"]).encode())
     for path in (load_path, warm_start / "policy.npz" if warm_start else None):
         digest.update(b"-" if path is None else hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """FMU-v0: simulators of FMI 2 and 3, built here by pythonfmu and pythonfmu3 and run by FMPy."""
 
 import gc
+import hashlib
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import tomllib
 
+import fmpy
 import gymnasium
 import numpy as np
 import pytest
@@ -18,8 +20,9 @@ import evaluate
 import train
 from autoscaling_rl import bundle_files
 from autoscaling_rl.artifact import pack, verify
-from autoscaling_rl.environment_factory import make_vector_environment
+from autoscaling_rl.environment_factory import check_environment, make_vector_environment
 from autoscaling_rl.environments.fmu import FmuEnv
+from autoscaling_rl.errors import UserError
 from tests.training_src.fmu_models import KINDS_2, KINDS_3, ROOM_3
 from tests.training_src.own import EXAMPLES, ROOT, TINY_TRAINING, ask, build_fmu, edited, words
 
@@ -193,6 +196,33 @@ def test_simulators_of_one_process_share_what_was_unpacked(room, temporary):
     assert len(list(temporary.glob("fmu-*"))) == 1
     second.close()
     assert list(temporary.glob("fmu-*")) == []
+
+
+def test_the_file_is_read_once_for_all_simulators(room, tmp_path, monkeypatch):
+    path = tmp_path / "copied.fmu"
+    path.write_bytes(room.read_bytes())
+    read = []
+
+    def count(module, name):
+        real = getattr(module, name)
+
+        def counted(*arguments, **options):
+            read.append(name)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counted)
+
+    count(fmpy, "read_model_description")
+    count(hashlib, "file_digest")
+    settings = {"id": "FMU-v0", "fmu": str(path), **ROOM}
+    checked = check_environment(settings, place=str)
+    make_vector_environment(checked, 4).close()
+    make_vector_environment(checked, 4).close()
+    assert sorted(read) == ["file_digest", "read_model_description"]
+    # A file that was replaced is read again, and is another simulator.
+    edited(room, path, description=lambda text: text + "\n")
+    with pytest.raises(UserError, match="is another simulator"):
+        make_vector_environment(checked, 2)
 
 
 def test_a_simulator_that_is_forgotten_is_freed(room, temporary):

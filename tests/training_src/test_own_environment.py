@@ -1,7 +1,10 @@
 """Environments that users bring: a module of the bundle, a class; and what is refused."""
 
+import importlib
 import json
+import re
 import sys
+import zipfile
 
 import gymnasium
 import numpy as np
@@ -11,10 +14,15 @@ from gymnasium.utils.env_checker import check_env
 import evaluate
 import train
 from autoscaling_rl.artifact import pack, verify
-from autoscaling_rl.environment_factory import make_environment, make_vector_environment
+from autoscaling_rl.environment_factory import (
+    environment_version,
+    make_environment,
+    make_vector_environment,
+)
 from autoscaling_rl.errors import UserError
+from autoscaling_rl.own_environment import module_hash
 from autoscaling_rl.presets import load_preset
-from tests.training_src.own import EXAMPLES, TINY_TRAINING, ask, words
+from tests.training_src.own import EXAMPLES, TINY_TRAINING, ask, words, write_wheel
 
 TANK = EXAMPLES / "tank"
 
@@ -82,6 +90,79 @@ def test_an_environment_of_ones_own_is_trained_judged_and_served(tank, tmp_path)
     status, answer = ask(second / "model", {"observations": [[0.1], [0.9]]})
     assert status == 200
     assert set(answer["actions"]) <= {0, 1}
+
+
+@pytest.fixture
+def own_tank(monkeypatch, tmp_path):
+    """A copy of the example with a module beside it, a package and a file that nobody imports."""
+    folder = tmp_path / "own"
+    (folder / "own_package").mkdir(parents=True)
+    text = (TANK / "tank.py").read_text()
+    (folder / "tank.py").write_text(f"import own_physics\n{text}")
+    (folder / "own_physics.py").write_text("import own_package.numbers\n")
+    (folder / "own_package" / "numbers.py").write_text("GRAVITY = 9.81\n")
+    (folder / "own_unused.py").write_text("")
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def forget_modules():
+    for name in [name for name in sys.modules if name == "tank" or name.startswith("own_")]:
+        del sys.modules[name]
+    gymnasium.registry.pop("Tank-v0", None)
+    importlib.invalidate_caches()
+
+
+@pytest.mark.parametrize(
+    ("changed", "seen"),
+    [
+        ("tank.py", True),
+        ("own_physics.py", True),
+        ("own_package/numbers.py", True),
+        ("own_unused.py", False),
+    ],
+)
+def test_what_was_trained_is_told_apart_by_the_files_of_the_environment(own_tank, changed, seen):
+    make_environment({"id": "tank:Tank-v0"}).close()
+    before = environment_version("tank:Tank-v0")
+    assert re.fullmatch(r"gymnasium [\d.]+, tank [0-9a-f]{16}", before)
+    assert environment_version("tank:Tank-v0") == before
+    (own_tank / changed).write_text((own_tank / changed).read_text() + "# another one\n")
+    forget_modules()
+    assert (environment_version("tank:Tank-v0") != before) is seen
+
+
+def test_checkpoints_of_another_program_of_the_environment_are_refused(own_tank, tmp_path):
+    options = words({"preset": str(TANK / "tank.toml"), **TINY_TRAINING})
+    options += ["--base-dir", str(tmp_path / "train")]
+    assert train.main(options) == 0
+    assert train.main(options) == 0
+    path = own_tank / "tank.py"
+    path.write_text(path.read_text().replace("self.level - 0.5", "self.level - 0.6"))
+    forget_modules()
+    assert train.main(options) == 2
+    failure = (tmp_path / "train" / "output" / "failure").read_text()
+    assert "belong to a job with other settings: use the settings, load and files of the" in failure
+
+
+def test_an_installed_package_is_told_by_its_own_files_alone(monkeypatch, tmp_path):
+    write_wheel(
+        tmp_path,
+        "own_installed",
+        "1.0",
+        [("own_installed.py", "import own_other\n" + BROKEN["own_init"].replace("=1", "=0"))],
+    )
+    folder = tmp_path / "target"
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(folder)
+    (folder / "own_other.py").write_text("")
+    monkeypatch.syspath_prepend(str(folder))
+    before = module_hash("own_installed:Bad")
+    (folder / "own_other.py").write_text("# of others\n")
+    assert module_hash("own_installed:Bad") == before
+    (folder / "own_installed.py").write_text("# of its own\n")
+    assert module_hash("own_installed:Bad") != before
+    assert module_hash("CartPole-v1") == ""
 
 
 def test_the_example_passes_gymnasiums_checker_and_is_short(tank):

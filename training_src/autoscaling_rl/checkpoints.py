@@ -88,8 +88,9 @@ class Checkpoints:
         for checkpoint in self._whole():
             if checkpoint.meta.get("fingerprint") != self._fingerprint:
                 raise UserError(
-                    f"checkpoints in {self._folder} belong to a job with other settings:"
-                    " use the settings they were made with, or an empty checkpoint folder"
+                    f"checkpoints in {self._folder} belong to a job with other settings: use the"
+                    " settings, load and files of the environment that they were made with, or an"
+                    " empty checkpoint folder"
                 )
             return checkpoint
         return None

@@ -6,7 +6,6 @@ Gymnasium is imported only where it is needed, so that reading the preset of our
 """
 
 import contextlib
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoscaling_rl.bundle_files import find_file
 from autoscaling_rl.errors import UserError
-from autoscaling_rl.own_environment import find_environment, place_of
+from autoscaling_rl.own_environment import find_environment, module_hash, place_of
 from autoscaling_rl.settings import build, named_in, shorten
 
 if TYPE_CHECKING:
@@ -147,6 +146,8 @@ def environment_version(identifier: str) -> str:
     import gymnasium
 
     version = f"gymnasium {gymnasium.__version__}"
+    if own := module_hash(identifier):
+        return f"{version}, {identifier.partition(':')[0]} {own[:16]}"
     return f"{version}, fmpy {metadata.version('fmpy')}" if identifier == FMU else version
 
 
@@ -169,9 +170,11 @@ def _arguments(environment: Mapping[str, Any], load_path: Path | None) -> dict[s
 
 def _checked_fmu(effective: dict[str, Any], place: Callable[[str], str]) -> dict[str, Any]:
     """Make the simulator once; return its settings with the file's hash."""
+    from autoscaling_rl.environments.fmu_file import file_hash
+
     try:
-        content = find_file(effective["fmu"], ".fmu").read_bytes()
-        effective["sha256"] = effective["sha256"] or hashlib.sha256(content).hexdigest()
+        path = find_file(effective["fmu"], ".fmu")
+        effective["sha256"] = effective["sha256"] or file_hash(path)
         make_environment(effective).close()
     except UserError as error:
         named = re.search(r"environment\.(\w+)", str(error))

@@ -4,7 +4,9 @@
 is a class that nothing registers.
 """
 
+import hashlib
 import importlib
+import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,9 @@ from autoscaling_rl.settings import shorten, unknown
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
+
+_SCRIPTS = frozenset({"backtest", "check_load", "evaluate", "serve", "train"})
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def find_environment(identifier: str) -> "str | EnvSpec":
@@ -45,6 +50,54 @@ def find_environment(identifier: str) -> "str | EnvSpec":
     ]
     reason = f"module {module_name} neither registers nor defines the environment"
     raise UserError(unknown(reason, name, [*registered, *_classes(module)] or ["none"]))
+
+
+def module_hash(identifier: str) -> str:
+    """Return what changes with the program of an environment that a module registers or defines.
+
+    It is a hash of the files that were imported for it: those of its module or package, and those
+    that lie beside it, in the bundle or wherever it was found.
+
+    Args:
+        identifier: `module:Name`, made before; another one has no module of its own.
+
+    Returns:
+        Hexadecimal SHA-256; empty for another one.
+    """
+    module_name, colon, _ = identifier.partition(":")
+    if not colon:
+        return ""
+    _imported(module_name)
+    digest = hashlib.sha256()
+    for name, path in sorted(_own_files(module_name).items()):
+        content = path.read_bytes() if path.is_file() else b""  # in a zip file: its name alone
+        digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _own_files(module_name: str) -> dict[str, Path]:
+    """Return the imported files of a module's package, and of what lies beside it, by module."""
+    top = module_name.partition(".")[0]
+    folders = getattr(sys.modules[top], "__path__", None)
+    home = Path(folders[0] if folders else str(sys.modules[top].__file__)).parent
+    alone = any(home.glob("*.dist-info"))  # among installed packages, which belong to others
+    return {
+        name: Path(file)
+        for name, module in list(sys.modules.items())
+        if (file := getattr(module, "__file__", None))
+        and (name.partition(".")[0] == top or not (alone or _is_foreign(Path(file), home)))
+    }
+
+
+def _is_foreign(path: Path, home: Path) -> bool:
+    """Tell whether a file is not of those who wrote what lies in a folder."""
+    ours = path.parent == BUNDLE and path.stem in _SCRIPTS
+    return (
+        ours
+        or not path.is_relative_to(home)
+        or path.is_relative_to(BUNDLE / "autoscaling_rl")
+        or not _INSTALLED.isdisjoint(path.parts)
+    )
 
 
 def place_of(error: Exception) -> str:

@@ -4,6 +4,7 @@ What is in an FMU is native code that nobody checked: running one is running a p
 """
 
 import contextlib
+import functools
 import hashlib
 import tempfile
 import zipfile
@@ -69,19 +70,12 @@ class FmuFile:
             UserError: if it is no FMU for co-simulation of version 2 or 3 that can run here, or
                 another one than wanted.
         """
-        _check_hash(path, sha256)
-        with _refusal(path):
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-                version = _version(path, archive)
-            description = fmpy().read_model_description(str(path), validate=False)
-        if description.coSimulation is None:
+        if sha256 and (found := file_hash(path)) != sha256.lower():
             raise UserError(
-                f"{path} is for model exchange alone, without a solver: export it for co-simulation"
+                f"environment.sha256: {path} is another simulator, its SHA-256 is {found}, not"
+                f" {sha256}: bring the file that is meant, or set sha256 to an empty text"
             )
-        _check_binary(path, names, version, description.coSimulation.modelIdentifier)
-        variables = {each.name: each for each in description.modelVariables}
-        return cls(path, description, version, variables)
+        return _described(path, *_stamp(path))
 
     @property
     def only_once(self) -> bool:
@@ -168,16 +162,42 @@ class Unpacked:
             self._clean()
 
 
-def _check_hash(path: Path, wanted: str) -> None:
-    if not wanted:
-        return
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of an FMU, computed once as long as the file does not change.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    return _hashed(path, *_stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes with a file: every environment of a job asks for the same one."""
     with _refusal(path):
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != wanted.lower():
+        found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.lru_cache(maxsize=8)
+def _hashed(path: Path, changed: int, size: int) -> str:
+    with _refusal(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _described(path: Path, changed: int, size: int) -> FmuFile:
+    with _refusal(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            version = _version(path, archive)
+        description = fmpy().read_model_description(str(path), validate=False)
+    if description.coSimulation is None:
         raise UserError(
-            f"environment.sha256: {path} is another simulator, its SHA-256 is {found}, not"
-            f" {wanted}: bring the file that is meant, or set sha256 to an empty text"
+            f"{path} is for model exchange alone, without a solver: export it for co-simulation"
         )
+    _check_binary(path, names, version, description.coSimulation.modelIdentifier)
+    variables = {each.name: each for each in description.modelVariables}
+    return FmuFile(path, description, version, variables)
 
 
 def _version(path: Path, archive: zipfile.ZipFile) -> str:
