@@ -129,6 +129,8 @@ class Edge:
         follow_minutes: How long an execution waits for devices; those that are away get the
             policy later all the same.
         fallback_percent: Share of decisions by a fallback at which an alarm is raised.
+        devices: How many there are: an alarm is raised while fewer of them report decisions.
+            0: nobody is missed.
     """
 
     maximum_per_minute: int = 50
@@ -136,6 +138,7 @@ class Edge:
     device_minutes: int = 15
     follow_minutes: int = 60
     fallback_percent: int = 10
+    devices: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -396,6 +399,7 @@ def _edge(config: StageConfig) -> list[str]:
         "device_minutes": (1, 10_080),
         "follow_minutes": (1, 1440),
         "fallback_percent": (1, 100),
+        "devices": (0, 1_000_000),
     }
     return _out_of_range("edge", config.edge, limits)
 

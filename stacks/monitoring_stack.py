@@ -52,7 +52,7 @@ class MonitoringStack(StageStack):
             prefix=config.prefix,
             namespace=config.namespace,
             component=config.component,
-            fallback_percent=config.edge.fallback_percent,
+            edge=config.edge,
             topic=workflow.topic,
         )
         fallbacks = [

@@ -31,6 +31,7 @@ def add_alarm(
     above: float = 0,
     within: int = 1,
     points: int = 1,
+    missing: cloudwatch.TreatMissingData = _NOT_BREACHING,
     name: str | None = None,
 ) -> cloudwatch.Alarm:
     """Add an alarm that tells the topic of its beginning and of its end.
@@ -39,11 +40,12 @@ def add_alarm(
         scope: The construct that it watches for.
         id_: Its id.
         description: What has happened, and what to do.
-        metric: What is watched; no value is a good value.
+        metric: What is watched.
         topic: Who hears of it.
         above: The largest good value.
         within: Periods that are looked back.
         points: How many of them must be bad.
+        missing: What no value is; a good value, if nothing else is said.
         name: Only where somebody must know it beforehand.
     """
     alarm = cloudwatch.Alarm(
@@ -56,7 +58,7 @@ def add_alarm(
         threshold=above,
         evaluation_periods=within,
         datapoints_to_alarm=points,
-        treat_missing_data=_NOT_BREACHING,
+        treat_missing_data=missing,
     )
     return _tell(alarm, topic)
 

@@ -1,4 +1,4 @@
-"""Alarms on devices: those that failed or broke, and those that decide by a fallback."""
+"""Alarms on devices: that failed or broke, that decide by a fallback, that are not heard of."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -6,8 +6,10 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.config import Edge
 from stacks.parts.acknowledge import acknowledge
 from stacks.parts.alarms import add_alarm
+from stacks.parts.edge_bundle import summary_seconds
 from stacks.parts.fallbacks import ALARM_MINUTES, fallback_alarm, fallback_share
 
 
@@ -26,7 +28,7 @@ class EdgeAlarms(Construct):
         prefix: str,
         namespace: str,
         component: str,
-        fallback_percent: int,
+        edge: Edge,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, id_)
@@ -49,7 +51,8 @@ class EdgeAlarms(Construct):
                 "Greengrass V2 Effective Deployment Status Change",
                 {"coreDeviceExecutionStatus": ["FAILED", "REJECTED"]},
             ),
-            self._fallbacks(namespace, fallback_percent),
+            self._fallbacks(namespace, edge.fallback_percent),
+            *([self._silent(namespace, edge.devices)] if edge.devices else []),
         ]
         acknowledge(
             self,
@@ -101,4 +104,32 @@ class EdgeAlarms(Construct):
             percent=percent,
             description="a fallback on the devices: their telemetry says why",
             topic=self._topic,
+        )
+
+    def _silent(self, namespace: str, devices: int) -> cloudwatch.Alarm:
+        period = Duration.minutes(ALARM_MINUTES)
+        summaries = cloudwatch.Metric(
+            namespace=namespace,
+            metric_name="EdgeDecisions",
+            statistic="SampleCount",
+            period=period,
+        )
+        each = period.to_seconds() / summary_seconds()
+        return add_alarm(
+            self,
+            "Silent",
+            description=f"Fewer than {devices} devices report decisions: see which one has sent no "
+            "summary, and its log on the device",
+            metric=cloudwatch.MathExpression(
+                expression=f"{devices} - summaries / {each:g}",
+                using_metrics={"summaries": summaries},
+                label="devices that report no decisions",
+                period=period,
+            ),
+            topic=self._topic,
+            # A summary may come a moment later, in the next period.
+            above=0.5,
+            within=2,
+            points=2,
+            missing=cloudwatch.TreatMissingData.BREACHING,
         )

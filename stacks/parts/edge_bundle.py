@@ -1,5 +1,6 @@
 """The program of the edge component as an archive, for whoever makes a version of it."""
 
+import json
 from pathlib import Path
 
 from aws_cdk import IgnoreMode
@@ -37,3 +38,8 @@ class EdgeBundle(Construct):
         self.object_key = asset.s3_object_key
         self.object_arn = asset.bucket.arn_for_objects(self.object_key)
         self.content = asset.asset_hash
+
+
+def summary_seconds() -> float:
+    """Return after how many seconds a device reports again, unless it is configured otherwise."""
+    return float(json.loads(CONFIGURATION.read_text())["Telemetry"]["interval_seconds"])

@@ -54,6 +54,7 @@ CHECKED = replace(
         model_package=f"{_PACKAGES}/3",
         shadow_model_package=f"{_PACKAGES}/4",
     ),
+    edge=replace(WORKFLOWS_OWN.edge, devices=12),
 )
 """What every check must be content with: production, and every part switched on."""
 

@@ -152,6 +152,22 @@ def test_summaries_become_the_metrics_that_the_alarm_divides(
         assert watched["MetricName"] == metric
 
 
+def test_devices_that_are_not_heard_of_are_missed(deployed: Deployed) -> None:
+    [alarm] = [
+        properties
+        for _, _, properties in deployed.of_type("AWS::CloudWatch::Alarm")
+        if "devices report decisions" in properties["AlarmDescription"]
+    ]
+    [expression] = [it["Expression"] for it in alarm["Metrics"] if "Expression" in it]
+    [stat] = [it["MetricStat"] for it in alarm["Metrics"] if "MetricStat" in it]
+    assert (stat["Stat"], stat["Metric"]["MetricName"]) == ("SampleCount", "EdgeDecisions")
+    # Twelve devices, each with a summary every five minutes; one is missing, none, all are.
+    for summaries, silent in ((33, True), (36, False), (0, True), (35, False)):
+        missing = eval(expression, {"summaries": summaries})
+        assert (missing > alarm["Threshold"]) is silent, summaries
+    assert alarm["TreatMissingData"] == "breaching"
+
+
 def test_what_fails_on_a_device_of_the_stage_is_counted_and_told(deployed: Deployed) -> None:
     rules = {
         properties["Name"]: properties["EventPattern"]
