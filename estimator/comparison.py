@@ -61,6 +61,8 @@ def _job(one: Any, session: object) -> Job:  # noqa: ANN401
 
 
 def _draw(labels: Sequence[str], jobs: Sequence[Mapping[str, Curve]]) -> "Figure":
+    from matplotlib.ticker import EngFormatter
+
     figure = new_figure(8.0, 8.0)
     unit, factor = _time_unit(jobs)
     panels = figure.subplots(len(_PANELS), 1, sharex=True)
@@ -78,6 +80,8 @@ def _draw(labels: Sequence[str], jobs: Sequence[Mapping[str, Curve]]) -> "Figure
             panel.set_yticks([])
         elif _spread(panel) > _WIDE:
             panel.set_yscale("log")
+    # "60 M" beside each line instead of a power of ten above them.
+    panels[-1].yaxis.set_major_formatter(EngFormatter())
     panels[-1].set_xlabel(f"{unit} since the job began")
     handles = {line.get_label(): line for panel in panels for line in panel.lines}
     figure.legend(
