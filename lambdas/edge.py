@@ -79,11 +79,6 @@ class EdgeSettings:
         }
 
 
-def group_prefix(project: str, stage: str) -> str:
-    """Return how the names of the groups begin that the stage may deploy to."""
-    return f"{project}-{stage}-"
-
-
 def living_deployment(greengrassv2: Client, target: str) -> Document | None:
     """Return what the devices of a target are to run now; None if nothing was deployed to it.
 

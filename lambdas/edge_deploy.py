@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import PREVIOUS_TAG, Document, EdgeSettings, living_deployment, merged
 from lambdas.errors import ComponentFailed, ComponentNotReady
+from lambdas.names import THING_GROUP
 from lambdas.settings import read_settings
 from lambdas.validation import checked, require, text
-
-THING_GROUP = text(r"[A-Za-z0-9:_-]{1,128}", "a thing group's name")
 
 
 @dataclass(frozen=True, kw_only=True)

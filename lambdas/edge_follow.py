@@ -5,8 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+
 from lambdas.aws import Client, client, service_errors
-from lambdas.edge import Document, EdgeSettings, get_deployment
+from lambdas.edge import Document, EdgeSettings, get_deployment, not_found
 from lambdas.errors import EdgeDeploymentFailed
 from lambdas.settings import read_settings
 from lambdas.validation import checked, integer, require, text
@@ -72,7 +74,7 @@ def follow(
 
     Raises:
         EdgeDeploymentFailed: Too many devices failed, or somebody called it off; what they ran
-            before has been deployed to them again.
+            before has been deployed to them again, unless the group has got something else since.
     """
     deployment = get_deployment(greengrassv2, request.deployment_id)
     job = iot.describe_job(jobId=deployment["iotJobId"])["job"]
@@ -98,7 +100,17 @@ def _take_back(request: Request, deployment: Document, greengrassv2: Client) -> 
     """Deploy again what the devices ran before; the same call again makes no second deployment."""
     if request.previous_deployment_id is None:
         return "Nothing was deployed to the group before: the devices are left as they are."
-    previous = get_deployment(greengrassv2, request.previous_deployment_id)
+    if not deployment["isLatestForTarget"]:
+        return "The group has got another deployment since then: that one stays."
+    try:
+        previous = get_deployment(greengrassv2, request.previous_deployment_id)
+    except ClientError as error:
+        if not not_found(error):
+            raise
+        return (
+            f"Deployment {request.previous_deployment_id}, which they ran before, was deleted: "
+            "the devices are left as they are."
+        )
     repeated = {
         name: previous[name]
         for name in ("components", "deploymentName", "deploymentPolicies", "iotJobConfiguration")

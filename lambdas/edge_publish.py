@@ -15,11 +15,12 @@ from lambdas.archive import read_files
 from lambdas.artifact import LIMITS, MANIFEST, check_artifact, open_model
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import EdgeSettings, not_found
-from lambdas.errors import ComponentFailed, ConfigurationError, UnsafeArtifact
-from lambdas.recipe import make_recipe, next_version
-from lambdas.s3 import S3Object, archive_address, open_existing
+from lambdas.errors import ComponentFailed, ConfigurationError
+from lambdas.recipe import make_recipe
+from lambdas.s3 import archive_address, open_existing, put_new
 from lambdas.settings import read_settings
 from lambdas.validation import checked, require, text
+from lambdas.versions import newest_first, next_version
 
 CONTENT_TAG = "content"
 """Tag of a version: the SHA-256 of all that it is made of."""
@@ -77,30 +78,26 @@ def publish(
 
     Raises:
         UnsafeArtifact: The artifact is refused.
-        ConfigurationError: The bundle lacks its configuration.
+        ConfigurationError: There is no bundle, or it lacks its configuration.
         ComponentFailed: No version could be made.
     """
     content = _content(request, settings, s3)
+    taken: list[str] = []
     for _ in range(_TRIES):
         versions = list(_versions(greengrassv2, settings.component_arn))
         found = _same(greengrassv2, settings, versions, content.digest)
         if found:
             return {"component_version": found, "published": False}
-        version = next_version(settings.component_versions, versions)
-        try:
-            _create(request, settings, s3, greengrassv2, version, content)
-        except ClientError as error:
-            # Another execution was faster with this number.
-            if error.response["Error"].get("Code") != "ConflictException":
-                raise
-            continue
-        return {"component_version": version, "published": True}
+        version = next_version(settings.component_versions, [*versions, *taken])
+        if _create(request, settings, s3, greengrassv2, version, content):
+            return {"component_version": version, "published": True}
+        taken.append(version)
     raise ComponentFailed(f"{settings.component}: other executions took {_TRIES} versions away")
 
 
 def _content(request: Request, settings: Settings, s3: Client) -> Content:
     source = settings.edge_source_s3_uri
-    absent = UnsafeArtifact(f"There is no bundle at {source}: deploy the stage again")
+    absent = ConfigurationError(f"There is no bundle at {source}. Deploy the stage again.")
     bundle = open_existing(s3, source, absent=absent).read()
     model = open_model(s3, request.model_s3_uri).read()
     check_artifact(io.BytesIO(model))
@@ -145,9 +142,7 @@ def _versions(greengrassv2: Client, arn: str) -> Iterator[str]:
 
 
 def _same(greengrassv2: Client, settings: Settings, versions: list[str], digest: str) -> str | None:
-    own = [it for it in versions if it.startswith(f"{settings.component_versions}.")]
-    newest = sorted(own, key=lambda it: int(it.rpartition(".")[2]), reverse=True)
-    for version in newest[:_LOOK_BACK]:
+    for version in newest_first(settings.component_versions, versions)[:_LOOK_BACK]:
         found = greengrassv2.describe_component(arn=settings.version_arn(version))
         usable = found["status"]["componentState"] not in ("FAILED", "DEPRECATED")
         if usable and found.get("tags", {}).get(CONTENT_TAG) == digest:
@@ -162,17 +157,24 @@ def _create(
     greengrassv2: Client,
     version: str,
     content: Content,
-) -> None:
-    for data, uri in zip(
-        (content.bundle, content.model), _addresses(settings, version), strict=True
-    ):
-        place = S3Object.parse(uri)
-        s3.put_object(Bucket=place.bucket, Key=place.key, Body=data)
+) -> bool:
+    """Make a version; return False if another execution was faster with this number."""
+    files = (content.bundle, content.model)
+    # What lies there may be what another execution is about to publish: never write over it.
+    for data, uri in zip(files, _addresses(settings, version), strict=True):
+        if not put_new(s3, uri, data):
+            return False
     recipe = _recipe(settings, version, content.configuration)
-    greengrassv2.create_component_version(
-        inlineRecipe=json.dumps(recipe).encode(),
-        tags={CONTENT_TAG: content.digest, **settings.tags(request.execution_id)},
-    )
+    try:
+        greengrassv2.create_component_version(
+            inlineRecipe=json.dumps(recipe).encode(),
+            tags={CONTENT_TAG: content.digest, **settings.tags(request.execution_id)},
+        )
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ConflictException":
+            raise
+        return False
+    return True
 
 
 def _addresses(settings: Settings, version: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from lambdas.errors import InvalidInput
+from lambdas.names import THING_GROUP
 from lambdas.s3 import archive_address, object_address
 from lambdas.validation import (
     boolean,
@@ -145,7 +146,7 @@ class Edge:
     """The devices that decide by themselves; None: those of the stage's own thing group."""
 
     run: bool = checked(boolean, False)
-    thing_group: str | None = checked(text(r"[A-Za-z0-9:_-]{1,128}", "a thing group's name"), None)
+    thing_group: str | None = checked(THING_GROUP, None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,13 @@ import hashlib
 import re
 import uuid
 
+from lambdas.validation import text
+
 LONGEST = 63
 """Characters that SageMaker allows in the name of a job, a model or an endpoint."""
+
+THING_GROUP = text(r"[A-Za-z0-9:_-]{1,128}", "a thing group's name")
+"""How IoT writes the name of a group of devices; a rule for `lambdas.validation`."""
 
 _RETRY_SUFFIX = len("-99")
 
@@ -40,6 +45,11 @@ def resource_name(step: str, preset: str, identity: str) -> str:
     room = LONGEST - _RETRY_SUFFIX - len(f"rl-{step}--{identity}")
     slug = re.sub(r"[^A-Za-z0-9]+", "-", preset).strip("-")[:room].rstrip("-")
     return "-".join(part for part in ("rl", step, slug, identity) if part)
+
+
+def group_prefix(project: str, stage: str) -> str:
+    """Return how the names of the groups of devices begin that the stage may deploy to."""
+    return f"{project}-{stage}-"
 
 
 def stage_tags(*, project: str, stage: str) -> list[dict[str, str]]:

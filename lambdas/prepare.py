@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from lambdas.aws import Client, client, service_errors
-from lambdas.edge import group_prefix, not_found
+from lambdas.edge import not_found
 from lambdas.errors import ConfigurationError, InvalidInput
 from lambdas.execution_input import ExecutionInput, parse
 from lambdas.jobs import Jobs, JobSettings
-from lambdas.names import execution_id
+from lambdas.names import execution_id, group_prefix
 from lambdas.s3 import why_unreadable
 from lambdas.settings import read_settings
 

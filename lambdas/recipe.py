@@ -10,15 +10,13 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-LARGEST_PART = 999_999
-"""Greengrass takes six digits in each part of a version."""
+from lambdas.versions import VERSION
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
-_VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 _ADDRESS = re.compile(r"s3://[^/\s]{3,255}/\S{1,1024}")
 _VARIABLES = ("artifacts:path", "artifacts:decompressedPath", "work:path")
 
@@ -32,7 +30,6 @@ def make_recipe(
     bundle: str,
     model: str | None,
     configuration: Mapping[str, Any],
-    publisher: str = "The workflow",
 ) -> Document:
     """Return the recipe of one version; it suits nucleus lite and the Java nucleus.
 
@@ -43,7 +40,6 @@ def make_recipe(
         model: Address of the model.tar.gz, which the component unpacks as untrusted input; None:
             the component decides by its own rule until a version has one.
         configuration: DefaultConfiguration, with the access control.
-        publisher: Who says so.
 
     Raises:
         ValueError: The result would not be accepted; one line for each reason.
@@ -60,7 +56,7 @@ def make_recipe(
         "ComponentVersion": version,
         "ComponentType": "aws.greengrass.generic",
         "ComponentDescription": "Decides by a policy how many machines run",
-        "ComponentPublisher": publisher,
+        "ComponentPublisher": "The workflow",
         "ComponentConfiguration": {"DefaultConfiguration": _named(configuration, component)},
         "Manifests": [
             {
@@ -90,7 +86,7 @@ def problems(recipe: Mapping[str, Any]) -> Iterator[str]:
     yield from _keys(recipe, _TOP, "recipe")
     if not _NAME.fullmatch(str(recipe.get("ComponentName"))):
         yield "ComponentName: letters, digits, '-', '_' and '.', at most 128"
-    if not _VERSION.fullmatch(str(recipe.get("ComponentVersion"))):
+    if not VERSION.fullmatch(str(recipe.get("ComponentVersion"))):
         yield "ComponentVersion: three numbers of at most six digits, such as 1.0.12"
     manifests = recipe.get("Manifests")
     if not isinstance(manifests, list) or not manifests:
@@ -137,7 +133,7 @@ def _manifest(manifest: Any) -> Iterator[str]:  # noqa: ANN401 (any JSON value)
         return
     if manifest["Platform"] != {"os": "linux", "runtime": "*"}:
         yield "Manifests.Platform: os linux and runtime *, which both nuclei take"
-    # Of the steps nucleus lite runs these two alone; nothing is to be installed.
+    # `run` alone: nothing is to be installed, and nucleus lite has neither shutdown nor recover.
     yield from _keys(manifest["Lifecycle"], frozenset({"run"}), "Lifecycle")
     step = manifest["Lifecycle"].get("run", {})
     yield from _keys(step, _STEP, "Lifecycle.run")
@@ -163,23 +159,6 @@ def _configuration(configuration: object, place: str = "DefaultConfiguration") -
                 wanted = policy.get(part)
                 if not wanted or not isinstance(wanted, list) or "*" in wanted:
                     yield f"{place}.accessControl.{service}.{name}: name its {part}, without *"
-
-
-def next_version(base: str, versions: Iterable[str]) -> str:
-    """Return the version after the newest one.
-
-    Args:
-        base: The first two numbers, which belong to a stage, such as `1.0`.
-        versions: All versions of the component; those of other stages do not count.
-
-    Raises:
-        ValueError: The last number has reached six nines.
-    """
-    own = [int(it.rpartition(".")[2]) for it in versions if it.startswith(f"{base}.")]
-    number = max(own, default=-1) + 1
-    if number > LARGEST_PART:
-        raise ValueError(f"{base}.{LARGEST_PART} is the last version; begin another base")
-    return f"{base}.{number}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

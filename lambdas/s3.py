@@ -73,6 +73,23 @@ def open_existing(s3: Client, uri: str, *, absent: WorkflowError) -> Readable:
         raise absent from error
 
 
+def put_new(s3: Client, uri: str, content: bytes) -> bool:
+    """Write an object; return False if another one lies there, which stays as it is.
+
+    Raises:
+        ClientError: It may not be written.
+    """
+    place = S3Object.parse(uri)
+    try:
+        s3.put_object(Bucket=place.bucket, Key=place.key, Body=content, IfNoneMatch="*")
+    except ClientError as error:
+        if _status(error) not in (409, 412):
+            raise
+        # A call that was cut off after this has written the same before.
+        return _status(error) == 412 and open_object(s3, uri).read() == content
+    return True
+
+
 def why_unreadable(s3: Client, uri: str) -> str | None:
     """Say why a training job could not read an object, or None when nothing stands against it.
 

@@ -4,6 +4,7 @@ The emulator is this project's own; nothing here has spoken to AWS.
 """
 
 import time
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,39 @@ def test_a_failed_rollout_is_taken_back_once(aws: LocalAws, component: str, grou
     put(aws, model_uri(component), model(seed=10))
     third = deploy(publish(component)["component_version"])
     assert third["previous_deployment_id"] == back["deploymentId"]
+
+
+def failed_second(aws: LocalAws, component: str, group: str) -> dict[str, Any]:
+    """Return a deployment that its device failed, after one that it took."""
+    [thing] = join(aws, group, "a")
+    deploy(publish(component)["component_version"])
+    answer(aws, thing, "SUCCEEDED")
+    put(aws, model_uri(component), model(seed=9))
+    second = deploy(publish(component)["component_version"])
+    answer(aws, thing, "FAILED")
+    return second
+
+
+def test_what_somebody_has_deployed_since_is_not_taken_back(
+    aws: LocalAws, component: str, group: str
+) -> None:
+    second = failed_second(aws, component, group)
+    components = {"aws.greengrass.Cli": {"componentVersion": "2.9.0"}}
+    aws.client("greengrassv2").create_deployment(
+        targetArn=f"{GROUPS}/{group}", components=components
+    )
+    with pytest.raises(EdgeDeploymentFailed, match="got another deployment since then"):
+        follow(second)
+    assert living(aws, group)["components"].keys() == components.keys()
+
+
+def test_a_deployment_that_is_gone_cannot_be_gone_back_to(
+    aws: LocalAws, component: str, group: str
+) -> None:
+    second = failed_second(aws, component, group)
+    aws.client("greengrassv2").delete_deployment(deploymentId=second["previous_deployment_id"])
+    with pytest.raises(EdgeDeploymentFailed, match="which they ran before, was deleted"):
+        follow(second)
 
 
 def test_the_first_rollout_that_fails_leaves_the_devices(

@@ -50,6 +50,12 @@ def test_a_policy_becomes_a_version_with_its_artifacts(aws: LocalAws, component:
     assert configuration == {"Topics": {"telemetry": f"dt/{component}/x"}, "limit": 0.5}
 
 
+def published_model(aws: LocalAws, component: str, version: str) -> bytes:
+    key = f"greengrass/{component}/{version}/model.tar.gz"
+    found: bytes = aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return found
+
+
 def test_the_same_policy_publishes_nothing(
     aws: LocalAws, component: str, edge_variables: dict[str, str]
 ) -> None:
@@ -89,6 +95,38 @@ def test_a_version_that_somebody_else_took_is_counted_over(
     monkeypatch.setattr(edge_publish, "_versions", lambda *given: next(stale, seen(*given)))
     put(aws, model_uri(component), model(seed=6))
     assert publish(component)["component_version"] == "1.0.1"
+    assert published_model(aws, component, "1.0.0") == model()
+    assert published_model(aws, component, "1.0.1") == model(seed=6)
+
+
+def test_what_another_execution_is_about_to_publish_is_not_written_over(
+    aws: LocalAws, component: str
+) -> None:
+    root = f"s3://{BUCKET}/greengrass/{component}/1.0.0"
+    put(aws, f"{root}/edge_src.zip", bundle())
+    put(aws, f"{root}/model.tar.gz", model(seed=6))
+    assert publish(component) == {"component_version": "1.0.1", "published": True}
+    assert published_model(aws, component, "1.0.0") == model(seed=6)
+
+
+def test_a_call_that_was_cut_off_is_repeated(aws: LocalAws, component: str) -> None:
+    root = f"s3://{BUCKET}/greengrass/{component}/1.0.0"
+    put(aws, f"{root}/edge_src.zip", bundle())
+    put(aws, f"{root}/model.tar.gz", model())
+    assert publish(component) == {"component_version": "1.0.0", "published": True}
+
+
+def test_versions_that_somebody_made_by_hand_are_passed_over(aws: LocalAws, component: str) -> None:
+    manifests = [{"Platform": {"runtime": "*"}, "Lifecycle": {"run": {"Script": "true"}}}]
+    recipe = {
+        "RecipeFormatVersion": "2020-01-25",
+        "ComponentName": component,
+        "ComponentVersion": "1.0.7-beta",
+        "Manifests": manifests,
+    }
+    aws.client("greengrassv2").create_component_version(inlineRecipe=json.dumps(recipe))
+    assert publish(component)["component_version"] == "1.0.0"
+    assert publish(component) == {"component_version": "1.0.0", "published": False}
 
 
 def test_a_failed_version_is_not_taken_for_the_same(
@@ -111,6 +149,7 @@ def test_a_failed_version_is_not_taken_for_the_same(
     [
         ("model", b"no archive", UnsafeArtifact),
         ("model", None, UnsafeArtifact),
+        ("bundle", None, ConfigurationError),
         ("bundle", b"no archive", ConfigurationError),
         ("bundle", bundle([]), ConfigurationError),
         (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.recipe import make_recipe, next_version, problems
+from lambdas.recipe import make_recipe, problems
 from local_mode.greengrass.recipes import problems as emulated_problems
 
 ROOT = Path(__file__).parents[2]
@@ -139,14 +139,6 @@ def test_a_recipe_that_was_changed_is_refused(place: str, value: object) -> None
     assert list(problems(recipe)) == []
     mend(recipe, place, value)
     assert list(problems(recipe)) != []
-
-
-def test_versions_are_counted_in_a_stage() -> None:
-    assert next_version("1.0", []) == "1.0.0"
-    assert next_version("1.0", ["1.0.9", "1.0.10", "1.1.500", "0.0.7"]) == "1.0.11"
-    assert next_version("1.1", ["1.0.9", "1.10.3"]) == "1.1.0"
-    with pytest.raises(ValueError, match="last version"):
-        next_version("1.0", ["1.0.999999"])
 
 
 def test_the_program_prints_the_recipe(tmp_path: Path) -> None:
