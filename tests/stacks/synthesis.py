@@ -53,6 +53,7 @@ CHECKED = replace(
         WORKFLOWS_OWN.serving,
         model_package=f"{_PACKAGES}/3",
         shadow_model_package=f"{_PACKAGES}/4",
+        guard={"most_removed": 2},
     ),
     edge=replace(WORKFLOWS_OWN.edge, devices=12),
 )
