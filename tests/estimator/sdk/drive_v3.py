@@ -1,15 +1,19 @@
 """Drives SDK version 3: `drive_v3.py COMMAND SETTINGS.json REPORT.json`, in .venv/sdk_v3.
 
 `source` gives ModelTrainer the bundle as SourceCode, which bypasses the image's `train`; `image`
-names it by the hyperparameters that `train` reads; `dry` sends no request for a job.
+names it by the hyperparameters that `train` reads; `dry` sends no request for a job; `tune` gives
+the trainer of `source` to a HyperparameterTuner, whose request is not sent.
 """
 
+import datetime
 import json
 import sys
 import threading
 from pathlib import Path
 
 from watch import Watch
+
+NONE = "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/unsent"
 
 
 def trainer(settings, **arguments):
@@ -74,11 +78,52 @@ def dry_run(made):
     return {}
 
 
+def tune(made, settings):
+    from sagemaker.core import parameter
+    from sagemaker.train.tuner import HyperparameterTuner
+
+    ranges = {
+        name: getattr(parameter, kind)(*arguments)
+        for name, (kind, *arguments) in settings["ranges"].items()
+    }
+    HyperparameterTuner(
+        made,
+        hyperparameter_ranges=ranges,
+        metric_definitions=settings["metrics"],
+        **settings["tuner"],
+    ).tune(job_name=settings["base_job_name"], wait=False)
+    return {}
+
+
+def described(parameters):
+    """What DescribeHyperParameterTuningJob has to answer of a search that was not sent."""
+    return {
+        **parameters,
+        "HyperParameterTuningJobArn": NONE,
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "ResourceLimits": {"MaxParallelTrainingJobs": 1},
+        },
+        "HyperParameterTuningJobStatus": "InProgress",
+        "CreationTime": datetime.datetime.now(datetime.UTC),
+        "TrainingJobStatusCounters": {},
+        "ObjectiveStatusCounters": {},
+    }
+
+
 def main():
+    unsent = {
+        "CreateHyperParameterTuningJob": lambda _: {"HyperParameterTuningJobArn": NONE},
+        "DescribeHyperParameterTuningJob": described,
+    }
     command, settings, report = sys.argv[1:]
-    watch = Watch()
+    watch = Watch(answers=unsent if command == "tune" else None)
+    given = json.loads(Path(settings).read_text())
+    if command == "tune":
+        watch.report(report, **tune(source(given), given))
+        return
     make, use = {"source": (source, run), "image": (image, run), "dry": (image, dry_run)}[command]
-    watch.report(report, **use(make(json.loads(Path(settings).read_text()))))
+    watch.report(report, **use(make(given)))
 
 
 if __name__ == "__main__":
