@@ -2,13 +2,12 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.config import Edge
-from stacks.parts.acknowledge import acknowledge
 from stacks.parts.alarms import add_alarm
+from stacks.parts.device_events import DeviceEvent, device_events, rule_name
 from stacks.parts.edge_bundle import summary_seconds
 from stacks.parts.fallbacks import ALARM_MINUTES, fallback_alarm, fallback_share
 
@@ -34,58 +33,20 @@ class EdgeAlarms(Construct):
         super().__init__(scope, id_)
         self._prefix, self._topic = prefix, topic
         self.all = [
-            self._rule(
-                "Broken",
-                "The component broke on a device: see its log on the device, and its telemetry",
-                "Greengrass V2 Installed Component Status Change",
-                {
-                    "components": {
-                        "componentName": [component],
-                        "lifecycleState": ["BROKEN", "ERRORED"],
-                    }
-                },
-            ),
-            self._rule(
-                "Failed",
-                "A device did not take a deployment: aws greengrassv2 list-effective-deployments",
-                "Greengrass V2 Effective Deployment Status Change",
-                {"coreDeviceExecutionStatus": ["FAILED", "REJECTED"]},
-            ),
+            *(self._counted(id_, it) for id_, it in device_events(component).items()),
             self._fallbacks(namespace, edge.fallback_percent),
             *([self._silent(namespace, edge.devices)] if edge.devices else []),
         ]
-        acknowledge(
-            self,
-            "Serverless::Serverless-EventBusDLQ",
-            "The rules have no target that an event could fail to reach: alarms count matches.",
-        )
 
-    def _rule(
-        self, id_: str, description: str, detail_type: str, detail: dict[str, object]
-    ) -> cloudwatch.Alarm:
-        name = f"{self._prefix}-devices-{id_.lower()}"
-        # Without a target: the alarm counts matches, since a fleet would fill the topic.
-        events.CfnRule(
-            self,
-            id_,
-            name=name,
-            description=description,
-            event_pattern={
-                "source": ["aws.greengrass"],
-                "detail-type": [detail_type],
-                "detail": detail,
-                # Of this stage's devices; fleet provisioning names them so.
-                "resources": [{"wildcard": f"*:coreDevices:{self._prefix}-*"}],
-            },
-        )
+    def _counted(self, id_: str, event: DeviceEvent) -> cloudwatch.Alarm:
         return add_alarm(
             self,
             f"{id_}Devices",
-            description=description,
+            description=event.description,
             metric=cloudwatch.Metric(
                 namespace="AWS/Events",
                 metric_name="MatchedEvents",
-                dimensions_map={"RuleName": name},
+                dimensions_map={"RuleName": rule_name(self._prefix, id_)},
                 statistic="Sum",
                 period=Duration.minutes(5),
             ),

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from stacks.config import StageConfig
 from stacks.parts.acknowledge import acknowledge
+from stacks.parts.device_events import DeviceEvents
 from stacks.parts.encryption import use_key
 from stacks.parts.roles import Roles, allow
 
@@ -63,12 +64,13 @@ class Events(Construct):
         )
         if config.retrain_every_days:
             self._retrain(config, roles, state_machine_arn, key)
-
+        DeviceEvents(self, "Devices", prefix=config.prefix, component=config.component)
         acknowledge(
             self,
             "Serverless::Serverless-EventBusDLQ",
             "EventBridge tries for a day; what then is lost is word of something that its own "
-            "console and log still show, or one retraining before the next.",
+            "console and log still show, or one retraining before the next; what devices tell is "
+            "counted and goes nowhere.",
         )
 
     def _tell(self, id_: str, description: str, pattern: events.EventPattern) -> None:
