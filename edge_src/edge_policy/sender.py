@@ -1,16 +1,18 @@
 """Drains the spool into AWS IoT Core, in order, for as long as that takes."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 from .backoff import Backoff
-from .ipc import IpcError
+from .ipc import Disconnected, IpcError
 from .spool import Spool
 from .telemetry import numbered
 
 # Publishes a message to the telemetry topic; raises IpcError while that cannot be done.
 Publish = Callable[[bytes], None]
+logger = logging.getLogger(__name__)
 
 
 class Sender:
@@ -39,9 +41,12 @@ class Sender:
         number, content = found
         try:
             self._publish(numbered(number, content))
-        except IpcError:
+        except IpcError as error:
             self.failures += 1
-            return self._backoff.wait()
+            seconds = self._backoff.wait()
+            if not isinstance(error, Disconnected):  # which is told where it is made anew
+                logger.warning("telemetry waits for %.0f s: %r", seconds, error)
+            return seconds
         self._backoff.reset()
         self._spool.acknowledge(number)
         return 0.0

@@ -4,8 +4,8 @@ One thread decides, in the order in which messages came; another sends telemetry
 keeps the connection. A message is answered on the connection that is there when it is decided.
 """
 
-import faulthandler
 import json
+import logging
 import queue
 import threading
 import time
@@ -15,11 +15,13 @@ from typing import Any
 from .backoff import Backoff
 from .core import Core
 from .ipc import Connect, Denied, Disconnected, IpcError, Session, Unavailable
+from .messages import MOST_BYTES
 from .operations import Operation
 from .sender import Sender
+from .tasks import Tasks
 
 MOST_WAITING = 1000  # messages
-DECISION_SECONDS = 60.0  # a decision that takes longer will take for ever: the process ends
+MOST_WAITING_BYTES = 8 << 20  # of them together; two weeks of load have 150 kB
 COMMAND_SECONDS = 60.0  # between two attempts to subscribe to AWS IoT Core, which may be away
 STABLE_SECONDS = 30.0  # after which a connection that is lost is no failed attempt
 WAIT_SECONDS = 0.5  # at most, until the main thread looks around
@@ -27,6 +29,7 @@ END_SECONDS = 1.5  # for each of: deciding what waits, sending what waits
 STOP = -1  # in the place of a lost connection's number
 
 Signals = queue.SimpleQueue[int]
+logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -53,19 +56,22 @@ class Service:
         self._backoff = backoff or Backoff(0.5, 60.0)
         self._session: Session | None = None
         self._number, self._opened, self._open_at = 0, 0.0, 0.0
-        self._messages: queue.Queue[Callable[[], None] | None] = queue.Queue(MOST_WAITING)
+        self._tasks = Tasks(
+            core.telemetry, most_messages=MOST_WAITING, most_bytes=MOST_WAITING_BYTES
+        )
+        self._changed = threading.Event()  # the configuration did, and is to be read
         self.ready = threading.Event()
         report = core.telemetry.event
         self._running = Operation("UpdateState", report)
         self._metrics = Operation("PutComponentMetric", report)
         self._updates = Operation("SubscribeToComponentUpdates", report)
         self._sender = Sender(core.spool, self._publish) if core.spool is not None else None
-        self._summary_due = time.monotonic() + core.settings.interval_seconds
+        self._summarised = time.monotonic()
         self._commands_due: float | None = None
 
     def run(self) -> None:
         """Serve until told to stop, then end within seconds."""
-        worker = threading.Thread(target=self._work, name="decide", daemon=True)
+        worker = threading.Thread(target=self._tasks.run, name="decide", daemon=True)
         worker.start()
         sender = None
         if self._sender is not None:
@@ -109,13 +115,13 @@ class Service:
 
     def _next_due(self) -> float:
         """Do what is due, and return the seconds until something else is."""
-        now = time.monotonic()
-        if now >= self._summary_due:
-            self._summary_due = now + self._core.settings.interval_seconds
-            self._later(self._summarise)
+        now, interval = time.monotonic(), self._core.settings.interval_seconds
+        if now >= self._summarised + interval:
+            self._summarised = now
+            self._tasks.add(self._summarise)
         if self._commands_due is not None and now >= self._commands_due:
             self._subscribe_commands()
-        dues = [self._summary_due, *([self._commands_due] if self._commands_due else [])]
+        dues = [self._summarised + interval, *([self._commands_due] if self._commands_due else [])]
         return max(0.0, min(dues) - now)
 
     def _open(self) -> bool:
@@ -127,6 +133,7 @@ class Service:
             self._subscribe(self._session)
         except IpcError as error:
             self._core.telemetry.count("connects_failed")
+            logger.warning("no connection to the nucleus: %s", error)
             if isinstance(error, Denied):
                 self._core.telemetry.event("denied", topic=self._core.settings.state)
             self._close()
@@ -138,7 +145,7 @@ class Service:
         return True
 
     def _subscribe(self, session: Session) -> None:
-        session.on_configuration(lambda: self._later(lambda: self._configure(session)))
+        session.on_configuration(lambda: self._configuration_changed(session))
         self._configure(session)
         state = self._core.settings.state
         session.on_local(state, lambda payload: self._receive(payload, self._reply))
@@ -159,8 +166,15 @@ class Service:
         except IpcError:
             self._commands_due = time.monotonic() + COMMAND_SECONDS
 
+    def _configuration_changed(self, session: Session) -> None:
+        """Have the configuration read, once for all changes until then."""
+        if not self._changed.is_set():
+            self._changed.set()
+            self._tasks.add(lambda: self._configure(session))
+
     def _configure(self, session: Session) -> None:
         """Take over the configuration of now; one that cannot be read changes nothing."""
+        self._changed.clear()
         try:
             configuration = session.configuration()
         except Disconnected:
@@ -168,35 +182,18 @@ class Service:
         except IpcError as error:
             self._core.telemetry.event("settings", changed=[], refused=[type(error).__name__])
             return
-        self._core.configure(configuration)
+        try:
+            self._core.configure(configuration)
+        except Exception as error:  # here it would end the thread that keeps the connection
+            self._core.telemetry.event("fault", reason=repr(error)[:300])
 
     def _receive(self, payload: bytes, reply: Callable[[bytes], None]) -> None:
         def decide() -> None:
-            # Whatever hangs in a model's code: the next start counts this one, see `Store`.
-            faulthandler.dump_traceback_later(DECISION_SECONDS, exit=True)
-            try:
-                reply(self._core.answer(payload))
-                self._core.settle()
-            finally:
-                faulthandler.cancel_dump_traceback_later()
+            reply(self._core.answer(payload))
+            self._core.settle()
 
-        self._later(decide)
-
-    def _later(self, task: Callable[[], None]) -> None:
-        """Have the deciding thread do something, after what waits already."""
-        try:
-            self._messages.put_nowait(task)
-        except queue.Full:
-            self._core.telemetry.count("messages_dropped")
-
-    def _work(self) -> None:
-        while (task := self._messages.get()) is not None:
-            try:
-                task()
-            except IpcError as error:
-                self._core.telemetry.count(f"failed_{type(error).__name__.lower()}")
-            except Exception as error:
-                self._core.telemetry.event("fault", reason=repr(error)[:300])
+        payload = payload[: MOST_BYTES + 1]  # what is longer is refused by its length
+        self._tasks.add_message(len(payload), decide)
 
     def _reply(self, answer: bytes) -> None:
         session, topic = self._session, self._core.settings.decision
@@ -231,7 +228,7 @@ class Service:
             if session is not None:
                 session.defer(deployment, 0)
 
-        self._later(prepare)
+        self._tasks.add(prepare)
 
     def _summarise(self) -> None:
         summary = self._core.summarise()
@@ -247,7 +244,7 @@ class Service:
 
     def _end(self, worker: threading.Thread, sender: threading.Thread | None) -> None:
         """End in good order; what a hanging model leaves undone does not matter."""
-        self._messages.put(None)
+        self._tasks.end()
         worker.join(END_SECONDS)
         if not worker.is_alive():
             self._core.summarise()

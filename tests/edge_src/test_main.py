@@ -100,10 +100,10 @@ IMPATIENT = f"""
 import sys
 sys.path.insert(0, {str(BUNDLE)!r})
 import main
-from edge_policy import service
+from edge_policy import tasks
 if "start" in sys.argv[-1]:
     main.START_SECONDS = 1.0
-service.DECISION_SECONDS = 0.5
+tasks.LONGEST_SECONDS = 0.5
 sys.exit(main.main())
 """
 

@@ -299,6 +299,80 @@ def test_too_many_messages_are_counted(start, nucleus, monkeypatch):
     assert nucleus.wait_for(lambda: len(answers(nucleus)) == 3)
 
 
+def held_up(running, nucleus, monkeypatch, messages):
+    """Have the deciding thread hang in a message, and as many as that wait behind it."""
+    hold, held = threading.Event(), threading.Event()
+    answer = running.core.answer
+
+    def slow(payload):
+        held.set()
+        hold.wait(30)
+        return answer(payload)
+
+    monkeypatch.setattr(running.core, "answer", slow)
+    for _ in range(messages + 1):
+        nucleus.publish(STATE, b"{}")
+        assert held.wait(10)
+    return hold
+
+
+def test_a_changed_configuration_has_room_behind_any_number_of_messages(
+    start, nucleus, monkeypatch
+):
+    monkeypatch.setattr(service_module, "MOST_WAITING", 2)
+    running = start().ready()
+    hold = held_up(running, nucleus, monkeypatch, 5)
+    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] == 3)
+    for most in range(5, 0, -1):
+        nucleus.update_configuration({"Guard": {"most_added": most}})
+    hold.set()
+    wait_for_settings(running, changed=["guard"])
+    assert nucleus.wait_for(lambda: running.core.settings.guard == {"most_added": 1})
+
+
+def test_a_full_queue_does_not_hold_up_the_end(start, nucleus, monkeypatch):
+    monkeypatch.setattr(service_module, "MOST_WAITING", 2)
+    running = start().ready()
+    hold = held_up(running, nucleus, monkeypatch, 3)
+    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] == 1)
+    assert running.stop() < 5
+    hold.set()
+
+
+def test_messages_that_are_too_long_do_not_fill_the_memory(start, nucleus, monkeypatch):
+    if nucleus.nucleus.profile.name == "lite":
+        pytest.skip("it takes no such messages")
+    running = start().ready()
+    assert running.ask({"id": "x" * (3 << 20)})["error"]["code"] == "TooLarge"
+    hold = held_up(running, nucleus, monkeypatch, 0)
+    for _ in range(12):
+        nucleus.publish(STATE, b" " * (3 << 20))
+    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] >= 5)
+    hold.set()
+    nucleus.publish(STATE, json.dumps(state(100, 100)).encode())
+    assert nucleus.wait_for(lambda: any(it.get("id") == "state-100" for it in answers(nucleus)))
+
+
+def test_another_interval_of_summaries_holds_at_once(start, nucleus):
+    running = start().ready()
+    assert not telemetry(nucleus, "summary")
+    nucleus.update_configuration({"Telemetry": {"interval_seconds": 1}})
+    assert running.told("summary", 2)
+
+
+def test_what_keeps_it_from_connecting_and_telling_is_in_the_log(start, nucleus, caplog):
+    nucleus.connected = nucleus.nucleus.profile.spools
+    nucleus.refuse(True)
+    running = start()
+    counts = running.core.telemetry._counts
+    assert nucleus.wait_for(lambda: counts["connects_failed"] >= 1)
+    assert "no connection to the nucleus" in caplog.text
+    nucleus.refuse(False)
+    running.ready()
+    if not nucleus.connected:
+        assert nucleus.wait_for(lambda: "telemetry waits for" in caplog.text)
+
+
 def test_a_model_that_hangs_does_not_hold_up_the_end(start, nucleus, monkeypatch):
     running = start().ready()
     hold = threading.Event()
