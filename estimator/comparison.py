@@ -40,7 +40,7 @@ def compare(
         EstimatorError: If there is nothing to show, or a job has no metrics.
     """
     listed = jobs if isinstance(jobs, Iterable) and not isinstance(jobs, str) else [jobs]
-    found = [_job(one, sagemaker_session) for one in listed]
+    found = [job_of(one, sagemaker_session) for one in listed]
     if not found:
         raise EstimatorError("compare: no jobs: pass estimators, or names of jobs")
     labels = list(names) if names is not None else [job.name for job in found]
@@ -49,14 +49,19 @@ def compare(
     return _draw(labels, [curves(job) for job in found])
 
 
-def _job(one: Any, session: object) -> Job:  # noqa: ANN401
+def job_of(one: Any, session: object) -> Job:  # noqa: ANN401
+    """Return the job of an estimator, a name, or a job itself.
+
+    Raises:
+        EstimatorError: If there is none.
+    """
     if isinstance(one, Job):
         return one
     if isinstance(one, str):
         return Job(session_of_job(one, session), one)
     job = getattr(one, "latest_training_job", None)
     if not isinstance(job, Job):
-        raise EstimatorError(f"compare: {one!r} has no job: call fit() first, or pass a job's name")
+        raise EstimatorError(f"{one!r} has no job: call fit() first, or pass a job's name")
     return job
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from estimator.comparison import job_of
 from estimator.errors import EstimatorError, JobFailedError
 from estimator.figures import new_figure
-from estimator.job import Job
 from estimator.local_aws import checkout_command
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Results:
         return str(names[0])
 
     def picture(
-        self, *, day: int = 0, days: float = 1, policies: Sequence[str] | None = None
+        self, *, day: int = 0, days: float = 1, policies: str | Sequence[str] | None = None
     ) -> "Figure":
         """Return a picture: machines in service over the load, and the work that failed.
 
@@ -80,7 +80,8 @@ class Results:
         Raises:
             EstimatorError: If there are no such days or policies.
         """
-        chosen = list(policies or (_POLICY, self.best_baseline(), _ORACLE))
+        named = [policies] if isinstance(policies, str) else policies
+        chosen = list(named or (_POLICY, self.best_baseline(), _ORACLE))
         frame = self._trajectories()
         first, last = day * _DAY, (day + days) * _DAY
         shown = frame[(frame["minute"] >= first) & (frame["minute"] < last)]
@@ -98,19 +99,17 @@ class Results:
         return pandas.read_csv(self.folder / "trajectories.csv")
 
 
-def fetch_results(job: Any, folder: str | Path) -> Results:  # noqa: ANN401 - estimator or job
+def fetch_results(job: Any, folder: str | Path) -> Results:  # noqa: ANN401 - see below
     """Fetch what an ended job left in S3, unpack its output and return the results in it.
 
     Args:
-        job: An estimator or a job.
+        job: An estimator, a job, or the name of a job.
         folder: Gets `model.tar.gz`, `output.tar.gz` and what the latter holds.
 
     Raises:
         EstimatorError: If the job left no results.
     """
-    found = job if isinstance(job, Job) else getattr(job, "latest_training_job", None)
-    if not isinstance(found, Job):
-        raise EstimatorError(f"{job!r} has no job: call fit() first, or pass a job")
+    found = job_of(job, None)
     target = Path(folder)
     found.download(target)
     archive = target / "output.tar.gz"

@@ -42,7 +42,7 @@ def test_the_picture_shows_policy_best_baseline_and_optimum(results: Results) ->
     assert [set(line.get_ydata()) for line in machines.lines] == [{3}, {6}, {4}]
     assert list(failed.lines[0].get_xdata()[[0, -1]]) == [24.0, pytest.approx(36.0, abs=0.02)]
     assert len(machines.collections) == 1
-    chosen = results.picture(policies=["static_best"])
+    chosen = results.picture(policies="static_best")
     assert [line.get_label() for line in chosen.axes[0].lines] == ["static_best"]
     # Notebooks ask for this.
     assert chosen._repr_png_().startswith(b"\x89PNG")
@@ -63,6 +63,8 @@ def test_results_of_a_job_come_from_s3(make: Make, tmp_path: Path) -> None:
     fetched = fetch_results(estimator, tmp_path / "new")
     names = sorted(path.name for path in fetched.folder.iterdir())
     assert names == ["model.tar.gz", "output.tar.gz", "table.csv"]
+    named = fetch_results(estimator.latest_training_job.name, tmp_path / "named")
+    assert sorted(path.name for path in named.folder.iterdir()) == names
     with pytest.raises(EstimatorError, match="evaluate the model first"):
         fetched.table()
 

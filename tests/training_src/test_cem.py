@@ -17,12 +17,14 @@ from autoscaling_rl.toolkits import TrainingJob, TrainingStopped, find_toolkit
 TINY = {"generations": 6, "segment_generations": 2, "pool": 3, "windows": 2, "window_minutes": 240}
 
 
-def job(folder: Path, *, stop=lambda: False, output=None, load=None, **changes) -> TrainingJob:
+def job(
+    folder: Path, *, stop=lambda: False, output=None, messages=None, load=None, **changes
+) -> TrainingJob:
     texts = {name: json.dumps(value) for name, value in {**TINY, **changes}.items()}
     return TrainingJob(
         preset=load_preset("smoke", texts),
         checkpoints=Checkpoints(folder / "checkpoints"),
-        reporter=Reporter(output=output or io.StringIO(), messages=io.StringIO()),
+        reporter=Reporter(output=output or io.StringIO(), messages=messages or io.StringIO()),
         stop=stop,
         load_path=load,
     )
@@ -51,7 +53,8 @@ def test_a_stopped_training_resumes_to_the_same_policy(tmp_path, generation):
     stopped = train(tmp_path / "cut", stop=lambda: next(asked))
     assert stopped.figures["stopped"] is True
     assert stopped.figures["generations"] == generation
-    resumed = train(tmp_path / "cut")
+    resumed = train(tmp_path / "cut", messages=(messages := io.StringIO()))
+    assert f"resumed at generation {generation} of 6" in messages.getvalue()
     assert same(whole, resumed)
     assert resumed.figures["curve"] == whole.figures["curve"]
 

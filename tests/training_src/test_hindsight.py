@@ -32,14 +32,14 @@ TINY = {
 }  # fmt: skip
 
 
-def job(folder: Path, *, output=None, **changes) -> TrainingJob:
+def job(folder: Path, *, output=None, messages=None, **changes) -> TrainingJob:
     parts = {name: changes.pop(name) for name in ("stop", "hosts", "warm_start") if name in changes}
     load = changes.pop("load", None)
     texts = {name: json.dumps(value) for name, value in {**TINY, **changes}.items()}
     return TrainingJob(
         preset=load_preset("hindsight-autoscaling", texts),
         checkpoints=Checkpoints(folder / "checkpoints"),
-        reporter=Reporter(output=output or io.StringIO(), messages=io.StringIO()),
+        reporter=Reporter(output=output or io.StringIO(), messages=messages or io.StringIO()),
         load_path=load,
         **parts,
     )
@@ -155,7 +155,8 @@ def test_a_stopped_training_resumes_to_the_same_policy(tmp_path, several, segmen
         assert stopped.figures["networks"] == 1
     else:
         train(tmp_path, **changes)  # it had ended, and is asked for again
-    resumed = train(tmp_path, **changes)
+    resumed = train(tmp_path, messages=(messages := io.StringIO()), **changes)
+    assert "resumed at update" in messages.getvalue()
     assert same(several, resumed)
     assert resumed.figures == several.figures
     assert (resumed.golden_observations == several.golden_observations).all()

@@ -22,6 +22,7 @@ from local_mode.aws.training.container import Container
 from local_mode.aws.training.drivers import brings_drivers, driver_command
 from local_mode.aws.training.host import HostRun
 from local_mode.aws.training.inputs import download_inputs
+from local_mode.aws.training.isolation import SUBMIT, with_bundle_in_s3
 from local_mode.aws.training.job import TrainingJob
 from local_mode.aws.training.metrics import MetricRecorder, compile_definitions
 from local_mode.aws.training.watch import Ending, watch
@@ -123,9 +124,9 @@ class JobRunner:
             return _Program(" ".join(command), command, container.base, cache)
         try:
             program, location = named_program(
-                job.request.get("HyperParameters", {}),
+                with_bundle_in_s3(job.request),
                 "sagemaker_program",
-                "sagemaker_submit_directory",
+                SUBMIT,
             )
             code = self._bundles.fetch(location, program)
         except BundleError as error:

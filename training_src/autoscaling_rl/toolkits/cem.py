@@ -142,6 +142,8 @@ class _Training:
 
     def run(self) -> TrainedPolicy:
         reporter, options = self.job.reporter, self.options
+        if self.generation:
+            reporter.message(f"resumed at generation {self.generation} of {options.generations}")
         reporter.start(options.generations, done=self.generation, unit="generation")
         while self.generation < options.generations:
             if self.job.stop():

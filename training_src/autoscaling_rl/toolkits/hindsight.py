@@ -77,6 +77,7 @@ class _Training:
         done = checkpoint.step if checkpoint else 0
         if checkpoint:
             self._restore(checkpoint.arrays, checkpoint.meta)
+            self.job.reporter.message(f"resumed at update {done} of {total}")
         self.job.reporter.start(total, done=done, unit="update")
         while done < total:
             index, begun = divmod(done, options.steps)
