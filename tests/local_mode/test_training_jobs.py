@@ -104,7 +104,8 @@ def test_the_output_is_uploaded_and_the_folder_removed(aws, learned):
     _, _, report = learned
     output = read_object(aws, f"s3://{BUCKET}/jobs/learned/output/output.tar.gz")
     assert unpack(output) == {"table.csv": "a,b\n1,2\n"}
-    assert not os.path.exists(report["environment"]["SAGEMAKER_BASE_DIR"])
+    # The job has ended a moment before.
+    wait_for(lambda: not os.path.exists(report["environment"]["SAGEMAKER_BASE_DIR"]))
 
 
 def test_the_lines_are_in_the_log(aws, learned):
