@@ -64,7 +64,7 @@ class Core:
         self.models = Models(self._store, report, self.settings)
         history = History(work / "history")
         if history.damaged:
-            report("disk", reason="the end of the history was damaged: some minutes are missing")
+            report("disk", reason=history.damage)
         self.decider = Decider(history, self.models, report, memory=self._memory, clock=clock)
         self.models.begin(model)
         # What the model's own code says of the guard's settings is known only now.

@@ -43,6 +43,8 @@ class Decider:
         self._report, self._clock = report, clock
         self._strays: list[int] = []
         self._pending: Callable[[], None] | None = None
+        # Minute and fleet of the last change that was decided, and the changes before it.
+        self._changed: tuple[int, int, tuple[int, int]] | None = None
 
     def answer(self, payload: bytes) -> dict[str, Any]:
         """Return the answer to a message: a decision, or what is wrong with it."""
@@ -106,6 +108,32 @@ class Decider:
 
     def _decide(self, message: Message) -> dict[str, Any]:
         timeline, aside = self._place(message)
+        noted = timeline.added, timeline.removed
+        before = self._changes_before(message, noted)
+        timeline.added, timeline.removed = before
+        try:
+            outcome, source, version = self._outcome(message, timeline, aside)
+        finally:
+            timeline.added, timeline.removed = noted
+        if not aside and outcome.action:
+            self._changed = message.decided, message.fleet, before
+            timeline.changes(outcome.action, message.decided)
+            self.history.note_change(message.decided, outcome.action)
+        return self._said(message, outcome, source, version)
+
+    def _changes_before(self, message: Message, noted: tuple[int, int]) -> tuple[int, int]:
+        """Return when machines were added and removed, a message's own first answer left out.
+
+        One that comes again must not be held up by its own decision as by a cool-down.
+        """
+        if self._changed is None or self._changed[:2] != (message.decided, message.fleet):
+            return noted
+        return self._changed[2]
+
+    def _outcome(
+        self, message: Message, timeline: Timeline, aside: bool
+    ) -> tuple[Outcome, str, str]:
+        """Return the decision, which source it has and of which version."""
         model, source = self.models.active, self.models.source
         outcome, version = None, REACTIVE
         if model is not None and model.decides_states and timeline.known:
@@ -122,15 +150,12 @@ class Decider:
                 outcome, reason = None, _said_of(error)
                 self._pending = lambda: self.models.failed(reason)
         if outcome is None:
-            outcome, source = self._reactive(message, timeline), REACTIVE
+            outcome = self._reactive(message, timeline)
             self._pending = self._pending or (lambda: None)
-        else:
-            decision = outcome
-            self._pending = lambda: self.models.decided(decision.fallback, decision.doubts)
-        if not aside and outcome.action:
-            timeline.changes(outcome.action, message.decided)
-            self.history.note_change(message.decided, outcome.action)
-        return self._said(message, outcome, source, version)
+            return outcome, REACTIVE, version
+        decision = outcome
+        self._pending = lambda: self.models.decided(decision.fallback, decision.doubts)
+        return outcome, source, version
 
     def _said(
         self, message: Message, outcome: Outcome, source: str, version: str

@@ -75,9 +75,13 @@ class Timeline:
         return max(min(new, len(load)), oldest)
 
     def before(self, minute: int) -> "Timeline":
-        """Return a copy that ends before an earlier minute."""
+        """Return a copy that ends before an earlier minute.
+
+        What changed the fleet at a later one, by a clock that was wrong, has just been: else a
+        cool-down would last until that minute.
+        """
         copy = Timeline()
-        copy.added, copy.removed = self.added, self.removed
+        copy.added, copy.removed = min(self.added, minute - 1), min(self.removed, minute - 1)
         kept = self._size - (self.minute - minute)
         if kept > 0:
             copy._begin(minute, self.load[:kept])
@@ -133,7 +137,7 @@ class History:
     Attributes:
         timeline: what is known.
         faults: operations on the disk that failed; deciding goes on from memory then.
-        damaged: whether anything on the disk could not be read.
+        damage: what on the disk could not be read, a sentence; empty if all could.
     """
 
     def __init__(self, folder: Path, *, most_records: int = 720) -> None:
@@ -145,7 +149,7 @@ class History:
         """
         self._folder, self._most_records = folder, most_records
         self.timeline = Timeline()
-        self.faults, self.damaged = 0, False
+        self.faults, self.damage = 0, ""
         self._writer: records.Writer | None = None
         self._records = 0
         self._noted: list[bytes] = []
@@ -154,6 +158,11 @@ class History:
         except OSError:
             self.faults += 1
         self._read()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything on the disk could not be read."""
+        return bool(self.damage)
 
     def note(self, minute: int, load: Load) -> None:
         """Keep what a message told, with the next `write`."""
@@ -238,18 +247,25 @@ class History:
 
     def _read(self) -> None:
         found, broken = records.read(self._folder / "snapshot")
-        self.damaged |= broken
         try:
             for each in found:
                 self._take_snapshot(zlib.decompress(each))
-            for path in self._journals():
-                notes, torn = records.read(path)
+        except (ValueError, struct.error, zlib.error):
+            broken = True
+        torn = False
+        for path in self._journals():
+            notes, cut = records.read(path)
+            self._records += len(notes)
+            torn |= cut
+            try:
                 for note in notes:
                     self._take_note(note)
-                self._records += len(notes)
-                self.damaged |= torn
-        except (ValueError, struct.error, zlib.error):
-            self.damaged = True
+            except (ValueError, struct.error):
+                torn = True
+        if broken:
+            self.damage = "the history was damaged: most of the last two weeks is missing"
+        elif torn:
+            self.damage = "the end of the history was damaged: some minutes are missing"
 
     def _take_snapshot(self, body: bytes) -> None:
         timeline = self.timeline

@@ -23,6 +23,7 @@ MOST_BYTES = 1 << 20
 LARGEST_LOAD = 1e12  # requests per minute
 LARGEST_FLEET = 1_000_000
 _KINDS = {int, float, type(None)}
+LONGEST_FIELD, LONGEST_REASON = 100, 500  # characters of what is answered to a wrong message
 LONGEST_DELAY = 60  # minutes; the same bound as the artifact's code has
 
 
@@ -35,8 +36,9 @@ class Refused(Exception):
         self.code, self.message, self.where = code, message, where
 
     def body(self) -> dict[str, Any]:
-        """Return what is answered."""
-        return {"code": self.code, "message": self.message, "field": self.where}
+        """Return what is answered: short, since nucleus lite ends a connection over a long one."""
+        where = self.where and self.where[:LONGEST_FIELD]
+        return {"code": self.code, "message": self.message[:LONGEST_REASON], "field": where}
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ def _minute(value: object) -> int:
     except (TypeError, ValueError):
         raise Refused("must be an ISO 8601 time such as 2026-01-31T12:00Z", "timestamp") from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if not 1970 < moment.year < 9999:  # the same bounds as the artifact's code has
+        raise Refused("must be a time in the years 1971 to 9998", "timestamp")
     return math.floor(moment.timestamp() / 60)
 
 

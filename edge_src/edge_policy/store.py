@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import artifact, files
+from .artifact import BadModel
 
 _ID = re.compile(r"[0-9a-f]{16}")
 CURRENT, LAST_GOOD = POINTERS = ("current", "last_good")
@@ -38,7 +39,7 @@ class Store:
         return self.folder / name
 
     def take(self, path: Path) -> str:
-        """Unpack a model.tar.gz, if it is not there already, and return its id.
+        """Unpack a model.tar.gz, if it is not there already and whole, and return its id.
 
         Raises:
             BadModel: it cannot be read or unpacked.
@@ -46,7 +47,12 @@ class Store:
         """
         name = artifact.identity(path)
         if self.path(name).is_dir():
-            return name
+            try:
+                artifact.check(self.path(name))
+            except BadModel:  # unless the archive is to blame, the disk is
+                shutil.rmtree(self.path(name), ignore_errors=True)
+            else:
+                return name
         aside = self.folder / f".{name}{files.ASIDE}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()

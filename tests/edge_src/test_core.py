@@ -32,7 +32,7 @@ def test_a_damaged_history_is_told(tmp_path, offered):
     snapshot = tmp_path / "history" / "snapshot"
     snapshot.write_bytes(snapshot.read_bytes()[:-5])
     device = core(tmp_path, offered["bank"])
-    assert "history was damaged" in events(device, "disk")[0]["reason"]
+    assert "most of the last two weeks is missing" in events(device, "disk")[0]["reason"]
     assert ask(device, state(101))["doubts"] == ["short"]
 
 

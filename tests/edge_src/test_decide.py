@@ -1,5 +1,6 @@
 """Messages in, answers out: what the artifact decides from all the load, minute by minute."""
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -125,6 +126,53 @@ def test_the_same_minute_again_gets_the_same_answer(tmp_path, offered):
     first = ask(device, state(151))
     assert ask(device, state(151)) == first
     assert device.models.active._follower.rebuilt == 1
+
+
+def test_a_message_that_comes_twice_is_not_held_up_by_its_own_decision(tmp_path, offered):
+    device = core(tmp_path, offered["bank"], Guard={"out_cooldown_minutes": 5, "most_added": 4})
+    ask(device, state(150, 150))
+    few = {"active": 1, "pending": []}
+    first = ask(device, state(160, **few))
+    assert first["action"] == 4
+    assert ask(device, state(160, **few)) == first
+    # Whoever asks again with another fleet does not get around the cool-down.
+    assert ask(device, state(160, active=1, pending=[4]))["action"] == 0
+    assert ask(device, state(160, **few)) == first
+    assert ask(device, state(161, **few))["action"] == 0
+    assert ask(device, state(160, **few))["action"] == 4
+    device.configure({"Guard": {"most_added": 7}})
+    assert ask(device, state(160, **few))["action"] == 7
+
+
+def test_a_clock_that_jumped_ahead_leaves_no_cool_down(tmp_path, offered):
+    now = [60.0 * (START + 152)]
+    guard = {"out_cooldown_minutes": 3}
+    device = core(tmp_path, offered["bank"], clock=lambda: now[0], Guard=guard)
+    few = {"active": 1, "pending": []}
+    ask(device, state(150, 150))
+    ahead = {**state(151, **few), "timestamp": timestamp(START + 151 + 5000)}
+    assert ask(device, ahead)["action"] > 0
+    answers = [ask(device, state(minute, **few))["action"] for minute in range(151, 162)]
+    assert sum(each > 0 for each in answers) >= 2
+    device = core(tmp_path, offered["bank"], clock=lambda: now[0], Guard=guard)
+    assert any(ask(device, state(now, **few))["action"] > 0 for now in range(162, 166))
+
+
+def test_a_first_minute_that_cannot_be_begins_no_history(tmp_path, offered):
+    for name in (None, "bank"):
+        device = core(tmp_path / str(name), name and offered[name])
+        for moment in ("0001-01-01T00:00Z", "9999-12-31T23:59Z"):
+            error = ask(device, {**state(100, 100), "timestamp": moment})["error"]
+            assert error["field"] == "timestamp"
+        assert ask(device, state(100, 100))["fallback"] == (name is None)
+        assert device.decider.history.timeline.minute == START + 100
+
+
+def test_a_wrong_message_is_answered_within_what_nucleus_lite_takes(tmp_path, offered):
+    device = core(tmp_path, offered["bank"])
+    answer = ask(device, state(100, 100, **{"é" * 3000: 1}))
+    assert answer["error"]["message"].startswith("unknown key")
+    assert len(json.dumps(answer)) < 2000
 
 
 def test_a_late_minute_is_answered_and_fills_its_gap(tmp_path, offered, folders):

@@ -101,6 +101,14 @@ def test_it_can_be_seen_as_it_was():
     assert timeline.before(90).minute == UNKNOWN
 
 
+def test_a_change_in_the_future_has_just_been():
+    timeline = told(100, 1, 2, 3)
+    timeline.changes(2, 20_000)
+    then = timeline.before(98)
+    assert then.since(then.added, 98) == 1
+    assert then.since(then.removed, 98) == NEVER
+
+
 def test_changes_of_the_fleet_are_known():
     timeline = told(100, 1)
     assert timeline.since(timeline.added, 100) == NEVER

@@ -27,6 +27,20 @@ def test_a_model_is_unpacked_once(tmp_path, offered):
     assert kept.take(offered["other"]) != name
 
 
+def test_a_model_that_the_disk_has_changed_is_unpacked_again(tmp_path, offered):
+    kept = Store(tmp_path)
+    name = kept.take(offered["bank"])
+    for spoil in (
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b""),
+    ):
+        for file in ("golden.npz", "manifest.json", "code/controller/guard.py"):
+            spoil(kept.path(name) / file)
+            assert kept.take(offered["bank"]) == name
+            check(kept.path(name))
+
+
 def test_a_pointer_holds_what_is_there(tmp_path, offered):
     kept = Store(tmp_path)
     assert kept.pointer(CURRENT) is None
