@@ -204,7 +204,7 @@ def _refusal(environment: Mapping[str, Any]) -> Iterator[None]:
         raise
     except (gymnasium.error.Error, TypeError, ValueError, ImportError) as error:
         raise _unusable(environment, str(error)) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if environment["id"] == AUTOSCALING:
             raise
         reason = f"{type(error).__name__}: {error} ({place_of(error)})"

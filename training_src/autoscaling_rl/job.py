@@ -47,7 +47,7 @@ def run_job(
         print(f"error: {error}", file=sys.stderr, flush=True)
         write_failure(paths, str(error))
         return USER_MISTAKE
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a foreign environment may call sys.exit()
         trace = traceback.format_exc()
         print(trace, file=sys.stderr, flush=True)
         summary = " ".join(f"{type(error).__name__}: {error}".split())

@@ -100,7 +100,7 @@ def _is_foreign(path: Path, home: Path) -> bool:
     )
 
 
-def place_of(error: Exception) -> str:
+def place_of(error: BaseException) -> str:
     """Say where an exception was raised: file and line."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}"

@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
 from autoscaling_rl.controller.policy import Policy
-from autoscaling_rl.environment_factory import make_vector_environment
+from autoscaling_rl.environment_factory import (
+    AUTOSCALING,
+    FMU,
+    make_environment,
+    make_vector_environment,
+)
+from autoscaling_rl.environment_trial import try_environment
 from autoscaling_rl.toolkits import sb3_state
 from autoscaling_rl.toolkits.base import TrainingJob, seeds
 from autoscaling_rl.toolkits.episodes import golden_observations, run_episodes
@@ -38,6 +44,8 @@ class Training(SegmentedTraining):
         size = check_spaces(
             self.test_env.single_observation_space, self.test_env.single_action_space
         )
+        if environment["id"] not in (AUTOSCALING, FMU):
+            try_environment(make_environment(environment), environment["id"])
         self.scaler = ObservationScaler(size, enabled=options.normalise_observations)
         self.rewards = RewardScaler(
             options.n_envs,
