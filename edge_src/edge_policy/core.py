@@ -59,7 +59,7 @@ class Core:
         self.telemetry = Telemetry(self.spool, labels or {}, clock=clock)
         report = self.telemetry.event
         if self.spool is None:
-            report("disk", reason="the spool cannot be used: telemetry is lost while offline")
+            report("disk", reason="the spool cannot be used: telemetry waits in memory alone")
         self._store, self._memory = Store(work / "models"), MemoryFile(work / "memory")
         self.models = Models(self._store, report, self.settings)
         history = History(work / "history")

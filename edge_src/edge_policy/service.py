@@ -65,7 +65,7 @@ class Service:
         self._running = Operation("UpdateState", report)
         self._metrics = Operation("PutComponentMetric", report)
         self._updates = Operation("SubscribeToComponentUpdates", report)
-        self._sender = Sender(core.spool, self._publish) if core.spool is not None else None
+        self._sender = Sender(core.spool, self._publish, unstored=core.telemetry.unstored)
         self._summarised = time.monotonic()
         self._commands_due: float | None = None
 
@@ -73,13 +73,10 @@ class Service:
         """Serve until told to stop, then end within seconds."""
         worker = threading.Thread(target=self._tasks.run, name="decide", daemon=True)
         worker.start()
-        sender = None
-        if self._sender is not None:
-            arguments = (self._core.telemetry.wake,)
-            sender = threading.Thread(
-                target=self._sender.run, args=arguments, name="send", daemon=True
-            )
-            sender.start()
+        sender = threading.Thread(
+            target=self._sender.run, args=(self._core.telemetry.wake,), name="send", daemon=True
+        )
+        sender.start()
         while self._step():
             pass
         self._end(worker, sender)
@@ -140,8 +137,7 @@ class Service:
             return False
         self._opened = time.monotonic()
         self.ready.set()
-        if self._sender is not None:
-            self._sender.retry()
+        self._sender.retry()
         return True
 
     def _subscribe(self, session: Session) -> None:
@@ -242,16 +238,15 @@ class Service:
         if session is not None:
             session.close()
 
-    def _end(self, worker: threading.Thread, sender: threading.Thread | None) -> None:
+    def _end(self, worker: threading.Thread, sender: threading.Thread) -> None:
         """End in good order; what a hanging model leaves undone does not matter."""
         self._tasks.end()
         worker.join(END_SECONDS)
         if not worker.is_alive():
             self._core.summarise()
             self._core.close()
-        if sender is not None and self._sender is not None:
-            self._sender.end(END_SECONDS)
-            sender.join(END_SECONDS)
+        self._sender.end(END_SECONDS)
+        sender.join(END_SECONDS)
         if self._core.spool is not None:
             self._core.spool.close()
         self._close()

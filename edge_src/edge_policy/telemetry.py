@@ -20,6 +20,8 @@ from .spool import Spool
 MOST_LATENCIES = 4096
 MOST_BYTES = 6000  # of a message; a nucleus lite takes 10,000 with all that is around it
 OMITTED = ("features", "answer", "events", "refused", "reason")  # from what is too long, in order
+KEPT = ("schema", "time", "type", "thing")
+MOST_UNSTORED = 100  # messages in memory that the disk refused
 MOST_EVENTS = 200  # of a kind between two summaries; more are counted alone
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ class Telemetry:
 
     Attributes:
         lost: events that could not be stored, since the process began.
+        unstored: the newest of them: they are sent from memory, while there is a connection.
     """
 
     def __init__(
@@ -38,10 +41,10 @@ class Telemetry:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Keep where events go; without a spool they are in the log alone.
+        """Keep where events go.
 
         Args:
-            spool: the queue.
+            spool: the queue; None: the disk refuses it.
             labels: what every message carries.
             clock: seconds since 1970.
         """
@@ -52,6 +55,7 @@ class Telemetry:
         self._latencies: deque[float] = deque(maxlen=MOST_LATENCIES)
         self._since = clock()
         self.lost = 0
+        self.unstored: deque[bytes] = deque(maxlen=MOST_UNSTORED)
         self.wake = threading.Event()
 
     def event(self, kind: str, **details: Any) -> None:  # noqa: ANN401 (any JSON values)
@@ -115,20 +119,23 @@ class Telemetry:
             **self._labels,
             **details,
         }
+        encoded = _fitting(content)
         try:
             if self._spool is None:
                 raise OSError("there is no spool")
-            self._spool.put(_fitting(content))
+            self._spool.put(encoded)
         except (OSError, ValueError):
             with self._lock:
                 self.lost += 1
-            return
+            self.unstored.append(encoded)
         self.wake.set()
 
 
 def _fitting(content: dict[str, Any]) -> bytes:
     """Return a message as JSON, without its longer parts if it is too long with them."""
-    content, omitted = dict(content), [name for name in OMITTED if name in content]
+    content = dict(content)
+    names = [name for name in OMITTED if name in content]
+    omitted = [*names, *(name for name in content if name not in (*names, *KEPT))]
     while True:
         encoded = json.dumps(content, separators=(",", ":"), default=str).encode()
         if len(encoded) <= MOST_BYTES or not omitted:
@@ -148,6 +155,6 @@ def _share(counts: Mapping[str, int]) -> float | None:
     return round(counts.get("fallbacks", 0) / decisions, 4) if decisions else None
 
 
-def numbered(number: int, content: bytes) -> bytes:
-    """Return a stored message as it is sent, with its sequence number."""
-    return b'{"sequence":%d,' % number + content[1:]
+def numbered(number: int | None, content: bytes) -> bytes:
+    """Return a message as it is sent, with its sequence number; without one it was not stored."""
+    return b'{"sequence":%s,' % (b"null" if number is None else b"%d" % number) + content[1:]

@@ -193,6 +193,33 @@ def test_telemetry_waits_while_the_device_is_offline(start, nucleus):
     assert [n for i, n in enumerate(numbers) if n not in numbers[:i]] == sorted(set(numbers))
 
 
+def test_without_a_disk_telemetry_is_sent_from_memory(start, nucleus, tmp_path):
+    (tmp_path / "work").write_text("in the way")
+    running = start().ready()
+    assert running.ask(state(100, 100))["source"] == "reactive"
+    assert "spool cannot be used" in running.told("disk")[0]["reason"]
+    assert "cannot be unpacked" in running.told("refused")[0]["reason"]
+    assert running.stop() < 5
+    assert running.told("summary")[0]["sequence"] is None
+
+
+def test_a_disk_that_is_full_for_a_while_keeps_no_summary_back(start, nucleus, monkeypatch):
+    running = start().ready()
+    running.told("settings")
+    put = running.core.spool.put
+
+    def full(content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(running.core.spool, "put", full)
+    running.core.summarise()
+    assert running.told("summary")[0]["sequence"] is None
+    monkeypatch.setattr(running.core.spool, "put", put)
+    running.core.summarise()
+    assert running.told("summary", 2)[1]["sequence"] > 0
+    assert telemetry(nucleus, "summary")[1]["lost"] == 1
+
+
 def wait_for_settings(running, changed=(), refused=""):
     """Wait until telemetry tells of settings that changed, and of one that was refused."""
 

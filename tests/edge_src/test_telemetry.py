@@ -10,7 +10,7 @@ from edge_policy.ipc import Denied, Disconnected, IpcError, Unavailable
 from edge_policy.operations import Operation
 from edge_policy.sender import Sender
 from edge_policy.spool import Spool
-from edge_policy.telemetry import MOST_BYTES, MOST_EVENTS, Telemetry, numbered
+from edge_policy.telemetry import MOST_BYTES, MOST_EVENTS, MOST_UNSTORED, Telemetry, numbered
 
 
 @pytest.fixture
@@ -93,17 +93,48 @@ def test_without_a_spool_events_are_counted_as_lost():
     assert telemetry.lost == 1
 
 
+def test_whatever_is_too_long_a_message_fits(spool):
+    telemetry = Telemetry(spool, {"thing": "device-7"})
+    telemetry.event("model", environment="e" * 9000, source_revision=["r"] * 4000)
+    telemetry.count("doubt_" + "d" * 9000)
+    telemetry.summarise(waiting=3)
+    found = waiting(spool)
+    assert all(len(json.dumps(each)) <= MOST_BYTES + 200 for each in found)
+    assert [each["type"] for each in found] == ["model", "summary"]
+    assert {each["thing"] for each in found} == {"device-7"}
+    assert found[0]["environment"] == "omitted: too long"
+    assert found[1]["waiting"] == 3
+
+
+def test_what_the_disk_refuses_is_sent_from_memory(tmp_path):
+    telemetry, cloud = Telemetry(None, {}), Cloud()
+    sender = Sender(None, cloud.publish, Backoff(1.0, 8.0), unstored=telemetry.unstored)
+    assert sender.send_one() is None
+    for number in range(MOST_UNSTORED + 5):
+        telemetry.event("refused", n=number)
+    cloud.there = False
+    assert sender.send_one() > 0
+    cloud.there = True
+    while sender.send_one() == 0.0:
+        pass
+    assert cloud.got == list(range(5, MOST_UNSTORED + 5))
+    assert cloud.numbers == [None] * MOST_UNSTORED
+    assert telemetry.lost == MOST_UNSTORED + 5
+
+
 class Cloud:
     """Takes messages while it is there."""
 
     def __init__(self):
-        self.got, self.there, self.tried = [], True, threading.Event()
+        self.got, self.numbers, self.there, self.tried = [], [], True, threading.Event()
 
     def publish(self, payload):
         self.tried.set()
         if not self.there:
             raise Unavailable("offline")
-        self.got.append(json.loads(payload)["n"])
+        message = json.loads(payload)
+        self.got.append(message["n"])
+        self.numbers.append(message["sequence"])
 
 
 def fill(spool, numbers):
