@@ -1,6 +1,7 @@
 """The toolkit sb3: it learns, resumes bit for bit, exports what it trained, refuses the rest."""
 
 import dataclasses
+import itertools
 import subprocess
 import sys
 from pathlib import Path
