@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import queue
 import signal
 import sys
 from collections.abc import Sequence
@@ -38,11 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from edge_policy.core import Core
     from edge_policy.ipc import SdkSession
+    from edge_policy.lock import WorkLock
     from edge_policy.service import STOP, Service, Signals
 
     signals = Signals()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda number, frame: signals.put(STOP))
+    lock = WorkLock(given.work)
+    if not lock.wait(lambda seconds: told_to_end(signals, seconds)):
+        return 0
     thing = os.environ.get("AWS_IOT_THING_NAME", "")
     faulthandler.dump_traceback_later(START_SECONDS, exit=True)
     core = Core(given.work, given.model, defaults(), thing_name=thing, labels={"thing": thing})
@@ -50,7 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.collect()
     gc.freeze()  # what is there stays: looking through it again would only delay decisions
     Service(core, SdkSession, signals).run()
+    lock.release()
     return 0
+
+
+def told_to_end(signals: "queue.SimpleQueue[int]", seconds: float) -> bool:
+    """Return whether a signal comes within so many seconds."""
+    try:
+        signals.get(timeout=seconds)
+    except queue.Empty:
+        return False
+    return True
 
 
 def defaults() -> dict[str, Any]:

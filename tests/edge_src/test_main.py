@@ -96,6 +96,27 @@ def test_a_killed_component_goes_on_where_it_was(nucleus, tmp_path, offered):
     component.end()
 
 
+def test_a_second_process_waits_for_the_end_of_the_first(nucleus, tmp_path, offered):
+    first = Component(nucleus, tmp_path / "work", offered["bank"])
+    assert first.ask(state(300, 300))["source"] == "model"
+    second = Component(nucleus, tmp_path / "work", offered["bank"])
+    third = Component(nucleus, tmp_path / "work", offered["bank"])
+    time.sleep(1.5)
+    for now in (301, 302):
+        assert first.ask(state(now))["id"] == f"state-{now}"
+    time.sleep(0.2)
+    assert len(answers(nucleus)) == 3
+    status, output, seconds = third.end()
+    assert (status, seconds < 2) == (0, True)
+    assert "another process uses the work folder" in output
+    first.end(signal.SIGKILL)
+    assert nucleus.wait_for(lambda: not nucleus.subscribed(STATE))
+    assert (second.ask(state(303))["source"], len(answers(nucleus))) == ("model", 4)
+    assert second.end()[0] == 0
+    numbers = [each["sequence"] for each in telemetry(nucleus)]
+    assert len({json.dumps(each) for each in telemetry(nucleus)}) == len(set(numbers))
+
+
 IMPATIENT = f"""
 import sys
 sys.path.insert(0, {str(BUNDLE)!r})
