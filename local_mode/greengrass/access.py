@@ -6,7 +6,6 @@ from typing import Any
 
 PUBSUB = "aws.greengrass.ipc.pubsub"
 MQTT_PROXY = "aws.greengrass.ipc.mqttproxy"
-SHADOW = "aws.greengrass.ShadowManager"
 CLI = "aws.greengrass.Cli"
 
 

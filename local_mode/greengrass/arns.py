@@ -21,11 +21,6 @@ def deployment_arn(identifier: str) -> str:
     return f"{_ROOT}:deployments:{identifier}"
 
 
-def device_arn(thing: str) -> str:
-    """Return the ARN of a core device."""
-    return f"{_ROOT}:coreDevices:{thing}"
-
-
 def job_arn(identifier: str) -> str:
     """Return the ARN of an IoT job."""
     return f"arn:aws:iot:{REGION}:{ACCOUNT}:job/{identifier}"

@@ -8,6 +8,7 @@ emulator: what works here has been seen by no nucleus.
 
 import argparse
 import json
+import logging
 import os
 import shutil
 import signal
@@ -20,10 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local_mode.aws.storage import Storage
 from local_mode.clients import make_client
 from local_mode.deployment import Deployment
 from local_mode.errors import UserError
+from local_mode.greengrass import remembered
 from local_mode.greengrass.configuration import Configuration
 from local_mode.greengrass.installation import Installation, InstallationError, without
 from local_mode.greengrass.ipc import IpcServer
@@ -37,7 +41,9 @@ Document = dict[str, Any]
 
 _AWS = "aws.greengrass."
 _POLL_SECONDS = 0.25
+_AWAY_SECONDS = 2.0
 _START_SECONDS = 30.0
+_logger = logging.getLogger(__name__)
 _INHERITED = ("COVERAGE_PROCESS_CONFIG", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR")
 """What a component may see of the environment that the device was started in."""
 
@@ -66,6 +72,8 @@ class Device:
         self._settle_seconds = settle_seconds
         # A socket's path is short, a folder's may be long.
         self._run_folder = Path(tempfile.mkdtemp(prefix="nucleus-"))
+        # A script is a line of a shell: where its files are must have no blanks in its name.
+        self._root = self._run_folder / "root"
         socket = self._run_folder / "ipc.socket"
         self.ipc = IpcServer(socket, {}, profile=profile, component="local", thing_name=thing)
         self._storage = Storage(client("s3"))
@@ -77,8 +85,17 @@ class Device:
         self._thread = threading.Thread(target=self._poll, daemon=True)
 
     def start(self) -> Self:
-        """Begin to look for deployments."""
+        """Run what was installed, and begin to look for deployments."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._root.symlink_to(self.folder.resolve())
         self.ipc.start()
+        known = remembered.load(self.folder, self._root)
+        self._targets = known.targets
+        for name, installation in known.installed.items():
+            try:
+                self._run(installation, known.configurations[name])
+            except InstallationError as error:
+                _logger.warning("%s: %s %s: %s", self.thing, name, installation.version, error)
         self._report_due.set()
         self._thread.start()
         return self
@@ -89,6 +106,7 @@ class Device:
         self._thread.join(_START_SECONDS)
         for component in self._running.values():
             component.stop()
+        self._remember()
         self._running.clear()
         self.ipc.stop()
         shutil.rmtree(self._run_folder, ignore_errors=True)
@@ -139,17 +157,23 @@ class Device:
 
     def _poll(self) -> None:
         while not self._ending.is_set():
-            job = self._client("iot-jobs-data").start_next_pending_job_execution(
-                thingName=self.thing
-            )
-            execution = job.get("execution", {})
-            if execution.get("jobId"):
-                self._take(execution["jobId"], json.loads(execution["jobDocument"]))
-                self._report_due.set()
-            if self._report_due.is_set():
-                self._report_due.clear()
-                self._report()
+            try:
+                self._look()
+            except (BotoCoreError, ClientError) as error:
+                # The cloud is away, or has called off what was just done: a device goes on.
+                _logger.warning("%s: %s", self.thing, error)
+                self._ending.wait(_AWAY_SECONDS)
             self._ending.wait(_POLL_SECONDS)
+
+    def _look(self) -> None:
+        jobs = self._client("iot-jobs-data")
+        execution = jobs.start_next_pending_job_execution(thingName=self.thing).get("execution", {})
+        if execution.get("jobId"):
+            self._report_due.set()
+            self._take(execution["jobId"], json.loads(execution["jobDocument"]))
+        if self._report_due.is_set():
+            self._report()
+            self._report_due.clear()
 
     def _take(self, job: str, deployment: Document) -> None:
         status, details = "SUCCEEDED", {"detailed-deployment-status": "SUCCESSFUL"}
@@ -159,9 +183,15 @@ class Device:
         except InstallationError as error:
             status = "FAILED"
             details = {"reason": str(error)[:1024], **self._take_back(before, deployment)}
+        self._remember()
         self._client("iot-jobs-data").update_job_execution(
             thingName=self.thing, jobId=job, status=status, statusDetails=details
         )
+
+    def _remember(self) -> None:
+        components = self.ipc.nucleus.components
+        configurations = {name: components[name].configuration.read() for name in self._installed}
+        remembered.save(self.folder, self._installed.values(), configurations, self._targets)
 
     def _take_back(self, before: Mapping[str, Installation], deployment: Document) -> Document:
         key = "detailed-deployment-status"
@@ -180,6 +210,8 @@ class Device:
             for name, item in deployment["components"].items()
             if not name.startswith(_AWS)
         }
+        for name, item in wanted.items():
+            _merged(name, item.get("configurationUpdate", {}))  # before anything is stopped
         installations = {name: self._fetch(name, item) for name, item in wanted.items()}
         for name, installation in installations.items():
             if not self._unchanged(name, installation, wanted[name]):
@@ -204,7 +236,7 @@ class Device:
             )["resolvedComponentVersions"]
         except self._client("greengrassv2").exceptions.ResourceNotFoundException as error:
             raise InstallationError(str(error)) from error
-        installation = Installation(self.folder, json.loads(found["recipe"]))
+        installation = Installation(self._root, json.loads(found["recipe"]))
         installation.install(self._storage)
         return installation
 
@@ -213,17 +245,20 @@ class Device:
         return same and self.state(name) == "RUNNING" and not wanted.get("configurationUpdate")
 
     def _begin(self, installation: Installation, update: Mapping[str, Any]) -> None:
-        name, nucleus = installation.name, self.ipc.nucleus
-        known = nucleus.components.get(name)
+        known = self.ipc.nucleus.components.get(installation.name)
         # Keys of an older version survive an update, new defaults take the place of old values.
         configuration = Configuration(known.configuration.read() if known else {})
         configuration.merge(installation.defaults())
         values = configuration.read()
         without(values, update.get("reset") or [])
         configuration = Configuration(values)
-        configuration.merge(json.loads(update.get("merge") or "{}"))
-        values = configuration.read()
-        component = nucleus.add(name, values, version=installation.version)
+        configuration.merge(_merged(installation.name, update))
+        self._run(installation, configuration.read())
+
+    def _run(self, installation: Installation, values: Mapping[str, Any]) -> None:
+        name = installation.name
+        script = installation.script(values, self.thing)
+        component = self.ipc.nucleus.add(name, values, version=installation.version)
         environment = {
             **{key: os.environ[key] for key in _INHERITED if key in os.environ},
             **self.ipc.environment(component),
@@ -232,7 +267,7 @@ class Device:
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         }
         self._running[name] = RunningComponent(
-            installation.script(values, self.thing),
+            script,
             environment=environment,
             work=installation.work,
             log=self.log(name),
@@ -275,9 +310,35 @@ class Device:
         self._client("iot-data").publish(topic=topic, qos=1, payload=json.dumps(health))
 
 
+def _merged(name: str, update: Mapping[str, Any]) -> Document:
+    """Return what a deployment merges into a configuration.
+
+    Raises:
+        InstallationError: It is no JSON object.
+    """
+    try:
+        found = json.loads(update.get("merge") or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InstallationError(f"{name}: configurationUpdate.merge is no JSON object")
+    return found
+
+
 def register(client: ClientFactory, thing: str, group: str) -> None:
-    """Register a thing and put it into a group, as provisioning does."""
+    """Register a thing and put it into a group, as provisioning does.
+
+    Raises:
+        UserError: There is no such group.
+    """
     iot = client("iot")
+    try:
+        iot.describe_thing_group(thingGroupName=group)
+    except iot.exceptions.ResourceNotFoundException:
+        raise UserError(
+            f"--group: there is no thing group {group}; create it, or start `python -m local_mode "
+            "up`, which has the stage's own"
+        ) from None
     iot.create_thing(thingName=thing)
     iot.add_thing_to_thing_group(thingName=thing, thingGroupName=group)
 
@@ -304,7 +365,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return clients.setdefault(service, make_client(service, url))
 
     folder = options.folder or Path(tempfile.mkdtemp(prefix="device-"))
-    register(client, options.thing, options.group)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        register(client, options.thing, options.group)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
     with Device(client, options.thing, folder, profile=options.profile):
         print(f"{options.thing} is in {options.group}; its files are in {folder}", flush=True)
         stop.wait()

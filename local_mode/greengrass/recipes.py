@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
+NAME = re.compile(r"(?!\.{1,2}\Z)[a-zA-Z0-9_.-]{1,128}")
+"""Less `.` and `..`, which a device would take for folders."""
 _PART = r"(0|[1-9]\d{0,5})"
 VERSION = re.compile(rf"(?=.{{1,64}}\Z){_PART}\.{_PART}\.{_PART}([-+][0-9A-Za-z.+-]+)?")
 _ARTIFACT = re.compile(r"s3://[a-z0-9][a-z0-9.-]+/.+|docker:.+|greengrass:.+")

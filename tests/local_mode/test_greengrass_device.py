@@ -3,16 +3,23 @@
 import io
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from local_mode.greengrass.device import Device, main
+from local_mode.greengrass.device import Device, main, register
 from local_mode.local_aws import LocalAws
 from tests.local_mode.greengrass import deploy, outcome, status
 from tests.local_mode.support import BUCKET, wait_for
 
 RUNS = "exec sleep 60"
+
+
+def has_reported(aws: LocalAws, thing: str) -> bool:
+    found = aws.client("greengrassv2").list_core_devices()["coreDevices"]
+    return thing in [it["coreDeviceThingName"] for it in found]
 
 
 def test_a_component_is_installed_and_run(
@@ -115,6 +122,109 @@ def test_what_cannot_be_fetched_leaves_the_running_version_alone(
     assert found["coreDeviceExecutionStatus"] == "FAILED"
     assert "not what was published" in found["reason"]
     assert device.pid(component) == process
+
+
+def test_a_deployment_that_is_called_off_is_not_the_last(
+    aws: LocalAws, device: Device, group: str, component: str, publish: Callable[..., str]
+) -> None:
+    publish("1.0.0", "exit 3")
+    publish("1.0.1", RUNS)
+    identifier = deploy(aws, group, {component: "1.0.0"})
+    wait_for(lambda: device.log(component).exists())  # it is trying
+    aws.client("greengrassv2").cancel_deployment(deploymentId=identifier)
+    assert status(aws, device, deploy(aws, group, {component: "1.0.1"})) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("merge", ["[]", "5", '"x"', "[1, 2]"])
+def test_a_configuration_that_is_none_leaves_the_component_running(
+    aws: LocalAws,
+    device: Device,
+    group: str,
+    component: str,
+    publish: Callable[..., str],
+    merge: str,
+) -> None:
+    publish("1.0.0", RUNS)
+    assert status(aws, device, deploy(aws, group, {component: "1.0.0"})) == "SUCCEEDED"
+    process = device.pid(component)
+    update = {"componentVersion": "1.0.0", "configurationUpdate": {"merge": merge}}
+    found = outcome(aws, device.thing, deploy(aws, group, {component: update}))
+    assert found["coreDeviceExecutionStatus"] == "FAILED"
+    assert found["reason"] == f"{component}: configurationUpdate.merge is no JSON object"
+    assert device.pid(component) == process
+    update = {"componentVersion": "1.0.0", "configurationUpdate": {"merge": '{"limit": 5}'}}
+    assert status(aws, device, deploy(aws, group, {component: update})) == "SUCCEEDED"
+
+
+def test_a_cloud_that_is_away_for_a_while_ends_no_device(
+    aws: LocalAws,
+    device: Device,
+    group: str,
+    component: str,
+    publish: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("local_mode.greengrass.device._AWAY_SECONDS", 0.1)
+    asked: list[str] = []
+
+    def away(service: str) -> Any:
+        asked.append(service)
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(device, "_client", away)
+        wait_for(lambda: len(asked) > 2)
+    wait_for(lambda: has_reported(aws, device.thing))
+    publish("1.0.0", RUNS)
+    assert status(aws, device, deploy(aws, group, {component: "1.0.0"})) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("name", ["device", "a device; touch 'x'"])
+def test_a_device_that_was_switched_off_runs_what_it_ran(
+    aws: LocalAws,
+    group: str,
+    component: str,
+    publish: Callable[..., str],
+    tmp_path: Path,
+    name: str,
+) -> None:
+    defaults = {"ComponentConfiguration": {"DefaultConfiguration": {"limit": 0.5}}}
+    publish("1.0.0", "echo run >> {work:path}/log; exec sleep 60", **defaults)
+    thing, folder = f"{group}-again", tmp_path / name
+    register(aws.client, thing, group)
+    with Device(aws.client, thing, folder, settle_seconds=0.3) as device:
+        wait_for(lambda: has_reported(aws, thing))
+        update = {"componentVersion": "1.0.0", "configurationUpdate": {"merge": '{"own": 1}'}}
+        assert status(aws, device, deploy(aws, group, {component: update})) == "SUCCEEDED"
+    with Device(aws.client, thing, folder, settle_seconds=0.3) as device:
+        wait_for(lambda: device.state(component) == "RUNNING")
+        assert device.versions() == {component: "1.0.0"}
+        found = device.ipc.nucleus.components[component].configuration.read()
+        assert found == {"limit": 0.5, "own": 1}
+        wait_for(lambda: (folder / "work" / component / "log").read_text() == "run\nrun\n")
+        # It also knows which group gave it what.
+        assert status(aws, device, deploy(aws, group, {})) == "SUCCEEDED"
+        assert device.versions() == {}
+    with Device(aws.client, thing, folder) as device:
+        assert device.versions() == {}
+
+
+def test_a_device_whose_notes_are_damaged_begins_anew(
+    aws: LocalAws, group: str, tmp_path: Path
+) -> None:
+    for content in ("", "[]", "{}", '{"components": [{"recipe": {}}], "targets": {}}', "{"):
+        (tmp_path / "device.json").write_text(content)
+        with Device(aws.client, f"{group}-new", tmp_path) as device:
+            assert device.versions() == {}
+
+
+def test_a_group_that_is_not_there_is_named(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    assert main(["--group", "nobodys"]) == 2
+    assert "there is no thing group nobodys" in capsys.readouterr().err
 
 
 def test_a_device_speaks_to_the_local_aws_alone(

@@ -33,6 +33,7 @@ WRONG = {
     "a date as a version": (changed(ComponentVersion="1.0.20261122063000"), "has not the form"),
     "two parts": (changed(ComponentVersion="1.0"), "has not the form"),
     "a name with a blank": (changed(ComponentName="a b"), "has not the form"),
+    "a folder's name": (changed(ComponentName=".."), "has not the form"),
     "a long name": (changed(ComponentName="a" * 129), "has not the form"),
     "no manifest": (changed(Manifests=[]), "holds no manifest"),
     "no lifecycle": (changed(Manifests=[{}]), "Lifecycle is missing"),
