@@ -11,7 +11,6 @@ Exit status: 0 done; 2 a mistake of the user, named in one line; 1 a fault.
 
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from autoscaling_rl.bundle_files import look_in_channels
 from autoscaling_rl.environment_factory import AUTOSCALING
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.evaluation_output import write_evaluation, write_returns
-from autoscaling_rl.job import run_job
+from autoscaling_rl.job import end_process, run_job
 from autoscaling_rl.metrics import Reporter
 from autoscaling_rl.paths import JobPaths, single_file
 from autoscaling_rl.presets import Preset, preset_from_manifest
@@ -115,4 +114,4 @@ def json_figures(card: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

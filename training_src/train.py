@@ -14,7 +14,6 @@ line; 1 a fault. For 1 and 2 the reason is in output/failure, which DescribeTrai
 
 import hashlib
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from autoscaling_rl.artifact import find_artifact, write_artifact
 from autoscaling_rl.bundle_files import look_in_channels
 from autoscaling_rl.checkpoints import Checkpoints
 from autoscaling_rl.hyperparameters import parse
-from autoscaling_rl.job import run_job, stop_request
+from autoscaling_rl.job import end_process, run_job, stop_request
 from autoscaling_rl.metrics import Reporter
 from autoscaling_rl.own_environment import module_hash
 from autoscaling_rl.paths import JobPaths, read_cluster, single_file
@@ -103,4 +102,4 @@ def fingerprint(preset: Preset, load_path: Path | None, warm_start: Path | None)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

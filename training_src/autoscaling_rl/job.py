@@ -1,10 +1,13 @@
 """What every job of the bundle has in common: arguments, exit status, failure file, SIGTERM."""
 
+import atexit
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.paths import JobPaths, job_paths, read_hyperparameters, split_arguments
@@ -54,6 +57,20 @@ def run_job(
         write_failure(paths, f"{name} failed, see the job's log: {summary}\n\n{trace}")
         return FAULT
     return 0
+
+
+def end_process(status: int) -> NoReturn:
+    """End the process of a job, whatever libraries of simulators do when a process ends.
+
+    What pythonfmu exports frees, at the very end, what is freed already: now and then that turned a
+    job that was done into one that crashed. Python's own exit handlers run, those of C do not.
+    """
+    if "fmpy" not in sys.modules:
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 @contextmanager
