@@ -63,6 +63,9 @@ class Timeline:
             return len(load)
         new = minute - self.minute
         self._extend(new)
+        if len(load) <= new:
+            self._values[self._end - len(load) : self._end] = load
+            return len(load)
         if len(load) > self._size:
             self._lengthen(len(load))
         if not len(load):

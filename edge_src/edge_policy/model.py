@@ -123,6 +123,8 @@ class Model:
                 state.setdefault(f"minutes_since_{key}", since)
         if self._follower is None:
             return self._respond(state, timeline, aside)
+        if "failed" not in state:  # which must hold the same minutes
+            state.pop("load", None)  # was read already
         try:
             parsed = self._follower_code.parse(state)
             decision = (self._follow() if aside else self._follower).decide(parsed, timeline.load)
