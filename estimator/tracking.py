@@ -18,6 +18,13 @@ URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _EXPERIMENT_VARIABLE, _EXPERIMENT = "MLFLOW_EXPERIMENT_NAME", "rl-autoscaling"
 _TAG = "training_job_name"
 _STATUS = {"Completed": "FINISHED", "Failed": "FAILED", "Stopped": "KILLED"}
+_SETTINGS = {
+    # MLflow reports its use to its makers otherwise.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # It would ask a server that does not answer for four minutes, while whoever called fit() waits.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
 # MLflow takes no more of them in one call.
 _MAX_METRICS = 1_000
 
@@ -56,8 +63,8 @@ def track(job: Job, uri: str | None = None) -> str | None:
     if not is_tracked(uri):
         return None
     address = uri or os.environ[URI_VARIABLE]
-    # MLflow reports its use to its makers otherwise.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         from mlflow import MlflowClient
 

@@ -7,6 +7,7 @@ JSON in its last line.
 import json
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -56,6 +57,10 @@ learnt._options.pop("mlflow_tracking_uri")
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     learnt.training_job_analytics.dataframe()
+    os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"  # nothing listens there
+    begun = time.monotonic()
+    learnt.training_job_analytics.dataframe()
+    waited = time.monotonic() - begun
 
 from mlflow import MlflowClient  # noqa: E402
 
@@ -74,4 +79,4 @@ runs = {
     for run in client.search_runs([experiment.experiment_id])
 }
 told = [str(one.message) for one in caught]
-print(json.dumps({"runs": runs, "told": told, "model": learnt.model_data}))
+print(json.dumps({"runs": runs, "told": told, "waited": waited, "model": learnt.model_data}))

@@ -53,8 +53,12 @@ def test_jobs_are_logged_to_mlflow(aws: LocalAws, tmp_path: Path, kind: str) -> 
     assert failed["status"] == "FAILED"
     assert "there is no preset 'x'" in failed["tags"]["failure_reason"]
     assert {found["runs"][name]["params"]["shift"] for name in tuned} < {"0", "1", "2", "3"}
-    (told,) = found["told"]
+    told, unreachable = found["told"]
     assert told.startswith(f"{kind}-tracked was not logged to MLflow at no-such-store://nowhere: ")
+    assert unreachable.startswith(
+        f"{kind}-tracked was not logged to MLflow at http://127.0.0.1:9: "
+    )
+    assert found["waited"] < 30
 
 
 def test_without_mlflow_nothing_is_logged(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
