@@ -1,8 +1,10 @@
 """The image of a job: this project's own, AWS's unsupported ones, or the one that is named."""
 
+import enum
 import warnings
 
 from estimator.errors import EstimatorError
+from estimator.kinds import check_kind
 from estimator.sdk import load
 from estimator.session import Session
 from estimator.toolkits import OWN, RLFramework, RLToolkit, check_pair, find_framework, find_toolkit
@@ -16,7 +18,7 @@ class Image:
         framework: None if the image is named.
 
     Raises:
-        EstimatorError: If they name no image, or two.
+        EstimatorError: If one is no text, or they name no image, or two.
     """
 
     def __init__(
@@ -28,6 +30,12 @@ class Image:
         framework: RLFramework | str | None,
     ) -> None:
         named = {"toolkit": toolkit, "toolkit_version": toolkit_version, "framework": framework}
+        for name, value in {**named, "image_uri": image_uri}.items():
+            check_kind(name, value.value if isinstance(value, enum.Enum) else value, str)
+        check_kind("image_uri", image_uri, str)
+        for name, value in named.items():
+            if not isinstance(value, enum.Enum):
+                check_kind(name, value, str)
         given = [name for name, value in named.items() if value]
         if image_uri and given:
             raise EstimatorError(

@@ -144,7 +144,8 @@ def _check_names(options: Options) -> None:
     for name in ("subnets", "security_group_ids", "dependencies", "instance_groups"):
         if isinstance(options.get(name), str):
             raise EstimatorError(f"{name} is a text: write a list")
-    if options.get("debugger_hook_config"):
+    hook = options.get("debugger_hook_config")
+    if hook is not None and hook is not False:
         raise EstimatorError(
             "debugger_hook_config has no use here: the image has no library of SageMaker's "
             "debugger, so leave it out"
