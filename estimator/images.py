@@ -32,10 +32,6 @@ class Image:
         named = {"toolkit": toolkit, "toolkit_version": toolkit_version, "framework": framework}
         for name, value in {**named, "image_uri": image_uri}.items():
             check_kind(name, value.value if isinstance(value, enum.Enum) else value, str)
-        check_kind("image_uri", image_uri, str)
-        for name, value in named.items():
-            if not isinstance(value, enum.Enum):
-                check_kind(name, value, str)
         given = [name for name, value in named.items() if value]
         if image_uri and given:
             raise EstimatorError(
