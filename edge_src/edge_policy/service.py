@@ -130,7 +130,7 @@ class Service:
             self._subscribe(self._session)
         except IpcError as error:
             self._core.telemetry.count("connects_failed")
-            logger.warning("no connection to the nucleus: %s", error)
+            logger.warning("not connected: %s", error)
             if isinstance(error, Denied):
                 self._core.telemetry.event("denied", topic=self._core.settings.state)
             self._close()

@@ -108,13 +108,39 @@ def test_a_second_process_waits_for_the_end_of_the_first(nucleus, tmp_path, offe
     assert len(answers(nucleus)) == 3
     status, output, seconds = third.end()
     assert (status, seconds < 2) == (0, True)
-    assert "another process uses the work folder" in output
+    assert f"process {first.process.pid} uses the work folder" in output
     first.end(signal.SIGKILL)
     assert nucleus.wait_for(lambda: not nucleus.subscribed(STATE))
     assert (second.ask(state(303))["source"], len(answers(nucleus))) == ("model", 4)
     assert second.end()[0] == 0
     numbers = [each["sequence"] for each in telemetry(nucleus)]
     assert len({json.dumps(each) for each in telemetry(nucleus)}) == len(set(numbers))
+
+
+HURRIED = f"""
+import sys
+sys.path.insert(0, {str(BUNDLE)!r})
+import main
+from edge_policy import lock
+lock.PATIENCE_SECONDS = 0.5
+sys.exit(main.main())
+"""
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize("nucleus", ["lite"], indirect=True)
+def test_a_process_that_was_left_over_is_ended(nucleus, tmp_path, offered, stopped):
+    left = Component(nucleus, tmp_path / "work", offered["bank"])
+    assert left.ask(state(300, 300))["source"] == "model"
+    if stopped:  # it cannot end in good order
+        left.process.send_signal(signal.SIGSTOP)
+    hurried = ("-c", HURRIED)
+    component = Component(nucleus, tmp_path / "work", offered["bank"], main=hurried)
+    assert left.process.wait(10) == (-signal.SIGKILL if stopped else 0)
+    left.process.stdout.close()
+    assert nucleus.wait_for(lambda: nucleus.connections <= 1)
+    assert component.ask(state(301))["doubts"] == []
+    assert component.end()[0] == 0
 
 
 IMPATIENT = f"""

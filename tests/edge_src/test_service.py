@@ -393,7 +393,7 @@ def test_what_keeps_it_from_connecting_and_telling_is_in_the_log(start, nucleus,
     running = start()
     counts = running.core.telemetry._counts
     assert nucleus.wait_for(lambda: counts["connects_failed"] >= 1)
-    assert "no connection to the nucleus" in caplog.text
+    assert "not connected: no connection to the nucleus" in caplog.text
     nucleus.refuse(False)
     running.ready()
     if not nucleus.connected:
