@@ -4,10 +4,13 @@ The bundle is asked as a user asks it, `train.py --preset NAME --describe`, with
 ranges as values: it knows names, types and limits, and how settings go together.
 """
 
+import contextlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +23,7 @@ from estimator.ranges import CategoricalParameter, Range
 
 _PROGRAM = "train.py"
 _PYTHON = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "python"
+_OF_HYPERPARAMETERS = ("hyperparameter ", "there is no hyperparameter ", "there is no preset ")
 _MISTAKE, _SECONDS = 2, 60.0
 
 
@@ -28,7 +32,9 @@ def check_in_preset(
 ) -> None:
     """Check that the preset takes the ends of the ranges.
 
-    A bundle of another making, or one in S3, is not asked: its jobs say what they do not take.
+    A bundle of another making, or one in S3, is not asked: its jobs say what they do not take. Nor
+    does it count what the bundle says of its files and its environment, for both may need what
+    only a channel of the job brings.
 
     Raises:
         EstimatorError: If it does not; the line is the bundle's own.
@@ -36,11 +42,32 @@ def check_in_preset(
     folder = bundle.folder
     if folder is None or bundle.program != _PROGRAM or not (folder / OWN_BUNDLE).is_file():
         return
-    with ThreadPoolExecutor(4) as pool:
-        corners = [encode_all({**hyperparameters, **corner}) for corner in _corners(ranges)]
-        for said in pool.map(lambda values: _ask(folder, values), corners):
-            if said:
+    corners = [encode_all({**hyperparameters, **corner}) for corner in _corners(ranges)]
+    with _laid_out(bundle) as place, ThreadPoolExecutor(4) as pool:
+        for said in pool.map(lambda values: _ask(place, values), corners):
+            # Without the ranges it would take what they do not spoil.
+            certain = said.startswith(_OF_HYPERPARAMETERS)
+            if said and (certain or not _ask(place, encode_all(hyperparameters))):
                 raise EstimatorError(f"hyperparameter_ranges: {said}")
+
+
+@contextlib.contextmanager
+def _laid_out(bundle: Bundle) -> Iterator[Path]:
+    """Give a folder with the files of a bundle as a job has them, dependencies beside the rest."""
+    assert bundle.folder is not None
+    if not bundle.dependencies:
+        yield bundle.folder
+        return
+    with tempfile.TemporaryDirectory(prefix="bundle-") as folder:
+        for name, path in bundle.files():
+            target = Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Python looks for modules where a link to a program leads, so programs are copied.
+            if path.suffix == ".py":
+                shutil.copyfile(path, target)
+            else:
+                target.symlink_to(path)
+        yield Path(folder)
 
 
 def _corners(ranges: Mapping[str, Range]) -> Iterator[dict[str, object]]:

@@ -24,6 +24,8 @@ def check_preset(
     if toolkit not in OWN or bundle.folder is None or not isinstance(preset, str):
         return
     path = bundle.folder / "presets" / f"{preset}.toml"
+    if preset.endswith(".toml"):
+        path = dict(bundle.files()).get(preset.removeprefix("./"), path)
     _check_known(bundle, path)
     if "toolkit" in hyperparameters or not path.is_file():
         return
@@ -31,7 +33,7 @@ def check_preset(
         trains_with = tomllib.loads(path.read_text("utf-8")).get("toolkit")
     except (OSError, ValueError):  # the job says what is wrong with it
         return
-    if trains_with is not None and trains_with != toolkit.value:
+    if trains_with != toolkit.value and trains_with in {one.value for one in OWN}:
         framework = OWN[find_toolkit(trains_with)].value
         raise EstimatorError(
             f"the preset {preset} trains with {trains_with}, and toolkit is {toolkit.value!r}: "

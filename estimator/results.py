@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _COLUMNS = ("J_over_oracle", "gap_closed", "failed_percent", "machine_hours", "changes_per_day")
+# In environments without load the best is the largest return.
+_RETURNS = ("mean_return", "standard_deviation")
+_WITH_LOAD = "AutoScaling-v0"
 _POLICY, _ORACLE, _DAY = "policy", "oracle", 1440
 
 
@@ -55,15 +58,19 @@ class Results:
         return read
 
     def table(self) -> "DataFrame":
-        """Return the figures of every policy, the one with the least cost first."""
+        """Return the figures of every policy, the best one first."""
         import pandas
 
         rows = pandas.DataFrame.from_dict(self.scorecard["policies"], orient="index")
-        shown = rows[[name for name in _COLUMNS if name in rows]].astype(float)
-        return shown.sort_values("J_over_oracle") if "J_over_oracle" in shown else shown
+        shown = rows[[name for name in (*_COLUMNS, *_RETURNS) if name in rows]].astype(float)
+        if "J_over_oracle" in shown:
+            return shown.sort_values("J_over_oracle")
+        return (
+            shown.sort_values("mean_return", ascending=False) if "mean_return" in shown else shown
+        )
 
     def best_baseline(self) -> str:
-        """Return the name of the baseline with the least cost."""
+        """Return the name of the best baseline."""
         names = [name for name in self.table().index if name not in (_POLICY, _ORACLE)]
         return str(names[0])
 
@@ -96,7 +103,13 @@ class Results:
     def _trajectories(self) -> "DataFrame":
         import pandas
 
-        return pandas.read_csv(self.folder / "trajectories.csv")
+        path = self.folder / "trajectories.csv"
+        if not path.is_file():
+            raise EstimatorError(
+                f"there is no {path}: only evaluations and back-tests of {_WITH_LOAD} have a "
+                "picture; .table() has the returns of any other environment"
+            )
+        return pandas.read_csv(path)
 
 
 def fetch_results(job: Any, folder: str | Path) -> Results:  # noqa: ANN401 - see below

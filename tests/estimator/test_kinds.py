@@ -94,6 +94,8 @@ def test_a_tuner_is_refused_in_one_line(name: str, value: object) -> None:
         ({"entry_point": ""}, "entry_point is missing"),
         ({"dependencies": [5]}, "dependencies: an entry is 5: write a text"),
         ({"role": 5}, "role is 5: write a text"),
+        ({"toolkit": np.zeros(2)}, "toolkit is array.*: write a text"),
+        ({"image_uri": 5}, "image_uri is 5: write a text"),
     ],
 )
 def test_the_argument_and_its_kind_are_named(arguments: dict[str, object], said: str) -> None:

@@ -55,6 +55,20 @@ def test_a_picture_of_what_is_not_there_is_refused(results: Results) -> None:
         results.picture(policies=["hpa"])
 
 
+def test_an_environment_without_load_has_a_table_and_no_picture(tmp_path: Path) -> None:
+    policies = {
+        name: {"values": [mean, mean], "mean_return": mean, "standard_deviation": 0.5}
+        for name, mean in (("policy", -4.0), ("random", -9.0), ("other", -2.0))
+    }
+    (tmp_path / "scorecard.json").write_text(json.dumps({"policies": policies}))
+    results = Results(tmp_path)
+    assert list(results.table().index) == ["other", "policy", "random"]
+    assert list(results.table().columns) == ["mean_return", "standard_deviation"]
+    assert results.best_baseline() == "other"
+    with pytest.raises(EstimatorError, match=r"there is no .*trajectories.csv: only evaluations"):
+        results.picture()
+
+
 def test_results_of_a_job_come_from_s3(make: Make, tmp_path: Path) -> None:
     estimator = make()
     with pytest.raises(EstimatorError, match=r"has no job: call fit\(\) first"):

@@ -15,6 +15,7 @@ from estimator import (
     EstimatorError,
     HyperparameterTuner,
     IntegerParameter,
+    RLEstimator,
 )
 from local_mode.local_aws import LocalAws
 from tests.estimator.conftest import Make
@@ -118,3 +119,36 @@ def test_the_example_of_the_page_runs(tmp_path: Path, aws: LocalAws) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert "FinalObjectiveValue" in done.stdout
     assert "'training.deviation': 0." in done.stdout.splitlines()[-1]
+
+
+RATE = {"learning_rate": ContinuousParameter(1e-3, 1e-2)}
+
+
+def own(name: str, **arguments: object) -> RLEstimator:
+    """An estimator whose environment is an example of docs/environments.md, beside the bundle."""
+    files = [str(path) for path in (ROOT / "docs" / "examples" / name).iterdir()]
+    return bundled(
+        dependencies=[file for file in files if not file.endswith("__pycache__")],
+        hyperparameters={"preset": f"{name}.toml"},
+        **{"toolkit": "sb3", "framework": "pytorch"} | arguments,
+    )
+
+
+def test_a_preset_that_lies_beside_the_bundle_is_asked() -> None:
+    assert tuner(
+        own("tank"),
+        hyperparameter_ranges={**RATE, "environment.leak": ContinuousParameter(0.01, 0.1)},
+    )
+    with pytest.raises(EstimatorError, match="no hyperparameter 'learning_rat', did you mean 'lea"):
+        tuner(own("tank"), hyperparameter_ranges={"learning_rat": ContinuousParameter(1e-3, 1e-2)})
+    with pytest.raises(
+        EstimatorError, match=r"the preset tank\.toml trains with sb3, and toolkit is"
+    ):
+        own("tank", toolkit="cem", framework="numpy")
+
+
+def test_what_only_a_channel_brings_is_not_missed() -> None:
+    # Room.fmu comes at fit(), by the channel `simulator`.
+    assert tuner(own("room"), hyperparameter_ranges=RATE)
+    with pytest.raises(EstimatorError, match="no hyperparameter 'learning_rat'"):
+        tuner(own("room"), hyperparameter_ranges={"learning_rat": ContinuousParameter(1e-3, 1e-2)})
