@@ -68,6 +68,7 @@ class Service:
         self._sender = Sender(core.spool, self._publish, unstored=core.telemetry.unstored)
         self._summarised = time.monotonic()
         self._commands_due: float | None = None
+        self._denied_until: float | None = None
 
     def run(self) -> None:
         """Serve until told to stop, then end within seconds."""
@@ -84,6 +85,8 @@ class Service:
     def _step(self) -> bool:
         """Keep the connection and do what is due; return whether to go on."""
         now = time.monotonic()
+        if self._denied_until is not None and now >= self._denied_until:
+            self._close()
         if self._session is None and now >= self._open_at and not self._open():
             self._open_at = time.monotonic() + self._backoff.wait()
         seconds = self._next_due() if self._session is not None else self._open_at - now
@@ -131,12 +134,11 @@ class Service:
         except IpcError as error:
             self._core.telemetry.count("connects_failed")
             logger.warning("not connected: %s", error)
-            if isinstance(error, Denied):
-                self._core.telemetry.event("denied", topic=self._core.settings.state)
             self._close()
             return False
         self._opened = time.monotonic()
-        self.ready.set()
+        if self._denied_until is None:
+            self.ready.set()
         self._sender.retry()
         return True
 
@@ -144,7 +146,13 @@ class Service:
         session.on_configuration(lambda: self._configuration_changed(session))
         self._configure(session)
         state = self._core.settings.state
-        session.on_local(state, lambda payload: self._receive(payload, self._reply))
+        try:
+            session.on_local(state, lambda payload: self._receive(payload, self._reply))
+        except Denied:
+            # Nothing can be decided, but somebody must hear of it: telemetry goes out meanwhile.
+            self._core.telemetry.event("denied", topic=state)
+            self._denied_until = time.monotonic() + self._backoff.wait()
+            return
         self._subscribe_commands()
         self._updates.attempt(lambda: session.on_update(self._update))
         self._running.attempt(session.running)
@@ -234,7 +242,7 @@ class Service:
 
     def _close(self) -> None:
         session, self._session = self._session, None
-        self._commands_due = None
+        self._commands_due = self._denied_until = None
         if session is not None:
             session.close()
 

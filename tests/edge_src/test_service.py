@@ -256,6 +256,17 @@ def test_rights_that_are_missing_are_told(start, nucleus):
     assert running.stop() < 5
 
 
+def test_a_topic_of_states_that_is_not_allowed_is_told_and_tried_again(start, nucleus):
+    topics = nucleus.component.configuration.read(("Topics",))
+    nucleus.update_configuration({"Topics": {**topics, "state": "elsewhere"}})
+    running = start()
+    assert running.told("denied")[0]["topic"] == "elsewhere"
+    assert not running.service.ready.is_set()
+    nucleus.update_configuration({"Topics": topics})
+    running.ready()
+    assert running.ask(state(100, 100))["source"] == "model"
+
+
 def test_an_answer_that_may_not_be_sent_is_counted(start, nucleus):
     policies = nucleus.component.configuration.read(("accessControl",))
     for policy in policies["aws.greengrass.ipc.pubsub"].values():
