@@ -110,7 +110,7 @@ class RLEstimator:
         Raises:
             EstimatorError: If it cannot be had.
         """
-        if self._session is None:
+        if self._session is None or self._session.is_gone:
             names = {
                 "project": self._options.get("project"),
                 "stage": self._options.get("stage"),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from estimator.errors import EstimatorError
-from estimator.session import Session, as_session, names_a_region, names_local_aws
+from estimator.session import PROCESS, Session, as_session, names_a_region, names_local_aws
 
 if TYPE_CHECKING:
     import boto3
@@ -45,7 +45,7 @@ class LocalAws:
     def boto_session(self) -> "boto3.Session":
         """A session that talks to it alone, the same one each time."""
         if self._boto_session is None:
-            self._boto_session = _make_session(self.variables)
+            self._boto_session = _make_session(self.variables, self._process)
         return self._boto_session
 
     @property
@@ -62,6 +62,7 @@ class LocalAws:
         """
         with self._starting:  # a second thread waits for the same one
             if not self.running:
+                self.stop()  # what is left of one that somebody ended
                 self._start_and_wait()
 
     def _start_and_wait(self) -> None:
@@ -197,8 +198,13 @@ def _interpreter() -> str:
     return sys.executable
 
 
-def _make_session(variables: dict[str, str]) -> "boto3.Session":
-    """Return a session that talks to the local AWS alone, whatever the environment says."""
+def _make_session(
+    variables: dict[str, str], process: "subprocess.Popen[bytes] | None"
+) -> "boto3.Session":
+    """Return a session that talks to the local AWS alone, whatever the environment says.
+
+    It knows the process that answers, so that the end of it can be told.
+    """
     import boto3
     import botocore.session
     from botocore.config import Config
@@ -221,9 +227,11 @@ def _make_session(variables: dict[str, str]) -> "boto3.Session":
     core = botocore.session.Session(
         session_vars={"profile": unset, "config_file": nothing, "credentials_file": nothing}
     )
-    return LocalSession(
+    session = LocalSession(
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         region_name=variables["AWS_REGION"],
         botocore_session=core,
     )
+    setattr(session, PROCESS, process)
+    return session

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import boto3
     from botocore.client import BaseClient
 
+PROCESS = "local_aws_process"
+"""Attribute of a boto3.Session of the local AWS: the process that answers."""
+
 PROJECT_VARIABLE, STAGE_VARIABLE = "RL_PROJECT", "RL_STAGE"
 _PROJECT, _STAGE = "rl-autoscaling", "dev"
 _NOT_FOUND = ("ParameterNotFound", "AccessDeniedException")
@@ -74,6 +77,19 @@ class Session:
         """Whether an answer costs nothing: what answers is a local AWS."""
         return self.is_local or names_local_aws(self.sagemaker_client.meta.endpoint_url)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it talks to a local AWS that this process started and that has ended."""
+        process = getattr(self.boto_session, PROCESS, None)
+        return process is not None and process.poll() is not None
+
+    def _check_there(self) -> None:
+        if self.is_gone:
+            raise EstimatorError(
+                "the local AWS that this process started has ended, its jobs and endpoints with "
+                "it: train again, which starts another one"
+            )
+
     def require_local(self) -> None:
         """Take what answers for the local AWS of a job on this machine.
 
@@ -98,12 +114,14 @@ class Session:
         return self._sdk_client("sagemaker_runtime_client")
 
     def _sdk_client(self, name: str) -> "BaseClient":
+        self._check_there()
         factory = load("sagemaker.core.utils.utils").SageMakerClient
         client: BaseClient = getattr(factory(self.boto_session, self.region), name)
         return client
 
     def client(self, service: str) -> "BaseClient":
         """Return the client of any other service, the same one each time."""
+        self._check_there()
         return _client(self.boto_session, service, self.region)
 
     def account(self) -> str:

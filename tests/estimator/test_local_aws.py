@@ -117,6 +117,44 @@ except EstimatorError as error:
 """
 
 
+ENDED = """
+import os, signal
+from estimator import EstimatorError, RLEstimator, local_aws, stop_local_aws
+
+job = RLEstimator(entry_point="train.py", source_dir="tests/estimator/bundle", toolkit="cem",
+                  framework="numpy", instance_type="local")
+for end in (stop_local_aws, lambda: os.killpg(local_aws._started._process.pid, signal.SIGKILL)):
+    job.fit(logs=False)
+    ended = job.latest_training_job
+    end()
+    while not ended.session.is_gone:
+        pass
+    try:
+        ended.status
+    except EstimatorError as error:
+        print(error)
+job.fit(logs=False)
+print(job.latest_training_job.status)
+"""
+
+
+@pytest.mark.slow
+def test_after_the_end_of_a_local_aws_another_one_is_started() -> None:
+    variables = {name: text for name, text in environment().items() if name != "AWS_PROFILE"}
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ENDED],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+    )
+    assert run.stderr == ""
+    said = "the local AWS that this process started has ended, its jobs and endpoints with it: "
+    told = run.stdout.splitlines()
+    assert [line.startswith(said) for line in told] == [True, True, False]
+    assert told[-1] == "Completed"
+
+
 @pytest.mark.slow
 def test_threads_share_one_local_aws() -> None:
     variables = {name: text for name, text in environment().items() if name != "AWS_PROFILE"}
