@@ -85,11 +85,17 @@ def living_deployment(greengrassv2: Client, target: str) -> Document | None:
     A deployment that was called off or failed says nothing of that: the one before it does.
     """
     pages = greengrassv2.get_paginator("list_deployments")
-    for page in pages.paginate(targetArn=target, historyFilter="ALL"):
-        for item in page["deployments"]:
-            if item["deploymentStatus"] not in _GONE:
-                return get_deployment(greengrassv2, item["deploymentId"])
-    return None
+    found = [
+        item
+        for page in pages.paginate(targetArn=target, historyFilter="ALL")
+        for item in page["deployments"]
+        if item["deploymentStatus"] not in _GONE
+    ]
+    if not found:
+        return None
+    # AWS promises no order.
+    newest = max(found, key=lambda item: item["creationTimestamp"])
+    return get_deployment(greengrassv2, newest["deploymentId"])
 
 
 def get_deployment(greengrassv2: Client, identifier: str) -> Document:

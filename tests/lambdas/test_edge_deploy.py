@@ -3,11 +3,14 @@
 The emulator is this project's own; nothing here has spoken to AWS.
 """
 
+import time
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from lambdas import edge_deploy
+from lambdas import edge, edge_deploy
 from lambdas.errors import InvalidInput, ServiceRefused
 from local_mode.local_aws import LocalAws
 from tests.lambdas.edge import GROUPS, deploy, living, model, model_uri, publish, put
@@ -51,6 +54,39 @@ def test_a_deployment_that_was_called_off_is_not_what_devices_run(
     client.cancel_deployment(deploymentId=off["deploymentId"])
     deploy(publish(component)["component_version"])
     assert living(aws, group)["components"].keys() == {*wanted, component}
+
+
+class Backwards:
+    """The client of Greengrass, its lists the other way round: AWS promises no order."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.get_deployment = client.get_deployment
+
+    def get_paginator(self, operation: str) -> "Backwards":
+        self._pages = self._client.get_paginator(operation)
+        return self
+
+    def paginate(self, **given: str) -> Iterator[dict[str, Any]]:
+        for page in reversed(list(self._pages.paginate(**given))):
+            yield {**page, "deployments": page["deployments"][::-1]}
+
+
+def test_the_newest_deployment_counts_in_whatever_order_they_come(
+    aws: LocalAws, component: str, group: str
+) -> None:
+    client = aws.client("greengrassv2")
+    target = f"{GROUPS}/{group}"
+    assert edge.living_deployment(Backwards(client), target) is None
+    made = []
+    for version in ("2.9.0", "2.9.1", "2.9.2"):
+        components = {"aws.greengrass.Cli": {"componentVersion": version}}
+        made.append(client.create_deployment(targetArn=target, components=components))
+        time.sleep(0.01)
+    for order in (client, Backwards(client)):
+        found = edge.living_deployment(order, target)
+        assert found is not None
+        assert found["deploymentId"] == made[-1]["deploymentId"]
 
 
 def test_another_group_of_the_stage_may_be_named(aws: LocalAws, component: str) -> None:
