@@ -6,7 +6,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 
 # A process for each core; tests/conftest.py says which tests stay together.
-SPREAD := --numprocesses auto --dist loadgroup
+# Which tests stay together: tests/conftest.py.
+SPREAD := --numprocesses auto --dist loadscope
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

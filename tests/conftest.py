@@ -1,11 +1,10 @@
 """Settings of the property tests, and which tests stay together when several processes run them."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).parent
 # Their tests share what takes long to make: the first synthesis of a process, the local AWS.
 TOGETHER = ("stacks", "local_mode", "estimator")
 
@@ -15,9 +14,19 @@ settings.register_profile("long", deadline=None, max_examples=1000)
 settings.load_profile("default")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, or of a folder that shares fixtures, in one process."""
-    for item in items:
-        parts = item.path.relative_to(TESTS).parts
-        group = parts[0] if parts[0] in TOGETHER else "/".join(parts)
-        item.add_marker(pytest.mark.xdist_group(group))
+class Together(LoadScopeScheduling):
+    """Keeps the tests of a file, or of a folder that shares fixtures, in one process.
+
+    The plugin's own groups (`xdist_group`) get lost with pytest 9.2: pytest-xdist's issue 1386.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        room = file.removeprefix("tests/").partition("/")[0]
+        return room if room in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    """Return what spreads the tests over processes."""
+    return Together(config, log)
