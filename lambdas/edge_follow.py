@@ -13,6 +13,9 @@ from lambdas.errors import EdgeDeploymentFailed
 from lambdas.settings import read_settings
 from lambdas.validation import checked, integer, require, text
 
+_NEVER = ("ResourceNotFoundException", "ValidationException")
+"""A version of what ran before is gone, or the group is: trying again does not help."""
+
 _IDENTIFIER = text(r"[A-Za-z0-9-]{1,64}", "the identifier of a deployment")
 
 
@@ -116,11 +119,16 @@ def _take_back(request: Request, deployment: Document, greengrassv2: Client) -> 
         for name in ("components", "deploymentName", "deploymentPolicies", "iotJobConfiguration")
         if previous.get(name)
     }
-    made = greengrassv2.create_deployment(
-        targetArn=deployment["targetArn"],
-        clientToken=f"back-{request.deployment_id}",
-        **repeated,
-    )
+    try:
+        made = greengrassv2.create_deployment(
+            targetArn=deployment["targetArn"],
+            clientToken=f"back-{request.deployment_id}",
+            **repeated,
+        )
+    except ClientError as error:
+        if error.response["Error"].get("Code") not in _NEVER:
+            raise
+        return f"What they ran before cannot be deployed again: {error}"
     return f"What they ran before is deployed again: {made['deploymentId']}."
 
 

@@ -13,6 +13,7 @@ from lambdas.errors import EdgeDeploymentFailed, InvalidInput
 from local_mode.local_aws import LocalAws
 from tests.lambdas.edge import (
     GROUPS,
+    ROOT,
     answer,
     deploy,
     follow,
@@ -120,6 +121,15 @@ def test_a_deployment_that_is_gone_cannot_be_gone_back_to(
     second = failed_second(aws, component, group)
     aws.client("greengrassv2").delete_deployment(deploymentId=second["previous_deployment_id"])
     with pytest.raises(EdgeDeploymentFailed, match="which they ran before, was deleted"):
+        follow(second)
+
+
+def test_a_version_that_is_gone_cannot_be_gone_back_to(
+    aws: LocalAws, component: str, group: str
+) -> None:
+    second = failed_second(aws, component, group)
+    aws.client("greengrassv2").delete_component(arn=f"{ROOT}:{component}:versions:1.0.0")
+    with pytest.raises(EdgeDeploymentFailed, match=r"cannot be deployed again: .*no version"):
         follow(second)
 
 
