@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from estimator import local_aws
+from estimator.arguments import Arguments
 from estimator.attach import arguments_of
 from estimator.bundle import find_bundle
 from estimator.checks import shows_logs
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from sagemaker.core.analytics import TrainingJobAnalytics
 
 
-class RLEstimator:
+class RLEstimator(Arguments):
     """Trains a policy with SageMaker, or on this machine, and deploys it.
 
     Everything that can be checked without AWS is checked here, the rest before anything is
@@ -74,8 +75,10 @@ class RLEstimator:
         metric_definitions: Sequence[Mapping[str, str]] | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self._options = checked_options(options)
-        options = self._options
+        options = self._options = checked_options(options)
+        own = {"entry_point": entry_point, "source_dir": source_dir, "image_uri": image_uri}
+        chosen = {"toolkit": toolkit, "toolkit_version": toolkit_version, "framework": framework}
+        self._given = {**options, **own, **chosen}
         program = _text(entry_point) or ""
         check_kind("hyperparameters", hyperparameters, Mapping)
         self._image = Image(
