@@ -3,7 +3,6 @@
 import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from estimator.checks import tag_list
@@ -15,6 +14,7 @@ from estimator.launch import Launch
 from estimator.local_tuning import LocalTuning
 from estimator.metrics import check_regexes, definition_list
 from estimator.model_check import check_request
+from estimator.names import timestamped_short
 from estimator.preset_check import check_in_preset
 from estimator.ranges import check_ranges
 from estimator.request import Request
@@ -25,8 +25,6 @@ from estimator.tuning_request import TuningSettings, tuning_job_request
 
 if TYPE_CHECKING:
     from sagemaker.core.analytics import HyperparameterTuningJobAnalytics
-
-_LONGEST_NAME = 32
 
 
 class HyperparameterTuner:
@@ -167,9 +165,7 @@ class HyperparameterTuner:
         return launch, request
 
     def _name(self) -> str:
-        stamp = f"{datetime.now(UTC):%y%m%d-%H%M%S}"
-        base = self._base or self.estimator.base_name
-        return f"{base[: _LONGEST_NAME - len(stamp) - 1].rstrip('-')}-{stamp}"
+        return timestamped_short(self._base or self.estimator.base_name)
 
     def _job(self) -> TuningJob:
         if self.latest_tuning_job is None:

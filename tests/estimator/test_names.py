@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from estimator import EstimatorError, RLEstimator, compare
-from estimator.names import timestamped
+from estimator.names import timestamped, timestamped_short
 from local_mode.local_aws import LocalAws
 from tests.estimator.conftest import Make
 from tests.estimator.support import BUCKET, bundled, keys, read_object, tuner
 
 
 def test_names_of_one_moment_differ() -> None:
-    with ThreadPoolExecutor(4) as pool:
-        names = list(pool.map(timestamped, ["base"] * 400))
-    assert len(set(names)) == len(names)
-    assert all(len(timestamped("b" * length)) <= 63 for length in (1, 40, 90))
+    for make_name, longest in ((timestamped, 63), (timestamped_short, 32)):
+        with ThreadPoolExecutor(4) as pool:
+            names = list(pool.map(make_name, ["base"] * 400))
+        assert len(set(names)) == len(names)
+        assert all(len(make_name("b" * length)) <= longest for length in (1, 40, 90))
 
 
 def test_the_bundle_of_a_job_outlives_a_second_job_of_its_name(
