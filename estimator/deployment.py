@@ -5,11 +5,12 @@ from typing import Any
 
 from estimator.attach import bundle_of
 from estimator.bundle import Bundle
-from estimator.checks import tag_list
+from estimator.checks import find_role, tag_list
 from estimator.errors import EstimatorError
 from estimator.hosting import EndpointSettings, variant_members
 from estimator.images import Image
 from estimator.job import Job
+from estimator.kinds import check_kind
 from estimator.session import Session
 from estimator.settings import LOCAL, LOCAL_TYPES, JobSettings
 
@@ -41,7 +42,7 @@ def endpoint_settings(
         instance_count: How many instances serve.
         program: File of the job's bundle that serves.
         image_uri: Its image.
-        role: The role that it assumes.
+        role: The role that it assumes: its ARN or its name.
         kms_key: Encrypts the instances' volumes.
         tags: Of model, configuration and endpoint.
         environment: Further variables of the program.
@@ -50,13 +51,15 @@ def endpoint_settings(
     Raises:
         EstimatorError: If an argument is wrong.
     """
+    for argument, value, kind in (("environment", environment, Mapping), ("role", role, str)):
+        check_kind(argument, value, kind)
     described = job.describe()
     _check_place(job.session, instance_type)
     members, capture = variant_members(variant)
     settings = EndpointSettings(
         name=name,
         model_name=model_name or name,
-        role=role or described["RoleArn"],
+        role=find_role(job.session, role) if role else described["RoleArn"],
         image_uri=image_uri or described["AlgorithmSpecification"]["TrainingImage"],
         model_data=job.model_data,
         program=program,

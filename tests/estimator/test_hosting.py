@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from estimator import EstimatorError, JobFailedError, Predictor, RLEstimator
-from estimator.hosting import EndpointSettings
+from estimator.hosting import EndpointSettings, wait_for_endpoint
 from estimator.model_check import check_request
 from local_mode.local_aws import LocalAws
 from tests.estimator.conftest import Make
@@ -83,6 +83,17 @@ def test_a_model_is_deployed_asked_and_deleted(
         estimator.delete_endpoint()
 
 
+def test_the_role_of_an_endpoint_may_be_a_name(
+    make: Make, trained: Callable[[Make], RLEstimator], aws: LocalAws
+) -> None:
+    estimator = trained(make)
+    predictor = estimator.deploy(1, "local", role="Serving", wait=False)
+    described = aws.client("sagemaker").describe_model(ModelName=predictor.endpoint_name)
+    assert described["ExecutionRoleArn"].endswith(":role/Serving")
+    wait_for_endpoint(predictor.session, predictor.endpoint_name)
+    estimator.delete_endpoint()
+
+
 def test_a_predictor_deletes_what_it_asks(
     make: Make, trained: Callable[[Make], RLEstimator], aws: LocalAws
 ) -> None:
@@ -127,6 +138,8 @@ def test_nothing_is_left_of_an_endpoint_that_cannot_be_made(
         ({"entry_point": "none.py"}, "the bundle has no none.py that could serve"),
         ({"accelerator_type": "x"}, "deploy has no argument 'accelerator_type'"),
         ({"endpoint_name": "a_b"}, "ModelName is 'a_b', which SageMaker refuses"),
+        ({"environment": ["A=1"]}, "environment is ['A=1']: write a dict"),
+        ({"role": 5}, "role is 5: write a text"),
         ({"tags": [{}]}, "is no tag"),
     ],
 )
