@@ -3,6 +3,7 @@
 import argparse
 import faulthandler
 import gc
+import importlib.util
 import json
 import logging
 import os
@@ -33,9 +34,12 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM; return 0."""
+    """Serve until SIGTERM; return 0, or 1 where the device lacks what it needs."""
     given = arguments(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    if reason := missing():
+        logging.error(reason)
+        return 1
 
     from edge_policy.core import Core
     from edge_policy.ipc import SdkSession
@@ -57,6 +61,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Service(core, SdkSession, signals).run()
     lock.release()
     return 0
+
+
+def missing() -> str:
+    """Return what the device lacks, and the remedy; empty if it has all."""
+    for name in ("numpy", "awsiot"):
+        try:
+            found = importlib.util.find_spec(name) is not None
+        except (ImportError, ValueError):
+            found = False
+        if not found:
+            return (
+                f"there is no module {name} for {sys.executable}, which the user "
+                f"{os.getuid()} may read: install {HERE / 'requirements.txt'}"
+            )
+    return ""
 
 
 def told_to_end(signals: "queue.SimpleQueue[int]", seconds: float) -> bool:

@@ -117,6 +117,24 @@ def test_a_second_process_waits_for_the_end_of_the_first(nucleus, tmp_path, offe
     assert len({json.dumps(each) for each in telemetry(nucleus)}) == len(set(numbers))
 
 
+@pytest.mark.parametrize("name", ["numpy", "awsiot"])
+def test_what_the_device_lacks_is_named_with_the_remedy(tmp_path, name):
+    code = (
+        f"import sys; sys.modules[{name!r}] = None; sys.path.insert(0, {str(BUNDLE)!r})\n"
+        "import main; sys.exit(main.main())"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, "--work", str(tmp_path / "work")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (found.returncode, found.stderr) == (1, "")
+    assert f"there is no module {name}" in found.stdout
+    assert "requirements.txt" in found.stdout
+    assert len(found.stdout.splitlines()) == 1
+
+
 HURRIED = f"""
 import sys
 sys.path.insert(0, {str(BUNDLE)!r})
