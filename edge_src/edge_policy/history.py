@@ -17,6 +17,7 @@ from . import files, records
 LONGEST = 14 * 1440  # minutes
 NEVER = 1 << 30  # minutes since something that has not happened
 _HEAD = struct.Struct("<qqq")  # minute after the last, and those of the last changes of the fleet
+_HELD = struct.Struct("<q")  # the newest journal that a snapshot holds
 _TOLD, _CHANGED = struct.Struct("<cq"), struct.Struct("<cqq")  # records: kind, minute, action
 UNKNOWN = -(1 << 60)  # a minute that never was
 
@@ -154,7 +155,7 @@ class History:
         self.timeline = Timeline()
         self.faults, self.damage = 0, ""
         self._writer: records.Writer | None = None
-        self._records = 0
+        self._records = self._held = 0
         self._noted: list[bytes] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -183,9 +184,7 @@ class History:
         try:
             if self._writer is None or not self._writer.usable:
                 self._close()
-                numbers = [int(path.name.rpartition("-")[2]) for path in self._journals()]
-                path = self._folder / f"journal-{max(numbers, default=0) + 1:08}"
-                self._writer = records.Writer(path)
+                self._writer = records.Writer(self._folder / f"journal-{self._newest() + 1:08}")
             self._writer.add(*noted, durable=False)
             self._records += len(noted)
         except (OSError, ValueError):
@@ -210,9 +209,11 @@ class History:
         timeline = self.timeline
         head = _HEAD.pack(timeline.minute, timeline.added, timeline.removed)
         body = zlib.compress(head + np.ascontiguousarray(timeline.load, "<f8").tobytes(), 1)
-        # The journals before it are in the snapshot; to read one again changes nothing.
-        files.write_atomically(self._folder / "snapshot", records.MAGIC + records.encode(body))
-        self._noted = []
+        # Journals that it holds are not read again: they may be of a clock that was wrong.
+        newest = self._newest()
+        content = records.MAGIC + records.encode(_HELD.pack(newest)) + records.encode(body)
+        files.write_atomically(self._folder / "snapshot", content)
+        self._noted, self._held = [], newest
         self._close()
         for path in self._journals():
             files.remove(path)
@@ -246,29 +247,46 @@ class History:
             self._writer = None
 
     def _journals(self) -> list[Path]:
-        return sorted(self._folder.glob("journal-[0-9]*"))
+        return sorted(self._folder.glob("journal-[0-9]*"), key=_number)
+
+    def _newest(self) -> int:
+        return max(map(_number, self._journals()), default=self._held)
 
     def _read(self) -> None:
-        found, broken = records.read(self._folder / "snapshot")
-        try:
-            for each in found:
-                self._take_snapshot(zlib.decompress(each))
-        except (ValueError, struct.error, zlib.error):
-            broken = True
-        torn = False
+        broken, torn = self._read_snapshot(), False
         for path in self._journals():
-            notes, cut = records.read(path)
-            self._records += len(notes)
-            torn |= cut
-            try:
-                for note in notes:
-                    self._take_note(note)
-            except (ValueError, struct.error):
-                torn = True
+            if _number(path) <= self._held:
+                files.remove(path)
+            else:
+                torn |= self._read_journal(path)
         if broken:
             self.damage = "the history was damaged: most of the last two weeks is missing"
         elif torn:
             self.damage = "the end of the history was damaged: some minutes are missing"
+
+    def _read_snapshot(self) -> bool:
+        """Take over the snapshot; return whether it is damaged."""
+        found, broken = records.read(self._folder / "snapshot")
+        try:
+            for each in found:
+                if len(each) == _HELD.size:
+                    (self._held,) = _HELD.unpack(each)
+                else:
+                    self._take_snapshot(zlib.decompress(each))
+        except (ValueError, struct.error, zlib.error):
+            return True
+        return broken
+
+    def _read_journal(self, path: Path) -> bool:
+        """Take over what a journal notes; return whether it is damaged."""
+        notes, torn = records.read(path)
+        self._records += len(notes)
+        try:
+            for note in notes:
+                self._take_note(note)
+        except (ValueError, struct.error):
+            return True
+        return torn
 
     def _take_snapshot(self, body: bytes) -> None:
         timeline = self.timeline
@@ -289,3 +307,8 @@ class History:
             timeline.tell(minute, load)
         else:
             timeline.fill(minute, load)
+
+
+def _number(journal: Path) -> int:
+    digits = journal.name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0

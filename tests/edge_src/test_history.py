@@ -203,6 +203,38 @@ def test_a_clock_that_was_put_right_is_kept(tmp_path):
     assert same(again.timeline.load, 7)
 
 
+def test_a_clock_that_was_put_right_stays_so_whenever_the_process_ends(tmp_path, monkeypatch):
+    def prepare():
+        shutil.rmtree(tmp_path / "history", ignore_errors=True)
+        for minute in (500, 501):  # each in a process, so in a journal, of its own
+            history = History(tmp_path / "history")
+            history.timeline.tell(minute, np.array([1.0]))
+            history.note(minute, np.array([1.0]))
+            history.write()
+        return history
+
+    found = []
+    for history, _ in every_call(
+        monkeypatch, [files, records], lambda it: it.replace(told(300, 7)), prepare=prepare
+    ):
+        again = History(tmp_path / "history")
+        found.append(again.timeline.minute)
+        assert same(again.timeline.load, *({300: [7], 501: [1, 1]}[found[-1]]))
+        # What is told then is not taken for what the snapshot holds.
+        again.timeline.tell(600, np.array([5.0]))
+        again.note(600, np.array([5.0]))
+        again.write()
+        history = History(tmp_path / "history")
+        assert history.timeline.minute == 600
+        history.save()
+        history.timeline.tell(601, np.array([6.0]))
+        history.note(601, np.array([6.0]))
+        history.write()
+        assert History(tmp_path / "history").timeline.minute == 601
+    assert found == sorted(found, reverse=True)
+    assert set(found) == {300, 501}
+
+
 @pytest.mark.parametrize("how", ["end", "full"])
 def test_no_written_minute_is_lost_whenever_the_process_ends(tmp_path, monkeypatch, how):
     def follow(history):
