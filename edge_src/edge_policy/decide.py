@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from . import messages, reactive
-from .history import LONGEST, UNKNOWN, History, Timeline
+from .history import History
 from .memory import MemoryFile
 from .messages import Message, Refused
 from .model import Model
 from .models import REACTIVE, Models, Report
 from .outcome import ModelFailed, Outcome, sound
+from .timeline import LONGEST, UNKNOWN, Timeline
 
 STRAYS = 3  # messages of another time, in ascending order, until their clock is believed
 MORE_STRAYS = 60  # ... if this machine's clock does not agree

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import files
-from .history import Timeline
 from .messages import Message
 from .model import Model
+from .timeline import Timeline
 
 SECONDS = 1800.0  # between two texts of about 200 kB: a device's flash wears out
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .history import LONGEST, Load
+from .timeline import LONGEST, Load
 
 MOST_BYTES = 1 << 20
 LARGEST_LOAD = 1e12  # requests per minute

@@ -11,9 +11,9 @@ from typing import Any
 
 from . import artifact, runtimes
 from .artifact import BadModel
-from .history import NEVER, Timeline
 from .messages import Message, Refused
 from .outcome import LONGEST_TEXT, ModelFailed, Outcome, own_code
+from .timeline import NEVER, Timeline
 
 FOLLOWER_INTERFACE = 1
 

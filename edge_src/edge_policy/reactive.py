@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .history import Load
+from .timeline import Load
 
 TARGET, MINUTES, STALE_MINUTES = 0.6, 15, 3
 MOST = 1_000_000  # machines, as the guard has it

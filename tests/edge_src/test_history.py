@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_policy import files, records
-from edge_policy.history import LONGEST, NEVER, UNKNOWN, History, Timeline
+from edge_policy.history import History
+from edge_policy.timeline import LONGEST, NEVER, UNKNOWN, Timeline
 from tests.edge_src.support import Ended, every_call
 
 NAN = np.nan

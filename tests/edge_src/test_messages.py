@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaling_rl.controller.state import InvalidRequest, parse_state
-from edge_policy.history import LONGEST
 from edge_policy.messages import MOST_BYTES, Refused, parse
+from edge_policy.timeline import LONGEST
 from tests.edge_src.support import START, state
 
 
