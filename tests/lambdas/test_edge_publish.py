@@ -91,28 +91,31 @@ def test_a_version_that_somebody_else_took_is_counted_over(
 ) -> None:
     seen = edge_publish._versions
     stale: Iterator[list[str]] = iter([[]])  # the list as it was before the other execution
+    first, second = model(), model(seed=6)  # an archive holds the time at which it was made
+    put(aws, model_uri(component), first)
     publish(component)
     monkeypatch.setattr(edge_publish, "_versions", lambda *given: next(stale, seen(*given)))
-    put(aws, model_uri(component), model(seed=6))
+    put(aws, model_uri(component), second)
     assert publish(component)["component_version"] == "1.0.1"
-    assert published_model(aws, component, "1.0.0") == model()
-    assert published_model(aws, component, "1.0.1") == model(seed=6)
+    assert published_model(aws, component, "1.0.0") == first
+    assert published_model(aws, component, "1.0.1") == second
 
 
 def test_what_another_execution_is_about_to_publish_is_not_written_over(
     aws: LocalAws, component: str
 ) -> None:
-    root = f"s3://{BUCKET}/greengrass/{component}/1.0.0"
+    root, theirs = f"s3://{BUCKET}/greengrass/{component}/1.0.0", model(seed=6)
     put(aws, f"{root}/edge_src.zip", bundle())
-    put(aws, f"{root}/model.tar.gz", model(seed=6))
+    put(aws, f"{root}/model.tar.gz", theirs)
     assert publish(component) == {"component_version": "1.0.1", "published": True}
-    assert published_model(aws, component, "1.0.0") == model(seed=6)
+    assert published_model(aws, component, "1.0.0") == theirs
 
 
 def test_a_call_that_was_cut_off_is_repeated(aws: LocalAws, component: str) -> None:
-    root = f"s3://{BUCKET}/greengrass/{component}/1.0.0"
+    root, content = f"s3://{BUCKET}/greengrass/{component}/1.0.0", model()
+    put(aws, model_uri(component), content)
     put(aws, f"{root}/edge_src.zip", bundle())
-    put(aws, f"{root}/model.tar.gz", model())
+    put(aws, f"{root}/model.tar.gz", content)
     assert publish(component) == {"component_version": "1.0.0", "published": True}
 
 
