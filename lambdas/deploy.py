@@ -10,7 +10,7 @@ from lambdas.aws import Client, already_there, client, service_errors
 from lambdas.endpoint import DEAD, MOVING, EndpointState, find_endpoint
 from lambdas.errors import EndpointBusy
 from lambdas.hosting import Hosting
-from lambdas.names import resource_name, tags
+from lambdas.names import EXECUTION_ID, resource_name, tags
 from lambdas.s3 import archive_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
@@ -37,7 +37,7 @@ class Settings(Hosting):
 class Request:
     """What the state machine passes on."""
 
-    execution_id: str = checked(text("[0-9a-f]{12}", "12 hexadecimal digits"))
+    execution_id: str = checked(EXECUTION_ID)
     preset: str = checked(text(".{1,256}", "a preset's name"))
     model_s3_uri: str = checked(archive_address)
 

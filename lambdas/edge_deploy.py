@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import PREVIOUS_TAG, Document, EdgeSettings, living_deployment, merged
 from lambdas.errors import ComponentFailed, ComponentNotReady
-from lambdas.names import THING_GROUP
+from lambdas.names import EXECUTION_ID, THING_GROUP
 from lambdas.settings import read_settings
 from lambdas.validation import checked, require, text
 
@@ -22,7 +22,7 @@ class Settings(EdgeSettings):
 class Request:
     """What the state machine passes on; without a group the stage's own."""
 
-    execution_id: str = checked(text("[0-9a-f]{12}", "12 hexadecimal digits"))
+    execution_id: str = checked(EXECUTION_ID)
     component_version: str = checked(text(r"\d{1,6}\.\d{1,6}\.\d{1,6}", "a version"))
     thing_group: str | None = checked(THING_GROUP, None)
 

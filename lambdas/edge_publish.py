@@ -16,10 +16,11 @@ from lambdas.artifact import LIMITS, MANIFEST, check_artifact, open_model
 from lambdas.aws import Client, client, service_errors
 from lambdas.edge import EdgeSettings, not_found
 from lambdas.errors import ComponentFailed, ConfigurationError
+from lambdas.names import EXECUTION_ID
 from lambdas.recipe import make_recipe
 from lambdas.s3 import archive_address, open_existing, put_new
 from lambdas.settings import read_settings
-from lambdas.validation import checked, require, text
+from lambdas.validation import checked, require
 from lambdas.versions import newest_first, next_version
 
 CONTENT_TAG = "content"
@@ -44,7 +45,7 @@ class Settings(EdgeSettings):
 class Request:
     """What the state machine passes on."""
 
-    execution_id: str = checked(text("[0-9a-f]{12}", "12 hexadecimal digits"))
+    execution_id: str = checked(EXECUTION_ID)
     model_s3_uri: str = checked(archive_address)
 
 

@@ -8,6 +8,7 @@ from lambdas.archive import Limits, Readable, read_files
 from lambdas.aws import Client, client, service_errors
 from lambdas.bootstrap import lower_bound
 from lambdas.errors import GateError
+from lambdas.names import EXECUTION_ID
 from lambdas.s3 import archive_address, open_existing
 from lambdas.scorecard import POLICY, Scorecard, parse_scorecard
 from lambdas.settings import read_settings
@@ -29,7 +30,7 @@ class Settings:
 class Request:
     """What the state machine passes on; `baseline` None means the scorecard's default."""
 
-    execution_id: str = checked(text("[0-9a-f]{12}", "12 hexadecimal digits"))
+    execution_id: str = checked(EXECUTION_ID)
     output_s3_uri: str = checked(archive_address)
     confidence: float = checked(number(0.5, 0.999))
     baseline: str | None = checked(text(r"\w{1,64}", "the name of a baseline"), None)

@@ -12,6 +12,9 @@ LONGEST = 63
 THING_GROUP = text(r"[A-Za-z0-9:_-]{1,128}", "a thing group's name")
 """How IoT writes the name of a group of devices; a rule for `lambdas.validation`."""
 
+EXECUTION_ID = text("[0-9a-f]{12}", "12 hexadecimal digits")
+"""What `execution_id` makes; a rule for `lambdas.validation`."""
+
 _RETRY_SUFFIX = len("-99")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lambdas.artifact import Artifact, load_artifact
 from lambdas.aws import Client, client, service_errors
+from lambdas.names import EXECUTION_ID
 from lambdas.s3 import archive_address, object_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
@@ -31,7 +32,7 @@ class Settings:
 class Request:
     """What the state machine passes on; None where there was no evaluation."""
 
-    execution_id: str = checked(text("[0-9a-f]{12}", "12 hexadecimal digits"))
+    execution_id: str = checked(EXECUTION_ID)
     preset: str = checked(text(".{1,256}", "a preset's name"))
     model_s3_uri: str = checked(archive_address)
     approval: str = checked(one_of("Approved", "PendingManualApproval"))

@@ -7,7 +7,7 @@ import sys
 from aws_cdk import App
 
 from stacks.build import build
-from stacks.config import KNOWN_CONTEXT, stage_config
+from stacks.checked_config import KNOWN_CONTEXT, stage_config
 from stacks.errors import ConfigError
 from stacks.pipeline_config import pipeline_config
 from stacks.pipeline_stack import build_pipeline

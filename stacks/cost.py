@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stacks.config import STAGES, stage_config
+from stacks.checked_config import stage_config
+from stacks.config import STAGES
 from stacks.costs.markdown import page
 from stacks.costs.prices import CostError, read_prices
 from stacks.costs.stage import stage_cost

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stacks.config import LOG_DAYS, STAGES, StageConfig, stage_config
+from stacks.checked_config import LOG_DAYS, stage_config
+from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
 
 _CONNECTION = re.compile(

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from stacks.config import STAGES, stage_config
+from stacks.checked_config import stage_config
+from stacks.config import STAGES
 from stacks.errors import ConfigError
 from stacks.pages import PROJECT, stage_templates, table, write_block
 from stacks.security.grants import Grant, Grants

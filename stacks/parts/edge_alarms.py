@@ -9,6 +9,7 @@ from stacks.config import Edge
 from stacks.parts.alarms import add_alarm
 from stacks.parts.device_events import DeviceEvent, device_events, rule_name
 from stacks.parts.edge_bundle import summary_seconds
+from stacks.parts.edge_metrics import DECISIONS, FALLBACKS
 from stacks.parts.fallbacks import ALARM_MINUTES, fallback_alarm, fallback_share
 
 
@@ -56,7 +57,7 @@ class EdgeAlarms(Construct):
     def _fallbacks(self, namespace: str, percent: int) -> cloudwatch.Alarm:
         decisions, fallbacks = (
             cloudwatch.Metric(namespace=namespace, metric_name=name)
-            for name in ("EdgeDecisions", "EdgeFallbacks")
+            for name in (DECISIONS, FALLBACKS)
         )
         return fallback_alarm(
             self,
@@ -71,7 +72,7 @@ class EdgeAlarms(Construct):
         period = Duration.minutes(ALARM_MINUTES)
         summaries = cloudwatch.Metric(
             namespace=namespace,
-            metric_name="EdgeDecisions",
+            metric_name=DECISIONS,
             statistic="SampleCount",
             period=period,
         )

@@ -5,7 +5,8 @@ from constructs import Construct
 
 from stacks.parts.roles import Roles
 
-COUNTS = {"EdgeDecisions": "decisions", "EdgeFallbacks": "fallbacks"}
+DECISIONS, FALLBACKS = "EdgeDecisions", "EdgeFallbacks"
+COUNTS = {DECISIONS: "decisions", FALLBACKS: "fallbacks"}
 """Metrics of the stage's namespace, and the count in the component's summaries."""
 
 

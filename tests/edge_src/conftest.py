@@ -1,9 +1,11 @@
-"""What tests leave open to play a process that ended is closed after them."""
+"""The component in a thread, and an end for what tests leave open to play a process that ended."""
 
 import pytest
 
 from edge_policy import records
-from tests.edge_src.support import WRITERS, end_process
+from tests.edge_src.nuclei import server
+from tests.edge_src.running import Running
+from tests.edge_src.support import WRITERS, end_process, models
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +21,32 @@ def writers(monkeypatch):
     monkeypatch.setattr(records.Writer, "__init__", noted)
     yield
     end_process()
+
+
+@pytest.fixture(scope="module")
+def offered(tmp_path_factory):
+    return models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(params=["lite", "full"])
+def nucleus(request, tmp_path, monkeypatch):
+    with server(tmp_path / "ipc", request.param) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def start(nucleus, tmp_path, offered):
+    """Start the component with a model."""
+    begun = []
+
+    def begin(model="bank", **configuration):
+        work = tmp_path / "work"
+        begun.append(Running(nucleus, work, model and offered[model], configuration))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        if each.thread.is_alive():
+            each.stop()

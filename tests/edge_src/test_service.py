@@ -4,85 +4,13 @@ import json
 import threading
 import time
 
-import pytest
-
 from edge_policy import service as service_module
 from edge_policy.backoff import Backoff
 from edge_policy.ipc import SdkSession, Unavailable
 from edge_policy.service import STOP, Service, metrics
-from tests.edge_src.nuclei import COMMAND, DECISION, STATE, answers, server, telemetry
-from tests.edge_src.support import core, models, state
-
-
-@pytest.fixture(scope="module")
-def offered(tmp_path_factory):
-    return models(tmp_path_factory.mktemp("models"))
-
-
-class Running:
-    """A service in a thread."""
-
-    def __init__(self, nucleus, work, model, configuration):
-        self.core = core(work, model, **{"Telemetry": {"interval_seconds": 3600}, **configuration})
-        self.service = Service(self.core, SdkSession, backoff=Backoff(0.05, 0.2))
-        self.nucleus = nucleus
-        self.thread = threading.Thread(target=self.service.run)
-        self.thread.start()
-
-    def ready(self):
-        assert self.service.ready.wait(10)
-        assert self.nucleus.wait_for(lambda: self.nucleus.subscribed(STATE))
-        return self
-
-    def ask(self, message, topic=STATE):
-        """Return the answer to a message."""
-        before = len(answers(self.nucleus))
-        publish = self.nucleus.publish
-        publish = self.nucleus.publish_from_iot_core if topic == COMMAND else publish
-        assert publish(topic, json.dumps(message).encode()) == 1
-        assert self.nucleus.wait_for(lambda: len(answers(self.nucleus)) > before)
-        return answers(self.nucleus)[-1]
-
-    def told(self, kind, count=1):
-        """Return telemetry of a kind that has reached AWS IoT Core, once there is so much."""
-        nucleus = self.nucleus
-        assert nucleus.wait_for(lambda: len(telemetry(nucleus, kind)) >= count), (
-            kind,
-            telemetry(nucleus),
-        )
-        return telemetry(nucleus, kind)
-
-    def stop(self):
-        """Return the seconds that ending takes."""
-        began = time.monotonic()
-        self.service.signals.put(STOP)
-        self.thread.join(20)
-        assert not self.thread.is_alive()
-        return time.monotonic() - began
-
-
-@pytest.fixture(params=["lite", "full"])
-def nucleus(request, tmp_path, monkeypatch):
-    with server(tmp_path / "ipc", request.param) as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
-
-
-@pytest.fixture
-def start(nucleus, tmp_path, offered):
-    """Start the component with a model."""
-    begun = []
-
-    def begin(model="bank", **configuration):
-        work = tmp_path / "work"
-        begun.append(Running(nucleus, work, model and offered[model], configuration))
-        return begun[-1]
-
-    yield begin
-    for each in begun:
-        if each.thread.is_alive():
-            each.stop()
+from tests.edge_src.nuclei import COMMAND, DECISION, STATE, telemetry
+from tests.edge_src.running import wait_for_settings
+from tests.edge_src.support import core, state
 
 
 def test_states_are_answered_on_both_ways(start, nucleus):
@@ -220,18 +148,6 @@ def test_a_disk_that_is_full_for_a_while_keeps_no_summary_back(start, nucleus, m
     assert telemetry(nucleus, "summary")[1]["lost"] == 1
 
 
-def wait_for_settings(running, changed=(), refused=""):
-    """Wait until telemetry tells of settings that changed, and of one that was refused."""
-
-    def told():
-        return any(
-            each["changed"] == list(changed) and refused in " ".join(each["refused"])
-            for each in telemetry(running.nucleus, "settings")
-        )
-
-    assert running.nucleus.wait_for(told), telemetry(running.nucleus, "settings")
-
-
 def test_settings_change_while_it_runs(start, nucleus):
     running = start().ready()
     free = running.ask(state(100, 100, active=1, pending=[]))["desired"]
@@ -315,80 +231,6 @@ def test_a_fault_in_one_message_does_not_end_the_thread(start, nucleus, monkeypa
     assert "ZeroDivisionError" in running.told("fault")[0]["reason"]
     monkeypatch.setattr(running.core, "answer", answer)
     assert running.ask(state(100, 100))["source"] == "model"
-
-
-def test_too_many_messages_are_counted(start, nucleus, monkeypatch):
-    monkeypatch.setattr(service_module, "MOST_WAITING", 2)
-    running = start().ready()
-    hold, held, answer = threading.Event(), threading.Event(), running.core.answer
-
-    def slow(payload):
-        held.set()
-        hold.wait(10)
-        return answer(payload)
-
-    monkeypatch.setattr(running.core, "answer", slow)
-    nucleus.publish(STATE, json.dumps(state(100, 100)).encode())
-    assert held.wait(10)
-    for now in range(101, 106):
-        nucleus.publish(STATE, json.dumps(state(now)).encode())
-    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] == 3)
-    hold.set()
-    assert nucleus.wait_for(lambda: len(answers(nucleus)) == 3)
-
-
-def held_up(running, nucleus, monkeypatch, messages):
-    """Have the deciding thread hang in a message, and as many as that wait behind it."""
-    hold, held = threading.Event(), threading.Event()
-    answer = running.core.answer
-
-    def slow(payload):
-        held.set()
-        hold.wait(30)
-        return answer(payload)
-
-    monkeypatch.setattr(running.core, "answer", slow)
-    for _ in range(messages + 1):
-        nucleus.publish(STATE, b"{}")
-        assert held.wait(10)
-    return hold
-
-
-def test_a_changed_configuration_has_room_behind_any_number_of_messages(
-    start, nucleus, monkeypatch
-):
-    monkeypatch.setattr(service_module, "MOST_WAITING", 2)
-    running = start().ready()
-    hold = held_up(running, nucleus, monkeypatch, 5)
-    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] == 3)
-    for most in range(5, 0, -1):
-        nucleus.update_configuration({"Guard": {"most_added": most}})
-    hold.set()
-    wait_for_settings(running, changed=["guard"])
-    assert nucleus.wait_for(lambda: running.core.settings.guard == {"most_added": 1})
-
-
-def test_a_full_queue_does_not_hold_up_the_end(start, nucleus, monkeypatch):
-    monkeypatch.setattr(service_module, "MOST_WAITING", 2)
-    running = start().ready()
-    hold = held_up(running, nucleus, monkeypatch, 3)
-    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] == 1)
-    assert running.stop() < 5
-    hold.set()
-
-
-def test_messages_that_are_too_long_do_not_fill_the_memory(start, nucleus, monkeypatch):
-    if nucleus.nucleus.profile.name == "lite":
-        pytest.skip("it takes no such messages")
-    running = start().ready()
-    assert running.ask({"id": "x" * (3 << 20)})["error"]["code"] == "TooLarge"
-    hold = held_up(running, nucleus, monkeypatch, 0)
-    for _ in range(12):
-        nucleus.publish(STATE, b" " * (3 << 20))
-    assert nucleus.wait_for(lambda: running.core.telemetry._counts["messages_dropped"] >= 5)
-    hold.set()
-    nucleus.publish(STATE, json.dumps(state(100, 100)).encode())
-    assert nucleus.wait_for(lambda: any(it.get("id") == "state-100" for it in answers(nucleus)))
 
 
 def test_another_interval_of_summaries_holds_at_once(start, nucleus):

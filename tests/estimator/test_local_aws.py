@@ -138,16 +138,21 @@ print(job.latest_training_job.status)
 """
 
 
-@pytest.mark.slow
-def test_after_the_end_of_a_local_aws_another_one_is_started() -> None:
+def run_apart(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process that has no local AWS yet."""
     variables = {name: text for name, text in environment().items() if name != "AWS_PROFILE"}
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ENDED],
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
         cwd=ROOT,
         env=variables,
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.slow
+def test_after_the_end_of_a_local_aws_another_one_is_started() -> None:
+    run = run_apart(ENDED)
     assert run.stderr == ""
     said = "the local AWS that this process started has ended, its jobs and endpoints with it: "
     told = run.stdout.splitlines()
@@ -157,14 +162,7 @@ def test_after_the_end_of_a_local_aws_another_one_is_started() -> None:
 
 @pytest.mark.slow
 def test_threads_share_one_local_aws() -> None:
-    variables = {name: text for name, text in environment().items() if name != "AWS_PROFILE"}
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", THREADS],
-        cwd=ROOT,
-        env=variables,
-        capture_output=True,
-        text=True,
-    )
+    run = run_apart(THREADS)
     assert run.stdout.splitlines()[0] == "3 1", run.stderr
     assert "the local AWS of this process has no training job nowhere" in run.stdout
 

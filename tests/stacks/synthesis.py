@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stacks.config import STAGES, Decide, Network, Replica, StageConfig, check
+from stacks.checked_config import check
+from stacks.config import STAGES, Decide, Network, Replica, StageConfig
 
 ROOT = Path(__file__).parents[2]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]

@@ -4,16 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from stacks.config import (
-    STAGES,
-    Network,
-    Replica,
-    Serving,
-    StageConfig,
-    Training,
-    check,
-    stage_config,
-)
+from stacks.checked_config import check, stage_config
+from stacks.config import STAGES, Network, Replica, Serving, StageConfig, Training
 from stacks.errors import ConfigError
 
 DEV = replace(STAGES["dev"], project="rl")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_mode.greengrass.recipes import problems
-from stacks.config import LONGEST_PREFIX
+from stacks.checked_config import LONGEST_PREFIX
 from stacks.errors import ConfigError
 from tests.stacks.grants import allowed, roles, statements
 from tests.stacks.intrinsics import Deployed

@@ -8,7 +8,8 @@ import pytest
 
 from lambdas.hosting import Hosting
 from lambdas.settings import read_settings
-from stacks.config import STAGES, Network, Serving, StageConfig, check
+from stacks.checked_config import check
+from stacks.config import STAGES, Network, Serving, StageConfig
 from stacks.errors import ConfigError
 from tests.stacks.synthesis import Templates, prepare_node, synthesise
 

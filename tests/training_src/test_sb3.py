@@ -1,7 +1,6 @@
 """The toolkit sb3: it learns, resumes bit for bit, exports what it trained, refuses the rest."""
 
 import dataclasses
-import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -304,56 +303,6 @@ def test_nothing_heavy_is_imported_before_training():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=BUNDLE, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-@pytest.mark.parametrize("bad_from", [10, 60])
-def test_a_reward_that_is_no_number_stops_training_and_keeps_the_checkpoint(tmp_path, bad_from):
-    preset = sb3_preset(
-        tmp_path, **{"environment.id": "Identity-v0", "environment.bad_from": bad_from}
-    )
-    with pytest.raises(UserError, match="a reward or an observation that is not a finite number"):
-        train(sb3_job(tmp_path, preset=preset))
-
-
-def test_weights_that_are_no_numbers_stop_training_and_keep_the_checkpoint(tmp_path, monkeypatch):
-    from autoscaling_rl.toolkits.sb3_training import Training
-
-    job = sb3_job(tmp_path)
-    report = Training._save
-
-    def spoil(self):
-        report(self)
-        self.model.policy.action_net.weight.data.fill_(float("nan"))
-
-    monkeypatch.setattr(Training, "_save", spoil)
-    with pytest.raises(UserError, match=r"diverged at step 512: .* lower training.learning_rate"):
-        train(job)
-    assert job.checkpoints.latest().step == 1
-
-
-def test_an_update_that_diverges_stops_training(tmp_path, monkeypatch):
-    from stable_baselines3 import PPO
-
-    def spoil(self):
-        self.policy.action_net.weight.data.fill_(float("inf"))
-
-    monkeypatch.setattr(PPO, "train", spoil)
-    with pytest.raises(UserError, match="diverged at step 256"):
-        train(sb3_job(tmp_path))
-
-
-def test_a_fault_of_an_environment_is_not_called_divergence(tmp_path, monkeypatch):
-    step, calls = Identity.step, itertools.count()
-
-    def broken(self, action):
-        if next(calls):  # the first one is tried before training
-            raise ValueError("a fault")
-        return step(self, action)
-
-    monkeypatch.setattr(Identity, "step", broken)
-    preset = sb3_preset(tmp_path, **{"environment.id": "Identity-v0"})
-    with pytest.raises(ValueError, match="a fault"):
-        train(sb3_job(tmp_path, preset=preset))
 
 
 @pytest.fixture
