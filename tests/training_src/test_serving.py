@@ -148,6 +148,14 @@ def test_what_is_no_http_is_a_mistake_of_the_client(endpoint, head):
     assert endpoint.ask("GET", "/ping")[0] == 200
 
 
+def test_another_protocol_is_refused_where_it_would_lose_the_body(endpoint):
+    upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMA"}
+    body = json.dumps({"states": [state()]})
+    status, headers, answer = endpoint.ask("POST", "/invocations", body, **upgrade)
+    assert (status, answer["error"]["field"], headers["connection"]) == (400, "Upgrade", "close")
+    assert endpoint.ask("GET", "/ping", **upgrade)[0] == 200
+
+
 def test_a_client_that_goes_away_disturbs_nobody(endpoint):
     with socket.create_connection(("127.0.0.1", endpoint.port), 30) as connection:
         connection.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")

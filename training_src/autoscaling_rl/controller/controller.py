@@ -1,8 +1,10 @@
 """The controller: from states (or observations) to decisions, with the artifact's own policy."""
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -202,21 +204,44 @@ def answer_states(
 
 def answer_observations(policy: Policy, observations: object) -> dict[str, Any]:
     """Return the body of an answer to `{"observations": observations}`, for any policy."""
+    return {"actions": policy.act(read_observations(policy.inputs, observations)).tolist()}
+
+
+def read_observations(inputs: int, observations: object) -> NDArray[np.float32]:
+    """Return the observations of a request, shape (n, inputs).
+
+    Args:
+        inputs: numbers that each must have.
+        observations: parsed JSON.
+
+    Raises:
+        InvalidRequest: they are not lists of so many finite numbers.
+    """
     if not isinstance(observations, list) or not 0 < len(observations) <= LARGEST_BATCH:
         raise InvalidRequest(f"must be a list of 1 to {LARGEST_BATCH} rows", "observations")
-    for index, row in enumerate(observations):
-        if not isinstance(row, list) or len(row) != policy.inputs:
-            raise InvalidRequest(
-                f"must be a list of {policy.inputs} numbers", f"observations[{index}]"
-            )
-        if not numbers_alone(row):
-            raise InvalidRequest("must hold numbers alone", f"observations[{index}]")
+    # All rows at once: looking at one after the other takes as long as the network does.
+    shaped = set(map(type, observations)) == {list} and set(map(len, observations)) == {inputs}
+    numbers = list(chain.from_iterable(observations)) if shaped else []
+    if not shaped or not numbers_alone(numbers):
+        raise _wrong_row(inputs, observations)
     try:
-        rows = np.array(observations, np.float64)
-    except OverflowError:
+        # Python's own way from its numbers to doubles, which takes a quarter of NumPy's time.
+        packed = struct.pack(f"{len(numbers)}d", *numbers)
+    except (OverflowError, struct.error):
         raise InvalidRequest("must hold finite numbers", "observations") from None
+    rows = np.frombuffer(packed).reshape(-1, inputs)
     possible = np.abs(rows) <= LARGEST_NUMBER  # also refuses NaN
     if not possible.all():
         wrong = np.flatnonzero(~possible.all(axis=1))[0]
         raise InvalidRequest("must hold finite numbers", f"observations[{wrong}]")
-    return {"actions": policy.act(rows.astype(np.float32)).tolist()}
+    return rows.astype(np.float32)
+
+
+def _wrong_row(inputs: int, observations: list[Any]) -> InvalidRequest:
+    """Return what is wrong with the first row that is not of so many numbers."""
+    for index, row in enumerate(observations):
+        if not isinstance(row, list) or len(row) != inputs:
+            return InvalidRequest(f"must be a list of {inputs} numbers", f"observations[{index}]")
+        if not numbers_alone(row):
+            break
+    return InvalidRequest("must hold numbers alone", f"observations[{index}]")

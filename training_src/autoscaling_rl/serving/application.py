@@ -7,12 +7,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import orjson
 
 from autoscaling_rl.serving.admission import Body, Queue, Slot
+from autoscaling_rl.serving.batches import Batches
 from autoscaling_rl.serving.model import Inference, Model
 from autoscaling_rl.serving.requests import (
     Answer,
@@ -21,6 +21,7 @@ from autoscaling_rl.serving.requests import (
     Refused,
     Scope,
     Send,
+    answer_in_json,
     check_headers,
     read_body,
     send_answer,
@@ -43,6 +44,7 @@ class Application:
         self.model, self.queue = model, queue or Queue()
         # Work that holds the interpreter gains nothing from more threads.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decide")
+        self._batches = Batches()
         self._routes: Mapping[str, tuple[str, Endpoint]] = {
             "/ping": ("GET", self._ping),
             "/invocations": ("POST", self._invocations),
@@ -97,17 +99,19 @@ class Application:
         with Body(self.queue) as read:
             body = await read_body(receive, read.hold)
             with Slot(self.queue):
-                return await self._decide(inference, body)
+                if len(body) > LARGEST_AT_ONCE:
+                    return await self._in_thread(parse_and_respond, inference, body)
+                request = parse(body)
+                # A state of few bytes can bring two weeks of load in its memory.
+                if isinstance(request, dict) and "states" in request:
+                    return await self._in_thread(respond, inference, request)
+                if not hasattr(inference, "respond_all"):  # code of an older artifact
+                    return respond(inference, request)
+            # What is left waits for this turn of the event loop to end, not for its place.
+            return await self._batches.answer(inference, request)
 
-    async def _decide(self, inference: Inference, body: bytes) -> Answer:
-        work: Callable[[], Answer] = partial(parse_and_respond, inference, body)
-        if len(body) <= LARGEST_AT_ONCE:
-            request = parse(body)
-            # A state of few bytes can bring two weeks of load in its memory.
-            if not (isinstance(request, dict) and "states" in request):
-                return respond(inference, request)
-            work = partial(respond, inference, request)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _in_thread(self, work: Callable[..., Answer], *given: object) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
 
 
 def parse(body: bytes) -> object:
@@ -126,8 +130,7 @@ def parse(body: bytes) -> object:
 
 def respond(inference: Inference, request: object) -> Answer:
     """Return the model's answer to parsed JSON."""
-    status, answer = inference.respond(request)
-    return Answer(status, orjson.dumps(answer))
+    return answer_in_json(*inference.respond(request))
 
 
 def parse_and_respond(inference: Inference, body: bytes) -> Answer:

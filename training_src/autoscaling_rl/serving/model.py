@@ -23,6 +23,10 @@ class Inference(Protocol):
         """Return HTTP status and answer to a body."""
         ...
 
+    def respond_all(self, bodies: list[object]) -> list[tuple[int, dict[str, object]]]:
+        """Return the same for several; artifacts made before 2026-11-26 have no such method."""
+        ...
+
 
 class Model:
     """The artifact in a folder.

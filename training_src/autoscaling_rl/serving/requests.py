@@ -33,6 +33,11 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+def answer_in_json(status: int, body: object) -> Answer:
+    """Return an answer with a body as JSON."""
+    return Answer(status, orjson.dumps(body))
+
+
 class Refused(Exception):
     """A request that is answered with an error."""
 
@@ -60,14 +65,14 @@ async def send_answer(send: Send, answer: Answer) -> None:
 
 
 def check_headers(headers: Headers) -> None:
-    """Refuse a body that is no JSON, is compressed, or is not even to be sent.
+    """Refuse a body that is no JSON, is compressed, is not even to be sent, or will not be read.
 
     A body that is merely too large is read all the same, see `read_body`.
 
     Raises:
-        Refused: 415 or 413.
+        Refused: 400, 413 or 415.
     """
-    length, asks_first = 0, False
+    length, asks_first, upgrade = 0, False, False
     for name, value in headers:
         if name == b"content-type" and value != b"application/json":
             _check_type(value.decode("latin-1").strip())
@@ -78,6 +83,15 @@ def check_headers(headers: Headers) -> None:
             length = int(value)  # the server has checked that it is a number
         elif name == b"expect":
             asks_first = value.lower() == b"100-continue"
+        elif name == b"upgrade":
+            upgrade = True
+    _check_length(length, asks_first=asks_first, upgrade=upgrade)
+
+
+def _check_length(length: int, *, asks_first: bool, upgrade: bool) -> None:
+    if upgrade and length:  # for the HTTP parser the body belongs to the other protocol already
+        message = "is not spoken here: send HTTP/1.1 without this header (curl --http1.1)"
+        raise Refused(400, "InvalidRequest", message, "Upgrade", (b"connection", b"close"))
     if length > (LARGEST_BODY if asks_first else LARGEST_DISCARDED):
         raise _too_large(close=True)
 
