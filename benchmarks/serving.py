@@ -5,14 +5,15 @@
 Each round sends the same requests (one observation of 16 numbers, 2 x 64 units, over 32 kept
 connections) to all contenders in turn. What is compared is the CPU time of the server's process,
 the kernel's part included, as a ratio within a round; the table gives medians. Latency is measured
-at half of the rate that a contender reached, with requests sent at fixed times whether or not
-earlier ones were answered. The client is a process of its own, but on a machine of few cores it
-takes from what it measures: only ratios within one run say something.
+at half of the rate that a contender reached, and at a tenth, with requests sent at fixed times
+whether or not earlier ones were answered. Servers have the last core for themselves and the client
+the others, but what else the machine does comes between: the last line says how much.
 """
 
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import platform
@@ -31,12 +32,17 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training_src")]
 
 import numpy as np  # noqa: E402
 import uvloop  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 
 from autoscaling_rl.artifact import write_artifact  # noqa: E402
 from autoscaling_rl.controller.policy import Policy  # noqa: E402
+from benchmarks.serving_client import flood, paced  # noqa: E402
+from benchmarks.serving_contenders import SERVERS_CORE  # noqa: E402
 
 INPUTS, UNITS, ACTIONS = 16, 64, 3
-CONNECTIONS, REQUESTS, ROWS = 32, 6000, 1000
+REQUESTS, ROWS = 6000, 1000
+LOADS = {"half": 0.5, "a tenth": 0.1}  # of the requests per second that a contender reached
+PAUSE = 2e-4  # seconds
 NAMES = ("policy", "without", "fastapi")
 
 
@@ -70,6 +76,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
+    if others := os.sched_getaffinity(0) - {SERVERS_CORE}:
+        os.sched_setaffinity(0, others)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         write_model(model)
@@ -143,64 +151,6 @@ def request(rows: int) -> bytes:
     return head.encode() + body
 
 
-class Client:
-    """A kept connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def connect(cls, port: int) -> "Client":
-        """Open the connection."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
-
-    async def ask(self, content: bytes) -> None:
-        """Send a request and read its answer, which must be 200."""
-        self.writer.write(content)
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200"), head
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        await self.reader.readexactly(length)
-
-
-async def flood(port: int, content: bytes, count: int, connections: int = CONNECTIONS) -> float:
-    """Send requests as fast as they are answered, and return the seconds it took."""
-    clients = [await Client.connect(port) for _ in range(connections)]
-
-    async def work(client: Client) -> None:
-        for _ in range(count // connections):
-            await client.ask(content)
-
-    begun = time.perf_counter()
-    await asyncio.gather(*map(work, clients))
-    took = time.perf_counter() - begun
-    for client in clients:
-        client.writer.close()
-    return took
-
-
-async def paced(port: int, content: bytes, rate: float, seconds: float) -> list[float]:
-    """Send requests at fixed times, and return how long each answer took, waiting included."""
-    free: asyncio.Queue[Client] = asyncio.Queue()
-    for _ in range(CONNECTIONS):
-        free.put_nowait(await Client.connect(port))
-    begun, latencies = time.perf_counter(), []  # type: float, list[float]
-
-    async def ask(due: float) -> None:
-        client = await free.get()
-        await client.ask(content)
-        latencies.append(time.perf_counter() - due)
-        free.put_nowait(client)
-
-    tasks = []
-    for number in range(int(rate * seconds)):
-        due = begun + number / rate
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(ask(due)))
-    await asyncio.gather(*tasks)
-    return latencies
-
-
 async def measure(servers: dict[str, Server], starts: dict[str, list[float]], rounds: int) -> None:
     """Measure all contenders in turn, and print."""
     one, many = request(1), request(ROWS)
@@ -218,11 +168,16 @@ async def measure(servers: dict[str, Server], starts: dict[str, list[float]], ro
             before = running.cpu()
             await flood(running.port, many, 160, connections=4)
             batches[name].append((running.cpu() - before) / 160 / ROWS * 1e6)
+    gc.freeze()
     latencies = {
-        name: await paced(running.port, one, rates[name] / 2, 5.0)
+        (name, share): np.array(
+            [each for _ in range(3) for each in paced(running.port, one, rates[name] * share, 2.0)]
+        )
+        for share in LOADS.values()
         for name, running in servers.items()
     }
-    show(servers, costs, batches, rates, latencies, starts)
+    show(servers, costs, batches, rates, starts)
+    show_latencies(latencies)
 
 
 def ratio(left: Sequence[float], right: Sequence[float]) -> str:
@@ -237,28 +192,56 @@ def show(
     costs: dict[str, list[float]],
     batches: dict[str, list[float]],
     rates: dict[str, float],
-    latencies: dict[str, list[float]],
     starts: dict[str, list[float]],
 ) -> None:
-    """Print the tables."""
+    """Print what requests cost."""
     load = os.getloadavg()[0]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}\n")
     print(
-        "| server | CPU us/request | requests/s | p50 ms at half load | p99 | p99/p50"
-        " | us/row of 1,000 | start s | MB |\n|---|---|---|---|---|---|---|---|---|"
+        "| server | CPU us/request | requests/s | us/row of 1,000 | start s | MB |\n"
+        "|---|---|---|---|---|---|"
     )
     for name, running in servers.items():
-        p50, p99 = (1e3 * float(np.quantile(latencies[name], share)) for share in (0.5, 0.99))
         print(
-            f"| {name} | {statistics.median(costs[name]):.1f} | {rates[name]:.0f} | {p50:.2f}"
-            f" | {p99:.2f} | {p99 / p50:.1f} | {statistics.median(batches[name]):.2f}"
-            f" | {statistics.median(starts[name]):.2f} | {running.memory():.0f} |"
+            f"| {name} | {statistics.median(costs[name]):.1f} | {rates[name]:.0f}"
+            f" | {statistics.median(batches[name]):.2f} | {statistics.median(starts[name]):.2f}"
+            f" | {running.memory():.0f} |"
         )
     print(f"\nCPU per request, policy / without: {ratio(costs['policy'], costs['without'])}")
     print(f"CPU per request, policy / fastapi: {ratio(costs['policy'], costs['fastapi'])}")
     singles_per_row = ratio(costs["policy"], batches["policy"])
     print(f"CPU per observation, single / in a batch of 1,000: {singles_per_row}")
-    print(f"Start to first 200, policy / without: {ratio(starts['policy'], starts['without'])}")
+    print(f"Start to first 200, policy / without: {ratio(starts['policy'], starts['without'])}\n")
+
+
+def show_latencies(latencies: dict[tuple[str, float], NDArray[np.float64]]) -> None:
+    """Print how long answers took, and how long this machine keeps anybody waiting."""
+    print("| server | load | p50 ms | p99 | p99/p50 |\n|---|---|---|---|---|")
+    for word, share in LOADS.items():
+        for name in NAMES:
+            p50, p99 = 1e3 * np.quantile(latencies[name, share], (0.5, 0.99))
+            print(f"| {name} | {word} | {p50:.2f} | {p99:.2f} | {p99 / p50:.1f} |")
+    waited, longest = pauses(5.0)
+    print(
+        f"\nA process that only looks at the clock, on the servers' core: {waited:.2%} of the time"
+        f" in pauses of over {1e3 * PAUSE:g} ms, the longest {1e3 * longest:.1f} ms"
+    )
+
+
+def pauses(seconds: float) -> tuple[float, float]:
+    """Return the share of the time that passes unseen in pauses on an idle core, and the longest.
+
+    Of requests that come at any time, that share comes upon a pause whatever the server does.
+    """
+    os.sched_setaffinity(0, {SERVERS_CORE})
+    waited = longest = 0.0
+    begun = before = time.perf_counter()
+    while before < begun + seconds:
+        now = time.perf_counter()
+        if now - before > PAUSE:
+            waited, longest = waited + now - before, max(longest, now - before)
+        before = now
+    return waited / seconds, longest
 
 
 if __name__ == "__main__":

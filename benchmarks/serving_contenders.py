@@ -4,7 +4,7 @@
 
 `policy` is the endpoint; `without` the same server, which reads, parses and checks the same
 requests and answers them with a constant; `fastapi` FastAPI on the same HTTP server and event loop,
-with the same artifact's policy in NumPy.
+with the same artifact's policy in NumPy. Each runs on the last core alone.
 """
 
 import os
@@ -24,9 +24,12 @@ from numpy.typing import NDArray  # noqa: E402
 from autoscaling_rl.controller.controller import answer_observations  # noqa: E402
 from autoscaling_rl.serving.server import configuration, listen, load  # noqa: E402
 
+SERVERS_CORE = (os.cpu_count() or 1) - 1
+
 
 def main(name: str, folder: Path) -> None:
     """Serve until a signal comes."""
+    os.sched_setaffinity(0, {SERVERS_CORE})
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     if name == "fastapi":

@@ -49,12 +49,12 @@ def sb3_preset(folder: Path, **changes):
 
 
 def sb3_job(folder: Path, *, preset=None, checkpoints="checkpoints", **parts):
-    """Return a job whose reporter writes to nowhere."""
+    """Return a job whose reporter writes to nowhere, unless another is among its parts."""
+    nowhere = Reporter(output=io.StringIO(), messages=io.StringIO())
     return TrainingJob(
         preset=preset or sb3_preset(folder),
         checkpoints=Checkpoints(folder / checkpoints),
-        reporter=Reporter(output=io.StringIO(), messages=io.StringIO()),
-        **parts,
+        **{"reporter": nowhere, **parts},
     )
 
 

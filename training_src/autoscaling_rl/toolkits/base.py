@@ -5,6 +5,7 @@ generator seeded anew from (seed, segment), in an uninterrupted run too; at its 
 written. A resumed job therefore computes the same bits as one that was never stopped.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,17 @@ def refuse_several_hosts(toolkit: str, hosts: tuple[str, ...]) -> None:
             " would train the same policy several times; set instance_count to 1"
             " (a larger instance_type helps)"
         )
+
+
+def tell_of_idle_gpu(job: TrainingJob, reason: str) -> None:
+    """Say that the instance's GPU is paid for and not used, if it has one.
+
+    Args:
+        job: that does not use it.
+        reason: why.
+    """
+    if os.environ.get("SM_NUM_GPUS", "0").strip() not in ("", "0"):
+        job.reporter.message(f"the GPU of this instance is idle: {reason}")
 
 
 def seeds(seed: int, *path: int, count: int = 1) -> list[int]:

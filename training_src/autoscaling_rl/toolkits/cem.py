@@ -27,6 +27,7 @@ from autoscaling_rl.toolkits.base import (
     TrainingStopped,
     refuse_several_hosts,
     seeds,
+    tell_of_idle_gpu,
 )
 from autoscaling_rl.toolkits.training_windows import TrainingWindow, draw_windows
 
@@ -96,6 +97,7 @@ class CemToolkit:
             TrainingStopped: if the job was asked to stop before the first segment ended.
         """
         refuse_several_hosts("cem", job.hosts)
+        tell_of_idle_gpu(job, "toolkit cem computes on the CPU")
         if job.warm_start is not None:
             raise UserError(
                 "toolkit cem starts from scratch: leave the channel `checkpoint` away, or use sb3"

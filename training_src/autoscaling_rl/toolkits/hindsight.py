@@ -24,6 +24,7 @@ from autoscaling_rl.toolkits.base import (
     TrainingStopped,
     refuse_several_hosts,
     seeds,
+    tell_of_idle_gpu,
 )
 from autoscaling_rl.toolkits.hindsight_options import HindsightOptions
 from autoscaling_rl.toolkits.hindsight_series import TrainingSeries, draw_series
@@ -48,6 +49,7 @@ class HindsightToolkit:
             TrainingStopped: if the job was asked to stop before the first segment ended.
         """
         refuse_several_hosts("hindsight", job.hosts)
+        tell_of_idle_gpu(job, "toolkit hindsight computes on the CPU")
         if job.warm_start is not None:
             raise UserError(
                 "toolkit hindsight starts from scratch: leave the channel `checkpoint` away, or"

@@ -1,5 +1,6 @@
 """The PPO model of Stable-Baselines3 for one job: network, schedules, and what it fits."""
 
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -81,13 +82,37 @@ def make_model(
             "net_arch": {"pi": hidden, "vf": hidden},
             "activation_fn": _ACTIVATIONS[options.activation],
         },
-        device="cpu",
+        device=computing_device(options.device),
     )
     model = PPO(policy, env, **(keywords | changes))
     # What `PPO.learn` would set up before its first rollout.
     model.set_logger(Logger(folder=None, output_formats=[]))
     model.ep_info_buffer, model.ep_success_buffer = deque(maxlen=1), deque(maxlen=1)
     return model
+
+
+def computing_device(wanted: str) -> torch.device:
+    """Return where networks are computed, set up so that the same job gives the same bits there.
+
+    Args:
+        wanted: one of `sb3_options.DEVICES`.
+
+    Raises:
+        UserError: a GPU is asked for where there is none, or PyTorch cannot use it.
+    """
+    there = torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        build = "" if torch.version.cuda else f" (PyTorch {torch.__version__} is built for CPUs)"
+        raise UserError(
+            f'training.device is "cuda", but there is no GPU that PyTorch can use{build}: set it to'
+            ' "auto" or "cpu", or train on an instance with a GPU and an image with CUDA'
+        )
+    if wanted == "cpu" or not there:
+        return torch.device("cpu")
+    # cuBLAS sums in one order only with a workspace of fixed size, see PyTorch's "Reproducibility".
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    return torch.device("cuda")
 
 
 def schedule(start: float, kind: str) -> Callable[[float], float]:

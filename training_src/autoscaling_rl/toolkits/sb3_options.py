@@ -6,6 +6,7 @@ from autoscaling_rl.controller.policy import ACTIVATIONS
 from autoscaling_rl.settings import setting
 
 SCHEDULES = ("constant", "linear")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Sb3Options:
             0: where the environment ends it. Long episodes delay learning about their starts.
         segment_steps: environment steps between two checkpoints, each with a test of the policy. At
             a segment's start all environments begin new episodes. 0: a tenth of `steps`.
+        device: "cpu", "cuda" for an NVIDIA GPU, or "auto": the GPU where there is one.
         test_episodes: episodes of each test. They are the same ones in every test; the policy with
             the best mean return is the one that is kept.
         shared_loads: environments that meet the same load, prices and boot times; the others of a
@@ -86,6 +88,7 @@ class Sb3Options:
     episode_steps: int = setting(0, minimum=0, maximum=10**9)
     segment_steps: int = setting(0, minimum=0, maximum=10**10)
     test_episodes: int = setting(8, minimum=1, maximum=4096)
+    device: str = setting("auto", choices=DEVICES)
     shared_loads: int = setting(8, minimum=2, maximum=4096)
     exploration: float = setting(0.01, above=0.0, maximum=1.0)
     warm_minutes: int = setting(480, minimum=120, maximum=10_080)

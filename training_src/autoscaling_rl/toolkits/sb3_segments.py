@@ -18,7 +18,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.toolkits import sb3_state
-from autoscaling_rl.toolkits.base import TrainedPolicy, TrainingJob, TrainingStopped, seeds
+from autoscaling_rl.toolkits.base import (
+    TrainedPolicy,
+    TrainingJob,
+    TrainingStopped,
+    seeds,
+    tell_of_idle_gpu,
+)
 from autoscaling_rl.toolkits.best import Best
 from autoscaling_rl.toolkits.sb3_options import Sb3Options
 from autoscaling_rl.toolkits.sb3_vector import TrainingEnv
@@ -118,6 +124,7 @@ class SegmentedTraining(ABC):
         self._restore()
         segments = self.options.segments
         total = sum(segments) * self.options.rollout
+        self._tell_device()
         self.job.reporter.start(total, done=self.model.num_timesteps)
         started, first = time.monotonic(), self.model.num_timesteps
         while self.segment < len(segments) and not self.job.stop():
@@ -134,6 +141,7 @@ class SegmentedTraining(ABC):
             golden_observations=self._golden(self.best.policy),
             figures={
                 **self.best.figures(),
+                "device": self.model.device.type,
                 "steps": self.model.num_timesteps,
                 "episodes": self.episodes,
                 "stopped": self.segment < len(segments),
@@ -141,6 +149,15 @@ class SegmentedTraining(ABC):
                 "steps_per_second": round((self.model.num_timesteps - first) / max(seconds, 1e-9)),
             },
         )
+
+    def _tell_device(self) -> None:
+        if self.model.device.type == "cuda":
+            name = torch.cuda.get_device_name(self.model.device)
+            self.job.reporter.message(f"networks are computed on the GPU, {name}")
+        elif self.options.device == "cpu":
+            tell_of_idle_gpu(self.job, 'training.device is "cpu"')
+        else:
+            tell_of_idle_gpu(self.job, "this PyTorch cannot use it; see docs/image.md")
 
     def _run_segment(self, rollouts: int, total: int) -> bool:
         """Train for one segment; False if the job was asked to stop and the segment is given up."""
