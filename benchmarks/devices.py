@@ -49,6 +49,7 @@ def main() -> int:
             "n_steps": 64,
             "batch_size": 2048,
             "steps": rollouts * 128 * 64,
+            "segment_steps": rollouts * 128 * 64,
             "test_episodes": 1,
         }
         pairs = [

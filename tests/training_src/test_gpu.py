@@ -100,9 +100,10 @@ def test_the_warm_start_of_the_default_problem_runs_on_a_gpu(tmp_path):
     from tests.training_src.endpoints import autoscaling_artifact
 
     start = autoscaling_artifact(tmp_path / "start", fixed_policy())
-    changes = {"steps": 4096, "n_envs": 8, "warm_minutes": 120, "warm_series": 2, "warm_tests": 2}
+    changes = {"steps": 4096, "n_envs": 8, "batch_size": 480}
+    changes |= {"warm_minutes": 120, "warm_series": 2, "warm_tests": 2}
     texts = {f"training.{name}": str(value) for name, value in changes.items()}
-    preset = load_preset("ppo-autoscaling", {**texts, "training.device": "cuda"})
+    preset = load_preset("ppo-autoscaling", {**texts, "training.device": "auto"})
     trained, _ = train(tmp_path, "warm", preset, warm_start=start)
     assert trained.figures["device"] == "cuda"
 

@@ -1,6 +1,7 @@
 """The PPO model of Stable-Baselines3 for one job: network, schedules, and what it fits."""
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +85,9 @@ def make_model(
         },
         device=computing_device(options.device),
     )
-    model = PPO(policy, env, **(keywords | changes))
+    with warnings.catch_warnings():  # training.device says what there is to say
+        warnings.filterwarnings("ignore", "You are trying to run PPO on the GPU")
+        model = PPO(policy, env, **(keywords | changes))
     # What `PPO.learn` would set up before its first rollout.
     model.set_logger(Logger(folder=None, output_formats=[]))
     model.ep_info_buffer, model.ep_success_buffer = deque(maxlen=1), deque(maxlen=1)
