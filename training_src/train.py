@@ -13,6 +13,7 @@ line; 1 a fault. For 1 and 2 the reason is in output/failure, which DescribeTrai
 """
 
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from autoscaling_rl.hyperparameters import parse
 from autoscaling_rl.job import end_process, run_job, stop_request
 from autoscaling_rl.metrics import Reporter
 from autoscaling_rl.own_environment import module_hash
-from autoscaling_rl.paths import JobPaths, read_cluster, single_file
+from autoscaling_rl.paths import Cluster, JobPaths, read_cluster, single_file
 from autoscaling_rl.presets import DEFAULT_PRESET, Preset, describe, list_presets, load_preset
 from autoscaling_rl.toolkits import TrainingJob, TrainingStopped, find_toolkit
 
@@ -54,9 +55,9 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
     """
     look_in_channels(paths.channels)
     preset = chosen_preset(hyperparameters)
-    load_path = single_file(paths, "load", ".csv")
+    load_path, cluster = single_file(paths, "load", ".csv"), read_cluster(paths)
     with (
-        Reporter(tensorboard=paths.tensorboard) as reporter,
+        make_reporter(paths, cluster) as reporter,
         tempfile.TemporaryDirectory(prefix="warm-start-") as workspace,
         stop_request() as stop,
     ):
@@ -65,11 +66,14 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
         job = TrainingJob(
             preset=preset,
             checkpoints=Checkpoints(
-                paths.checkpoints, fingerprint=fingerprint(preset, load_path, warm_start)
+                paths.checkpoints,
+                fingerprint=fingerprint(preset, load_path, warm_start, len(cluster.hosts)),
             ),
             reporter=reporter,
             stop=stop,
-            hosts=read_cluster(paths).hosts,
+            hosts=cluster.hosts,
+            current_host=cluster.current_host,
+            network_interface=cluster.network_interface,
             load_path=load_path,
             warm_start=warm_start,
         )
@@ -77,6 +81,9 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
             trained = find_toolkit(preset.toolkit).train(job)
         except TrainingStopped as stopped:
             reporter.message(str(stopped))
+            return
+        if not cluster.leads:
+            reporter.message(f"the model artifact is written by {cluster.hosts[0]}")
             return
         write_artifact(
             paths.model,
@@ -90,12 +97,23 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
         reporter.message(f"the model artifact is in {paths.model}")
 
 
-def fingerprint(preset: Preset, load_path: Path | None, warm_start: Path | None) -> str:
+def make_reporter(paths: JobPaths, cluster: Cluster) -> Reporter:
+    """Return what reports metrics: of several instances only the first does, for all."""
+    if cluster.leads:
+        return Reporter(tensorboard=paths.tensorboard)
+    return Reporter(output=io.StringIO())
+
+
+def fingerprint(
+    preset: Preset, load_path: Path | None, warm_start: Path | None, instances: int = 1
+) -> str:
     """Return a hash of everything that decides what is trained: it tells checkpoints apart."""
     settings = preset.effective()
     decisive = [settings[key] for key in ("toolkit", "seed", "environment", "training")]
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())
     digest.update(module_hash(preset.environment["id"]).encode())
+    if instances > 1:
+        digest.update(f"{instances} instances".encode())
     for path in (load_path, warm_start / "policy.npz" if warm_start else None):
         digest.update(b"-" if path is None else hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

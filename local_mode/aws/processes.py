@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -138,3 +139,11 @@ class ProcessKeeper:
         assert self._reaper.stdin is not None
         with contextlib.suppress(OSError, ValueError):
             print(line, file=self._reaper.stdin, flush=True)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

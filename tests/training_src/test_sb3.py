@@ -260,14 +260,8 @@ def test_spaces_that_do_not_fit_are_refused(tmp_path, changes, words):
     assert all(word in str(caught.value) for word in words)
 
 
-def test_several_instances_are_refused_with_the_reason(tmp_path):
-    job = sb3_job(tmp_path, hosts=("algo-1", "algo-2"))
-    with pytest.raises(UserError, match=r"cannot share work: 2 instances .* instance_count to 1"):
-        train(job)
-
-
 def test_a_missing_torch_names_the_remedy(tmp_path, monkeypatch):
-    for name in ("sb3_training", "sb3_segments"):
+    for name in ("sb3_training", "sb3_segments", "sb3_cluster"):
         monkeypatch.delitem(sys.modules, f"autoscaling_rl.toolkits.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UserError, match=r"needs torch, .* run `make setup-sb3`"):

@@ -3,6 +3,9 @@
 import dataclasses
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from autoscaling_rl.toolkits.statistics import ObservationScaler, RewardScaler, RunningMoments
 from tests.training_src.jobs import observations, small_policy
@@ -36,3 +39,31 @@ def test_scaled_rewards_have_unit_returns():
     assert 0.2 < np.std(last) < 1.0
     plain = RewardScaler(2, scale=0.5, gamma=0.9, enabled=False)
     np.testing.assert_array_equal(plain.apply(np.array([2.0, -4.0]), np.zeros(2, bool)), [1, -2])
+
+
+parts = st.lists(
+    arrays(np.float64, st.tuples(st.integers(0, 6), st.just(2)), elements=st.floats(-1e3, 1e3)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(parts, parts)
+def test_moments_joined_over_instances_are_those_of_all_rows(common, own):
+    before = RunningMoments(2)
+    for rows in common:
+        if len(rows):
+            before.update(rows)
+    sums = np.zeros((3, 2))
+    for rows in own:  # each instance goes on from the same moments with rows of its own
+        moments = before.copy()
+        if len(rows):
+            moments.update(rows)
+        sums += moments.since(before)
+    joined = before.copy()
+    joined.restart(before, sums)
+    everything = np.concatenate([*common, *own])
+    assert joined.count == len(everything)
+    if len(everything):
+        np.testing.assert_allclose(joined.mean, everything.mean(axis=0), atol=1e-8)
+        np.testing.assert_allclose(joined.variance, everything.var(axis=0), atol=1e-5)

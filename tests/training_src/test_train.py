@@ -144,9 +144,9 @@ def full():
     raise OSError(28, os.strerror(28))
 
 
-def test_a_cluster_is_refused(base, preset):
+def test_a_cluster_is_refused_by_toolkits_that_cannot_share_work(base):
     configure(base, resourceconfig={"current_host": "algo-1", "hosts": ["algo-1", "algo-2"]})
-    assert run(base, "--preset", preset) == 2
+    assert run(base, "--preset", "smoke") == 2
     assert "set instance_count to 1" in failure(base)[0]
 
 

@@ -67,12 +67,19 @@ class Cluster:
     Attributes:
         hosts: names of all instances.
         current_host: name of this one.
+        network_interface: that the instances talk by; empty: not known.
         groups: names of the hosts by instance group; empty for a homogeneous cluster.
     """
 
     hosts: tuple[str, ...] = ("localhost",)
     current_host: str = "localhost"
+    network_interface: str = ""
     groups: Mapping[str, tuple[str, ...]]
+
+    @property
+    def leads(self) -> bool:
+        """Whether this instance speaks and writes for all."""
+        return self.current_host == self.hosts[0]
 
 
 def job_paths(base_dir: str | None = None, variables: Mapping[str, str] | None = None) -> JobPaths:
@@ -158,6 +165,7 @@ def read_cluster(paths: JobPaths) -> Cluster:
         return Cluster(
             hosts=_names(content["hosts"]),
             current_host=str(content["current_host"]),
+            network_interface=str(content.get("network_interface_name", "")),
             groups={
                 str(group["instance_group_name"]): _names(group["hosts"])
                 for group in content.get("instance_groups", [])

@@ -2,7 +2,6 @@
 
 import http.client
 import shutil
-import socket
 import sys
 import threading
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from local_mode.aws.archives import ArchiveError, extract
 from local_mode.aws.bundles import BundleError, Bundles, named_program
 from local_mode.aws.logs import LinePump, LogStream
-from local_mode.aws.processes import LocalProcess, ProcessKeeper
+from local_mode.aws.processes import LocalProcess, ProcessKeeper, free_port
 from local_mode.aws.settings import Settings
 from local_mode.aws.storage import S3Location, Storage, StorageError
 
@@ -142,7 +141,7 @@ class ServingLauncher:
         except (ArchiveError, BundleError) as error:
             raise ServingError(f"Failed to prepare the model container: {error}") from error
         (base / "model.tar.gz").unlink()
-        port = _free_port()
+        port = free_port()
         environment = {
             **self._settings.process_environment(),
             "SAGEMAKER_BASE_DIR": str(base),
@@ -158,10 +157,3 @@ class ServingLauncher:
         log.add(f"local process {process.pid} runs {program} (no SageMaker instance does)")
         LinePump(process.output, log)
         return ServingProcess(model, process, port, base)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

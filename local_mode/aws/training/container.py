@@ -24,12 +24,14 @@ class Container:
         request: The CreateTrainingJob request.
         host: The name of this host.
         hosts: The names of all hosts.
+        port: A free port for them to meet at, unlike on real instances; 0: none.
     """
 
     base: Path
     request: Document
     host: str
     hosts: tuple[str, ...]
+    port: int = 0
 
     @property
     def model(self) -> Path:
@@ -100,6 +102,8 @@ class Container:
             f"SM_HP_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in hyperparameters.items()
         }
+        if self.port:  # other jobs of this machine meet as well
+            variables["MASTER_PORT"] = str(self.port)
         return {**base, **variables, **self.request.get("Environment", {})}
 
     def _resources(self) -> Document:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from local_mode.aws.bundles import BundleError, Bundles, named_program
 from local_mode.aws.logs import LogStream
-from local_mode.aws.processes import ProcessKeeper
+from local_mode.aws.processes import ProcessKeeper, free_port
 from local_mode.aws.protocol import now
 from local_mode.aws.settings import Settings
 from local_mode.aws.storage import S3Location, Storage, StorageError
@@ -195,9 +195,9 @@ def _make_containers(job: TrainingJob, folder: Path) -> list[Container]:
     # Every address 127.0.0.n is this machine, and each resolves without a name server.
     names = tuple(f"127.0.0.{number}" for number in range(1, count + 1))
     shutil.rmtree(folder, ignore_errors=True)
-    containers = []
+    containers, port = [], free_port() if count > 1 else 0
     for number, name in enumerate(names, 1):
-        containers.append(Container(folder / f"algo-{number}", job.request, name, names))
+        containers.append(Container(folder / f"algo-{number}", job.request, name, names, port))
         containers[-1].prepare()
     return containers
 

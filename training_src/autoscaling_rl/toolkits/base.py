@@ -37,6 +37,8 @@ class TrainingJob:
         reporter: metric lines, TensorBoard events and the progress bar.
         stop: True once SIGTERM asked the job to end; ask at least every few seconds.
         hosts: names of the instances of the training cluster.
+        current_host: name of this one.
+        network_interface: that the instances talk by; empty: any.
         load_path: CSV file of the channel `load`, or None: the environment's own load.
         warm_start: folder of a verified artifact (channel `checkpoint`) to start from, or None.
     """
@@ -46,6 +48,8 @@ class TrainingJob:
     reporter: "Reporter"
     stop: Callable[[], bool] = lambda: False
     hosts: tuple[str, ...] = ("localhost",)
+    current_host: str = "localhost"
+    network_interface: str = ""
     load_path: Path | None = None
     warm_start: Path | None = None
 
@@ -94,8 +98,8 @@ def refuse_several_hosts(toolkit: str, hosts: tuple[str, ...]) -> None:
     if len(hosts) > 1:
         raise UserError(
             f"toolkit {toolkit} trains in one process and cannot share work: {len(hosts)} instances"
-            " would train the same policy several times; set instance_count to 1"
-            " (a larger instance_type helps)"
+            " would train the same policy several times; set instance_count to 1, or use toolkit"
+            " sb3, which shares its steps"
         )
 
 

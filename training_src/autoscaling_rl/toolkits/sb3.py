@@ -13,7 +13,7 @@ from typing import ClassVar
 from autoscaling_rl.artifact import load_policy
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.errors import UserError
-from autoscaling_rl.toolkits.base import TrainedPolicy, TrainingJob, refuse_several_hosts
+from autoscaling_rl.toolkits.base import TrainedPolicy, TrainingJob
 from autoscaling_rl.toolkits.sb3_options import Sb3Options
 
 
@@ -26,11 +26,10 @@ class Sb3Toolkit:
         """Train from the latest checkpoint, or from the start, to the end.
 
         Raises:
-            UserError: for a cluster, a missing PyTorch, spaces that PPO's network does not fit, or
-                training that diverged.
+            UserError: for a missing PyTorch, spaces that PPO's network does not fit, training that
+                diverged, or instances that lost each other.
             TrainingStopped: if the job was asked to stop before the first segment ended.
         """
-        refuse_several_hosts("sb3", job.hosts)
         start = _hindsight_policy(job.warm_start) if job.warm_start else None
         try:
             from autoscaling_rl.toolkits.sb3_training import Training

@@ -13,6 +13,9 @@ DEVICES = ("auto", "cpu", "cuda")
 class Sb3Options:
     """Proximal policy optimisation (Schulman et al., 2017) by Stable-Baselines3.
 
+    Several instances share the steps: each has n_envs environments, and the gradients of every
+    minibatch are averaged over all, so that it is as many times batch_size. See `sb3_cluster`.
+
     Few epochs over large minibatches train small networks fastest: on one core the optimiser, not
     the environment, is the limit.
 
@@ -122,6 +125,14 @@ class Sb3Options:
             gamma=self.warm_gamma,
             gae_lambda=1.0,
             value_weight=0.0,
+        )
+
+    def shared_by(self, instances: int) -> "Sb3Options":
+        """Return the options of each of some instances that do the steps of these together."""
+        return replace(
+            self,
+            steps=-(-self.steps // instances),
+            segment_steps=-(-self.segment_steps // instances),
         )
 
     @property

@@ -26,8 +26,10 @@ from autoscaling_rl.toolkits.base import (
     tell_of_idle_gpu,
 )
 from autoscaling_rl.toolkits.best import Best
+from autoscaling_rl.toolkits.sb3_cluster import Cluster
 from autoscaling_rl.toolkits.sb3_options import Sb3Options
 from autoscaling_rl.toolkits.sb3_vector import TrainingEnv
+from autoscaling_rl.toolkits.statistics import RunningMoments
 
 # After SIGTERM a segment may still end within this time, so that nothing of it is lost; SageMaker
 # kills the job after 120 s.
@@ -65,9 +67,12 @@ class SegmentedTraining(ABC):
     remedy = "training.learning_rate or training.reward_scale"  # to lower if training diverges
 
     def __init__(self, job: TrainingJob, options: Sb3Options) -> None:
-        self.job, self.options = job, options
+        _check_shared(options, len(job.hosts))
+        self.cluster = Cluster(job)
+        self.job, self.options = job, options.shared_by(self.cluster.size)
         torch.set_num_threads(1)  # small matrices: handing work to threads costs more than it saves
         self.env, self.model = self._build()
+        self.cluster.share_gradients(self.model.policy.parameters())
         self.callback = _Silent()
         self.callback.init_callback(self.model)
         self.best = Best()
@@ -102,9 +107,14 @@ class SegmentedTraining(ABC):
     def _restore_statistics(self, arrays: dict[str, NDArray[Any]]) -> None:  # noqa: B027
         """Take over what `_statistics` returned."""
 
+    def _moments(self) -> list[RunningMoments]:
+        """Return the running statistics, which all instances share."""
+        return []
+
     def close(self) -> None:
         """Close the environments."""
         self.env.close()
+        self.cluster.close()
 
     def __enter__(self) -> Self:
         """Return the training."""
@@ -122,12 +132,13 @@ class SegmentedTraining(ABC):
             TrainingStopped: if there is no policy yet.
         """
         self._restore()
-        segments = self.options.segments
+        self.cluster.join(self._moments())
+        segments, instances = self.options.segments, self.cluster.size
         total = sum(segments) * self.options.rollout
         self._tell_device()
-        self.job.reporter.start(total, done=self.model.num_timesteps)
-        started, first = time.monotonic(), self.model.num_timesteps
-        while self.segment < len(segments) and not self.job.stop():
+        self.job.reporter.start(total * instances, done=self._steps)
+        started, first = time.monotonic(), self._steps
+        while self.segment < len(segments) and not self.cluster.any(self.job.stop()):
             if not self._run_segment(segments[self.segment], total):
                 break
             self.segment += 1
@@ -142,11 +153,12 @@ class SegmentedTraining(ABC):
             figures={
                 **self.best.figures(),
                 "device": self.model.device.type,
-                "steps": self.model.num_timesteps,
+                "instances": instances,
+                "steps": self._steps,
                 "episodes": self.episodes,
                 "stopped": self.segment < len(segments),
                 "seconds": round(seconds, 3),
-                "steps_per_second": round((self.model.num_timesteps - first) / max(seconds, 1e-9)),
+                "steps_per_second": round((self._steps - first) / max(seconds, 1e-9)),
             },
         )
 
@@ -161,7 +173,8 @@ class SegmentedTraining(ABC):
 
     def _run_segment(self, rollouts: int, total: int) -> bool:
         """Train for one segment; False if the job was asked to stop and the segment is given up."""
-        first, second, third = seeds(self.job.seed, SEGMENT, self.segment, count=3)
+        path = (SEGMENT, self.segment, *self.cluster.path)
+        first, second, third = seeds(self.job.seed, *path, count=3)
         torch.manual_seed(first)
         np.random.seed(second)  # Stable-Baselines3 shuffles minibatches by the global generator
         model = self.model
@@ -173,9 +186,10 @@ class SegmentedTraining(ABC):
                 return False
             began = time.monotonic()
             self._learn(total)
-            self.job.reporter.advance(model.num_timesteps)
+            self.job.reporter.advance(self._steps)
             if model.num_timesteps // self.options.rollout % every == 0 or rollout == rollouts:
-                self._report(self.options.rollout / max(time.monotonic() - began, 1e-9))
+                steps = self.options.rollout * self.cluster.size
+                self._report(steps / max(time.monotonic() - began, 1e-9))
         return True
 
     def _learn(self, total: int) -> None:
@@ -185,6 +199,7 @@ class SegmentedTraining(ABC):
             model.collect_rollouts(
                 self.env, self.callback, model.rollout_buffer, self.options.n_steps
             )
+            self.cluster.join(self._moments())
             # As in `PPO.learn`: schedules see the share that remains after this rollout.
             model._update_current_progress_remaining(model.num_timesteps, total)
             model.train()
@@ -194,28 +209,36 @@ class SegmentedTraining(ABC):
             raise self._diverged() from error
         if not sb3_state.is_finite(model):
             raise self._diverged()
+        self.cluster.check_weights()
 
     def _diverged(self) -> UserError:
         return UserError(
-            f"training diverged at step {self.model.num_timesteps}: weights are no finite numbers;"
+            f"training diverged at step {self._steps}: weights are no finite numbers;"
             f" lower {self.remedy}; the last checkpoint is kept"
         )
 
     def _must_stop(self) -> bool:
         if self._stop_at == float("inf") and self.job.stop():
             self._stop_at = time.monotonic() + GRACE_SECONDS
-        return time.monotonic() > self._stop_at
+        return self.cluster.any(time.monotonic() > self._stop_at)
+
+    @property
+    def _steps(self) -> int:
+        """Environment steps so far, of all instances."""
+        return int(self.model.num_timesteps) * self.cluster.size
 
     def _report(self, speed: float) -> None:
-        step, reporter = self.model.num_timesteps, self.job.reporter
+        step, reporter = self._steps, self.job.reporter
         returns = self.env.take_returns()
         values: dict[str, float] = {}
-        if len(returns):
-            self.episodes += len(returns)
-            mean = float(returns.mean())
+        count, total = self.cluster.total([len(returns), returns.sum()]).tolist()
+        best = self.cluster.most(float(returns.max(initial=-np.inf)))
+        if count:
+            self.episodes += int(count)
+            mean = total / count
             self.best.training_return = mean
             reporter.training(episode=self.episodes, total_reward=mean, step=step)
-            values = {"episode_reward_mean": mean, "episode_reward_max": float(returns.max())}
+            values = {"episode_reward_mean": mean, "episode_reward_max": best}
         values |= sb3_state.logged_metrics(self.model)
         values |= {"environment_steps": float(step), "steps_per_second": speed}
         reporter.metrics(values, step=step)
@@ -224,7 +247,7 @@ class SegmentedTraining(ABC):
         """Run the test episodes with the present policy and keep it if it is the best so far."""
         policy = self._policy()
         returns = self._returns(policy)
-        mean, step = float(returns.mean()), self.model.num_timesteps
+        mean, step = float(returns.mean()), self._steps
         self.job.reporter.testing(episode=self.segment * len(returns), total_reward=mean, step=step)
         self.best.offer(policy, score=mean, step=step)
 
@@ -238,7 +261,8 @@ class SegmentedTraining(ABC):
             "episodes": self.episodes,
             "best": self.best.meta(),
         }
-        self.job.checkpoints.save(self.segment, arrays, meta)
+        if self.cluster.rank == 0:  # whose file all of them go on from
+            self.job.checkpoints.save(self.segment, arrays, meta)
 
     def _restore(self) -> None:
         """Go on from the latest checkpoint, or else from the artifact in the channel."""
@@ -256,4 +280,12 @@ class SegmentedTraining(ABC):
         self.episodes = checkpoint.meta["episodes"]
         self.job.reporter.message(
             f"resumed from checkpoint {self.segment} of {len(self.options.segments)}"
+        )
+
+
+def _check_shared(options: Sb3Options, instances: int) -> None:
+    if instances > 1 and options.target_kl:
+        raise UserError(
+            f"training.target_kl is {options.target_kl:g}: {instances} instances would end their"
+            " epochs at different times; set it to 0, or instance_count to 1"
         )

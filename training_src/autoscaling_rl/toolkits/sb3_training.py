@@ -21,7 +21,7 @@ from autoscaling_rl.toolkits.episodes import golden_observations, run_episodes
 from autoscaling_rl.toolkits.sb3_model import check_spaces, make_model
 from autoscaling_rl.toolkits.sb3_segments import INITIAL, TEST, SegmentedTraining
 from autoscaling_rl.toolkits.sb3_vector import TrainingEnv, VectorAdapter
-from autoscaling_rl.toolkits.statistics import ObservationScaler, RewardScaler
+from autoscaling_rl.toolkits.statistics import ObservationScaler, RewardScaler, RunningMoments
 
 
 class Training(SegmentedTraining):
@@ -81,6 +81,9 @@ class Training(SegmentedTraining):
     def _restore_statistics(self, arrays: dict[str, NDArray[Any]]) -> None:
         self.scaler.moments.restore("observations", arrays)
         self.rewards.moments.restore("rewards", arrays)
+
+    def _moments(self) -> list[RunningMoments]:
+        return [self.scaler.moments, self.rewards.moments]
 
     @property
     def _test_seed(self) -> int:

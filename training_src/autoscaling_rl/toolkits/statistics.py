@@ -38,6 +38,33 @@ class RunningMoments:
         self.variance = (spread + delta**2 * (self.count * count / total)) / total
         self.count = total
 
+    def copy(self) -> "RunningMoments":
+        """Return moments of the same rows."""
+        other = RunningMoments(len(self.mean))
+        other.mean, other.variance, other.count = self.mean, self.variance, self.count
+        return other
+
+    def since(self, before: "RunningMoments") -> NDArray[np.float64]:
+        """Return the rows seen since `before`, a copy: their number, and sums about its mean.
+
+        Returns:
+            Shape (3, size): of ones, of differences and of their squares.
+        """
+        away = self.mean - before.mean
+        count = np.full_like(away, self.count - before.count)
+        squares = self.count * (self.variance + away**2) - before.count * before.variance
+        return np.stack((count, self.count * away, squares))
+
+    def restart(self, before: "RunningMoments", sums: NDArray[np.float64]) -> None:
+        """Hold the rows of `before` and those that `sums`, as `since` returns them, stand for."""
+        count = before.count + sums[0]
+        if count[0] > 0:
+            away = sums[1] / count
+            squares = before.count * before.variance + sums[2]
+            self.mean = before.mean + away
+            self.variance = np.maximum(squares / count - away**2, 0.0)
+        self.count = float(count[0])
+
     def scale(self) -> FloatArray:
         """Return the standard deviation per column, 1 for a column that never changed."""
         changes = self.variance > _LEAST_VARIANCE

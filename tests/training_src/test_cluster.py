@@ -1,0 +1,165 @@
+"""Several instances train one policy: as processes that meet at addresses of this machine."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import train
+from autoscaling_rl.artifact import verify
+from autoscaling_rl.errors import UserError
+from tests.training_src.endpoints import autoscaling_artifact
+from tests.training_src.jobs import TINY_PRESET, sb3_job, sb3_preset
+
+pytest.importorskip("torch")
+SCRIPT = Path(train.__file__)
+HOSTS = ("127.0.0.1", "127.0.0.2")
+
+
+@pytest.fixture
+def preset(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY_PRESET)
+    return path
+
+
+def start(folder, preset, *words, hosts=HOSTS, channel=None):
+    """Start a job's processes, one for each host, in folders of their names."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes = []
+    for host in hosts:
+        config = folder / host / "input" / "config"
+        config.mkdir(parents=True, exist_ok=True)
+        names = {"current_host": host, "hosts": hosts, "network_interface_name": "lo"}
+        (config / "resourceconfig.json").write_text(json.dumps(names))
+        if channel is not None:
+            shutil.copytree(channel, folder / host / "input" / "data" / "checkpoint")
+        command = [sys.executable, str(SCRIPT), "--preset", str(preset), *words]
+        places = {"SAGEMAKER_BASE_DIR": str(folder / host), "MASTER_PORT": str(port)}
+        processes.append(
+            subprocess.Popen(
+                command,
+                env={**os.environ, **places},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return processes
+
+
+def ended(processes):
+    """Return exit status, output and errors of each process."""
+    return [(*each.communicate(timeout=240), each.returncode) for each in processes]
+
+
+def weights(folder):
+    with np.load(folder / HOSTS[0] / "model" / "policy.npz") as archive:
+        return {name: archive[name].tobytes() for name in archive.files}
+
+
+def figures(folder):
+    return verify(folder / HOSTS[0] / "model")["figures"]["training"]
+
+
+def test_instances_share_the_steps_and_the_first_writes_the_artifact(tmp_path, preset):
+    (out, err, first), (other_out, other_err, second) = ended(start(tmp_path / "two", preset))
+    assert (first, second) == (0, 0), err + other_err
+    assert figures(tmp_path / "two")["instances"] == 2
+    assert figures(tmp_path / "two")["steps"] == 1024
+    assert "Testing> Name=main_level/agent, Episode=8, Total reward=" in out
+    assert other_out == ""  # metrics come once
+    assert f"the model artifact is written by {HOSTS[0]}" in other_err
+    second = tmp_path / "two" / HOSTS[1]
+    assert not list((second / "model").iterdir())
+    assert not list((second / "checkpoints").iterdir())
+    ended(start(tmp_path / "one", preset, hosts=HOSTS[:1]))
+    assert figures(tmp_path / "one")["instances"] == 1
+    assert weights(tmp_path / "one") != weights(tmp_path / "two")
+
+
+def test_a_resumed_cluster_gives_the_same_bits(tmp_path, preset):
+    ended(start(tmp_path / "whole", preset))
+    for host in HOSTS:  # SageMaker gives every instance the checkpoints of the job
+        kept = tmp_path / "part" / host / "checkpoints"
+        kept.mkdir(parents=True)
+        first = "checkpoint-000000000001.npz"
+        shutil.copy(tmp_path / "whole" / HOSTS[0] / "checkpoints" / first, kept)
+    (_, err, status), _ = ended(start(tmp_path / "part", preset))
+    assert status == 0, err
+    assert "resumed from checkpoint 1 of 2" in err
+    assert weights(tmp_path / "part") == weights(tmp_path / "whole")
+    assert figures(tmp_path / "part")["curve"] == figures(tmp_path / "whole")["curve"]
+    # Other instances do other things: their checkpoints are none of this job.
+    (_, err, status), *_ = ended(start(tmp_path / "part", preset, hosts=HOSTS[:1]))
+    assert status == 2
+    assert "belong to a job with other settings" in err
+
+
+def test_all_instances_stop_together(tmp_path, preset):
+    endless = ("--steps", "100000000", "--segment_steps", "512")
+    processes = start(tmp_path, preset, *endless)
+    for line in processes[0].stdout:
+        if line.startswith("Testing>"):
+            break
+    processes[1].send_signal(signal.SIGTERM)  # one alone is told
+    results = ended(processes)
+    assert [status for *_, status in results] == [0, 0], results
+    assert figures(tmp_path)["stopped"] is True
+
+
+def test_who_is_left_alone_says_so(tmp_path, preset):
+    processes = start(tmp_path, preset, "--steps", "100000000", "--segment_steps", "512")
+    for line in processes[0].stdout:
+        if line.startswith("Testing>"):
+            break
+    processes[1].kill()
+    (_, err, status), _ = ended(processes)
+    assert status == 2
+    assert "error: another of the 2 instances of this job has ended or cannot be reached" in err
+    assert "Traceback" not in err
+    assert list((tmp_path / HOSTS[0] / "checkpoints").glob("*.npz"))
+
+
+def test_a_warm_start_from_toolkit_hindsight_is_shared_as_well(tmp_path):
+    from tests.training_src.banks import fixed_policy
+
+    start_from = autoscaling_artifact(tmp_path / "start", fixed_policy())
+    words = ["--steps", "3840", "--n_envs", "8", "--batch_size", "480", "--segment_steps", "1920"]
+    words += ["--warm_minutes", "120", "--warm_series", "2", "--warm_tests", "2"]
+    job = tmp_path / "job"
+    results = ended(start(job, "ppo-autoscaling", *words, channel=start_from))
+    assert [status for *_, status in results] == [0, 0], results
+    assert figures(job)["instances"] == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "changes", "message"),
+    [
+        (HOSTS[0], {"target_kl": 0.02}, "training.target_kl is 0.02: 2 instances would end"),
+        (HOSTS[1], {}, r"the 2 instances of this job did not meet at 127\.0\.0\.1, port \d+: "),
+        (HOSTS[0], {}, r"the 2 instances of this job did not meet at 127\.0\.0\.1, port \d+: "),
+    ],
+)
+def test_a_cluster_that_cannot_work_is_refused(tmp_path, monkeypatch, host, changes, message):
+    from datetime import timedelta
+
+    from autoscaling_rl.toolkits import find_toolkit
+
+    monkeypatch.setattr("autoscaling_rl.toolkits.sb3_cluster.MEETING", timedelta(seconds=2))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MASTER_PORT", str(probe.getsockname()[1]))
+    preset = sb3_preset(tmp_path, **changes)
+    job = sb3_job(tmp_path, preset=preset, hosts=HOSTS, current_host=host, network_interface="lo")
+    with pytest.raises(UserError, match=message):
+        find_toolkit("sb3").train(job)
