@@ -136,7 +136,7 @@ class Bank:
         keep = np.where(bands, high[rows, place], made[rows, leaders])
         self.machines = self.machines[-self.fleet.rows :]
         self.leader = int(leaders[-1])
-        return np.stack((wanted, keep, *doubt))
+        return np.array((wanted, keep, *doubt))
 
     def _turn_day(self, day: int, begin: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
@@ -161,13 +161,14 @@ class Bank:
         """
         fleet = self.fleet
         rows = features(self.series, begin, end, price=fleet.price, change_price=fleet.change_price)
-        low, high, spread = network_bands(self.policy, rows, self.settings)
+        *bands, spread = network_bands(self.policy, rows, self.settings)
+        logs = np.empty((2, end - begin, self.bands))
+        logs[0, :, : self.network], logs[1, :, : self.network] = bands
         if self.settings.rules:
-            wishes, self.held = rule_bands(rows, self.held)
-            low, high = (np.concatenate((logs, wishes), axis=1) for logs in (low, high))
-        low, high = (self._limited(whole_machines(logs)) for logs in (low, high))
+            logs[:, :, self.network :], self.held = rule_bands(rows, self.held)
+        low, high = self._limited(whole_machines(logs))
         outside = self.policy.distance(rows.T) if self.network else np.zeros(end - begin)
-        return low, high, np.stack((outside, spread))
+        return low, high, np.array((outside, spread))
 
     def features(self) -> dict[str, float]:
         """Return what the network reads for the next decision, by name."""
@@ -215,8 +216,10 @@ class Bank:
         every, settings = self.settings.choose_every, self.settings
         leaders = np.full(len(costs) + 1, self.leader)
         late = -(self.series.origin + begin) % every
+        if late >= len(leaders):
+            return leaders
         today = self.costs[0]
-        running = np.cumsum(costs, axis=0) if late < len(leaders) else costs
+        running = np.cumsum(costs, axis=0)
         earlier = np.zeros(self.size)
         for past in self.costs[:0:-1]:
             earlier = (earlier + past) * settings.decay

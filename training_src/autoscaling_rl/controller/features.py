@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .series import (
     BENDS,
+    BENT,
     CORRECTION_LIMIT,
     DAY,
     FLAT,
@@ -25,6 +26,7 @@ from .series import (
     TOTAL,
     WEEK,
     FloatArray,
+    IntArray,
     Series,
 )
 
@@ -114,6 +116,7 @@ class _Writer:
         self.series, self.begin, self.end, self.out = series, begin, end, out
         self.index = np.arange(begin, end)
         self.level = series.level[begin:end]
+        self.sums = np.zeros((0, end - begin))  # in the windows of `_windows`
         self.row = 0
 
     def put(self, values: FloatArray) -> None:
@@ -128,20 +131,21 @@ class _Writer:
         self.put(self.level)
         self.row += 1  # the fleet
         self.put(series.demand[index - _LAGS] - self.level)
-        total = series.sums[TOTAL]
-        self.put((total[index] - total[index - _MEANS]) / _MEANS - self.level)
+        rows, newest, oldest, minutes = _windows(series.warmup)
+        sums = series.sums[rows, index - newest] - series.sums[rows, index - oldest]
+        self.sums, means = sums, sums / minutes
+        self.put(means[_MEAN] - self.level)
         for widths, low in ((PEAKS, False), (LOWS, True)):
-            for width in widths:
-                peak = sliding_peak(series.demand, self.begin, self.end, width, low=low)
-                self.put(peak - self.level)
+            peaks = nested_peaks(series.demand, self.begin, self.end, widths, low=low)
+            self.put(peaks - self.level)
         for width, every in DEMANDS:
             first = self.row
             self._residuals("demand", width, 1, every)
             self.out[first : self.row] -= self.level
-        self.put((series.sums[_MOTION, index] - series.sums[_MOTION, index - _SPANS]) / _SPANS)
+        self.put(means[_MOTION])
         for name, width, stride, every in (each[1:] for each in RESIDUALS):
             self._residuals(name, width, stride, every)
-        self._seasons()
+        self._seasons(means[_AHEAD])
         self._recording()
         self.put(_turns()[:, (series.origin + index) % WEEK])
         self.put(np.full(len(index), series.warmup / 10.0))
@@ -162,42 +166,38 @@ class _Writer:
         which = (np.arange(self.end - self.begin) + late) // every
         self.put(rows[which].T)
 
-    def _seasons(self) -> None:
+    def _seasons(self, then: FloatArray) -> None:
         series, begin, end, level = self.series, self.begin, self.end, self.level
         ahead = series.warmup
         season = series.season_known(begin, end).astype(np.float64)
         week = (self.index >= LOOKBACK + WEEK + PROFILE_SMOOTHING + 60).astype(np.float64)
-        shift = series.shift[begin:end] - level
-        self.put(np.stack((season, week, (shift + level) * season)))
+        known, shift = np.array((season, week)), series.shift[begin:end] - level
+        self.put(known)
+        self.put((shift + level) * season)
         leads = np.array([*(ahead + lead for lead in LEADS), 0])[:, None]
         self.put((series.profile[self.index + leads] + shift) * season)
         for width in (ahead + 1, ahead + 61):
             peak = sliding_peak(series.profile, begin + width, end + width, width)
             self.put((peak + shift) * season)
-        self._days(season, week)
+        self._days(then, known)
 
-    def _days(self, season: FloatArray, week: FloatArray) -> None:
+    def _days(self, then: FloatArray, known: FloatArray) -> None:
         """What yesterday and last week say: demand a warm-up ahead, and its peak until then."""
-        series, ahead, index = self.series, self.series.warmup, self.index
-        total, known = series.sums[TOTAL], np.stack((season, week))
-        then = index - np.array([[DAY], [WEEK]])
-        hour = total[index] - total[index - 60]
-        shift = (hour - (total[then] - total[then - 60])) / 60.0
+        begin, end, width = self.begin, self.end, self.series.warmup + 1
+        hour, *hours = self.sums[_HOURS]
+        shift = (hour - np.array(hours)) / 60.0
         shift = np.minimum(np.maximum(shift, -CORRECTION_LIMIT), CORRECTION_LIMIT) - self.level
-        mean = (total[then + ahead + 3] - total[then + ahead - 2]) / 5.0
-        self.put((mean + shift) * known)
-        width = ahead + 1
+        self.put((then + shift) * known)
         peaks = [
-            sliding_peak(series.demand, self.begin - ago + width, self.end - ago + width, width)
+            sliding_peak(self.series.demand, begin - ago + width, end - ago + width, width)
             for ago in (DAY, WEEK)
         ]
-        self.put((np.stack(peaks) + shift) * known)
+        self.put((np.array(peaks) + shift) * known)
 
     def _recording(self) -> None:
         """How coarsely the load was recorded, and where its present slope leads."""
         series, newest = self.series, slice(self.begin - 1, self.end - 1)
-        hour = series.sums[KNOTS:, self.index] - series.sums[KNOTS:, self.index - 60]
-        knots, bent = hour[0], hour[1]
+        knots, bent = self.sums[_KNOTS]
         age = self.index - series.knot[newest]
         near = age <= LONGEST_INTERVAL
         # Whatever lies longer back must not matter: a controller may know two weeks alone.
@@ -216,18 +216,46 @@ class _Writer:
         ahead = np.minimum(remaining, series.warmup + 1)
         line = np.log1p(np.maximum(last + slope * ahead, 0.0))
         share = np.minimum(age, interval) / LONGEST_INTERVAL
-        self.put(np.stack((knots / 60.0, share, remaining / 10.0, line - self.level)))
+        self.put(np.array((knots / 60.0, share, remaining / 10.0, line - self.level)))
 
 
-_LAGS, _MEANS = np.array(LAGS)[:, None], np.array(MEANS)[:, None]
-_PAIRS = (
+_LAGS = np.array(LAGS)[:, None]
+_MOVING = (
     *((STEPS, width) for width in MOTION),
     *((BENDS, width) for width in MOTION[:3]),
     *((MOVES, width) for width in MOTION[2:]),
     *((RISES, width) for width in MOTION[2:]),
 )
-_MOTION = np.array([row for row, _ in _PAIRS])[:, None]
-_SPANS = np.array([width for _, width in _PAIRS])[:, None]
+# Where in `_windows` what is.
+_MEAN = slice(0, len(MEANS))
+_MOTION = slice(_MEAN.stop, _MEAN.stop + len(_MOVING))
+_AHEAD = slice(_MOTION.stop, _MOTION.stop + 2)
+_HOURS = slice(_AHEAD.stop, _AHEAD.stop + 3)
+_KNOTS = slice(_HOURS.stop, _HOURS.stop + 2)
+
+
+@cache
+def _windows(ahead: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Return what is summed: rows of `Series.sums`, and the minutes between which, before now.
+
+    All of them at once, since one look at many places takes hardly longer than at one.
+
+    Args:
+        ahead: minutes of the warm-up.
+
+    Returns:
+        Rows, first minute after each window, its first minute, and its length, shape (n, 1).
+    """
+    windows = (
+        *((TOTAL, 0, width) for width in MEANS),
+        *((row, 0, width) for row, width in _MOVING),
+        # Five minutes a warm-up ahead, yesterday and a week ago.
+        *((TOTAL, ago - ahead - 3, ago - ahead + 2) for ago in (DAY, WEEK)),
+        *((TOTAL, ago, ago + 60) for ago in (0, DAY, WEEK)),
+        *((row, 0, 60) for row in (KNOTS, BENT)),
+    )
+    rows, newest, oldest = (np.array(each)[:, None] for each in zip(*windows, strict=True))
+    return rows, newest, oldest, oldest - newest
 
 
 @cache
@@ -258,3 +286,17 @@ def sliding_peak(
         reach *= 2
     rest = width - reach
     return pick(peak[: len(peak) - rest], peak[rest:]) if rest else peak
+
+
+def nested_peaks(
+    values: FloatArray, begin: int, end: int, widths: tuple[int, ...], *, low: bool = False
+) -> FloatArray:
+    """Return `sliding_peak` for each of some widths, ascending, shape (widths, end - begin)."""
+    if end - begin > 1:
+        peaks = [sliding_peak(values, begin, end, width, low=low) for width in widths]
+        return np.array(peaks)
+    pick, widest = np.minimum if low else np.maximum, widths[-1]
+    starts = widest - np.array(widths[::-1])
+    parts = pick.reduceat(values[begin - widest : begin], starts)
+    nested: FloatArray = pick.accumulate(parts[::-1])[:, None]
+    return nested

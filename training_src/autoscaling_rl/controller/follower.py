@@ -128,6 +128,7 @@ class Follower:
             if not isinstance(series.quantiles, Prepared):
                 series.quantiles = Prepared(series)
             series.quantiles.prepare()
+            series.prepare()
 
     def _followed(
         self, controller: BankController, state: State, load: NDArray[np.float64]

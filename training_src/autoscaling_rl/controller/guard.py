@@ -204,9 +204,10 @@ def doubts(situation: Situation, settings: GuardSettings = DEFAULTS) -> tuple[st
     missing = np.isnan(situation.load)
     known = len(missing) - int(np.count_nonzero(missing))
     newest = int(np.argmin(missing[::-1])) if known else len(missing)
+    recent = missing[-REMEMBERED:]
     found = {
         STALE: newest >= settings.stale_minutes,
-        MISSING: float(missing[-REMEMBERED:].mean()) > settings.missing_share,
+        MISSING: int(np.count_nonzero(recent)) / len(recent) > settings.missing_share,
         SHORT: known < settings.short_minutes,
         # Written so that what is no number is in doubt.
         RANGE: settings.range_limit > 0.0 and not situation.outside <= settings.range_limit,

@@ -8,6 +8,7 @@ tracking and the Kubernetes autoscaler.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,17 @@ class BankSettings:
             return 0
         return self.price_factors.index(1.0) * len(self.offsets) + self.offsets.index(0.0)
 
+    @cached_property
+    def price_logs(self) -> FloatArray:
+        """Logs of `price_factors`."""
+        logs: FloatArray = np.log(np.array(self.price_factors))
+        return logs
+
+    @cached_property
+    def offset_logs(self) -> FloatArray:
+        """The offsets as an array."""
+        return np.array(self.offsets)
+
     def specification(self) -> dict[str, Any]:
         """Return JSON values for the manifest."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
@@ -95,8 +107,8 @@ def network_bands(
     if not settings.price_factors:
         nothing = np.zeros((rows.shape[1], 0))
         return nothing, nothing, np.zeros(rows.shape[1])
-    outputs, spread = policy.outputs_at(rows.T, np.log(np.array(settings.price_factors)))
-    wanted = rows[0][:, None, None] + outputs[:, :, :1] + np.array(settings.offsets)
+    outputs, spread = policy.outputs_at(rows.T, settings.price_logs)
+    wanted = rows[0][:, None, None] + outputs[:, :, :1] + settings.offset_logs
     keep = wanted + np.maximum(outputs[:, :, 1:], 0.0)
     shape = (rows.shape[1], -1)
     return wanted.reshape(shape), keep.reshape(shape), spread
@@ -113,13 +125,14 @@ def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArr
     wishes = level[:, None] + _MULTIPLIERS * np.maximum(rows[_RESIDUALS].T, 0.0)
     wishes = np.concatenate((held, wishes))
     kept = [sliding_most(wishes, hold)[len(held) :] for hold in HOLDS]
-    peaks = (level + rows[_PEAKS]).T[:, :, None] + np.log1p(np.array(PEAK_HEADROOMS))
+    peaks = (level + rows[_PEAKS]).T[:, :, None] + _HEADROOM_LOGS
     kept.append(peaks.reshape(len(level), -1))
     return np.concatenate(kept, axis=1), wishes[-len(held) :]
 
 
 _MULTIPLIERS = np.array([multiplier for _, multiplier, _ in QUANTILE_RULES])
 _RESIDUALS = np.array([_PLACES[f"{name}_{quantile}"] for name, _, quantile in QUANTILE_RULES])
+_HEADROOM_LOGS = np.log1p(np.array(PEAK_HEADROOMS))
 _PEAKS = np.array([_PLACES[f"peak_{minutes}"] for minutes in PEAK_MINUTES])
 
 
@@ -129,7 +142,7 @@ def whole_machines(logs: FloatArray) -> FloatArray:
     The best whole number is the nearest to the best fractional one: the last machine must save, on
     average over the load it serves, what it costs.
     """
-    machines: FloatArray = np.rint(np.expm1(np.clip(logs, 0.0, _LIMIT)))
+    machines: FloatArray = np.rint(np.expm1(np.minimum(np.maximum(logs, 0.0), _LIMIT)))
     return machines
 
 

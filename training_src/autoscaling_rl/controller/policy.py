@@ -200,9 +200,10 @@ class Policy:
         return _to_grid(split.mean(axis=0)), spread
 
     def _normal(self, rows: NDArray[Any]) -> NDArray[Any]:
+        mean, scale, low, high = self._normalisation
         with np.errstate(over="ignore"):  # of a number that is clipped anyway
-            scaled = (rows - self.mean) / self.scale
-            normal: NDArray[Any] = np.minimum(np.maximum(scaled, -self.clip), self.clip)
+            scaled = (rows - mean) / scale
+            normal: NDArray[Any] = np.minimum(np.maximum(scaled, low), high)
         return normal
 
     def _exact(self, normal: NDArray[np.float64]) -> NDArray[np.float64]:

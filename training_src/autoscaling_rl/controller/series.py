@@ -59,6 +59,7 @@ class Series:
         bent: 1 where the slope changes, else 0.
         profile: what the same minute of the past seven days says of demand, 0 if nothing is known,
             `AHEAD` minutes further than the load.
+        foreseen: index after the last minute of the profile.
         profile_total: its running sum.
         quantiles: the newest quantiles of residuals by array and width, and the minute they are of.
         shift: what must be added to the profile to fit the hour before each index.
@@ -72,16 +73,17 @@ class Series:
     def __init__(self, minute: int, warmup: int, room: int = DAY) -> None:
         """Begin a series whose first value will be that of `minute`, with `room` for some more."""
         self.origin, self.warmup = minute - LOOKBACK, warmup
-        self.size = 0
+        self.size = self.foreseen = 0
         self.quantiles: dict[tuple[str, int], tuple[int, FloatArray]] = {}
         self._make_room(LOOKBACK + room)
 
     def _make_room(self, minutes: int) -> None:
-        length, old = minutes + AHEAD + 1, self.size + AHEAD + 1
+        length = minutes + AHEAD + 1
         for name in (*self._ARRAYS, "sums"):
             grown = np.zeros((ROWS, length) if name == "sums" else length)
             if self.size:
-                grown[..., :old] = getattr(self, name)[..., :old]
+                known = getattr(self, name)[..., : self.size + AHEAD + 2]
+                grown[..., : known.shape[-1]] = known
             setattr(self, name, grown)
 
     load: FloatArray
@@ -114,8 +116,13 @@ class Series:
         self.demand[begin:end] = rounded(np.log1p(load))
         self._add_sums(begin, end)
         self.size = end
-        self._append_profile(begin + AHEAD, end + AHEAD)
+        self._append_profile(end + AHEAD)
         self._append_forecast(begin, end)
+
+    def prepare(self) -> None:
+        """Do what the next minute will need and its load says nothing of, if there is room."""
+        if self.size and self.size + AHEAD + 2 < len(self.profile):
+            self._append_profile(self.size + 1 + AHEAD)
 
     def forget(self, keep: int) -> None:
         """Drop all but the last `keep` minutes; seasons stay known if that is 16 days or more."""
@@ -126,6 +133,7 @@ class Series:
         self.knot -= drop
         self.origin += drop
         self.size -= drop
+        self.foreseen -= drop
 
     def _begin(self, value: float) -> None:
         """Fill the time before the load is known."""
@@ -134,7 +142,7 @@ class Series:
         self.level[: LOOKBACK + 1] = self.forecast[: LOOKBACK + 1] = self.demand[0]
         np.cumsum(self.demand[:LOOKBACK], out=self.sums[TOTAL, 1 : LOOKBACK + 1])
         self.interval[:LOOKBACK] = LONGEST_INTERVAL
-        self.size = LOOKBACK
+        self.size, self.foreseen = LOOKBACK, LOOKBACK - DAY
 
     def _add_sums(self, begin: int, end: int) -> None:
         demand, horizon = self.demand, self.warmup + 1
@@ -172,10 +180,11 @@ class Series:
         self.interval[begin:end] = np.minimum(gaps, LONGEST_INTERVAL)
         return found
 
-    def _append_profile(self, begin: int, end: int) -> None:
-        """Say of the minutes `begin` to `end` what the past seven days said, smoothed."""
-        if begin == LOOKBACK + AHEAD:
-            begin = LOOKBACK - DAY  # the first time
+    def _append_profile(self, end: int) -> None:
+        """Say of the minutes before `end` what the past seven days said, smoothed."""
+        begin, self.foreseen = self.foreseen, max(self.foreseen, end)
+        if begin >= end:
+            return
         ago = _PROFILE_AGO[:, None] - np.arange(begin, end)
         known = (-ago >= LOOKBACK) * _PROFILE_SHARES[:, None]
         then, width = np.maximum(-ago, 0), 2 * PROFILE_SMOOTHING + 1
