@@ -53,7 +53,7 @@ class Sb3Options:
         segment_steps: environment steps between two checkpoints, each with a test of the policy. At
             a segment's start all environments begin new episodes. 0: a tenth of `steps`.
         device: "cpu", "cuda" for an NVIDIA GPU, or "auto": the GPU where there is one.
-            Two layers of 64 neurons gain nothing from it, large ones do.
+            Small networks may train faster without.
         test_episodes: episodes of each test. They are the same ones in every test; the policy with
             the best mean return is the one that is kept.
         shared_loads: environments that meet the same load, prices and boot times; the others of a
