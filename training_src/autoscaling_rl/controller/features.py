@@ -174,8 +174,7 @@ class _Writer:
         known, shift = np.array((season, week)), series.shift[begin:end] - level
         self.put(known)
         self.put((shift + level) * season)
-        leads = np.array([*(ahead + lead for lead in LEADS), 0])[:, None]
-        self.put((series.profile[self.index + leads] + shift) * season)
+        self.put((series.profile[self.index + _leads(ahead)] + shift) * season)
         for width in (ahead + 1, ahead + 61):
             peak = sliding_peak(series.profile, begin + width, end + width, width)
             self.put((peak + shift) * season)
@@ -256,6 +255,12 @@ def _windows(ahead: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     )
     rows, newest, oldest = (np.array(each)[:, None] for each in zip(*windows, strict=True))
     return rows, newest, oldest, oldest - newest
+
+
+@cache
+def _leads(ahead: int) -> IntArray:
+    """Return the minutes from now that the profile is read at, shape (n, 1)."""
+    return np.array([*(ahead + lead for lead in LEADS), 0])[:, None]
 
 
 @cache

@@ -190,7 +190,8 @@ class Policy:
         if (rows[:, -1] != rows[0, -1]).any():
             raise ValueError("the last number of every observation must be the same")
         rows[:, -1] = self.mean[-1]
-        scaled = np.clip((last - self.mean[-1]) / self.scale[-1], -self.clip, self.clip)
+        scaled = (last - self.mean[-1]) / self.scale[-1]
+        scaled = np.minimum(np.maximum(scaled, -self.clip), self.clip)
         each = self._each(self._normal(rows), _to_grid(scaled))
         split = each.reshape(*each.shape[:-2], len(rows), len(shifts), -1)
         if split.ndim == 3:
