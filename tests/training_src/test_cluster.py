@@ -163,3 +163,66 @@ def test_a_cluster_that_cannot_work_is_refused(tmp_path, monkeypatch, host, chan
     job = sb3_job(tmp_path, preset=preset, hosts=HOSTS, current_host=host, network_interface="lo")
     with pytest.raises(UserError, match=message):
         find_toolkit("sb3").train(job)
+
+
+GRADIENTS = """
+import sys, torch
+from types import SimpleNamespace
+from autoscaling_rl.toolkits.sb3_cluster import Cluster
+hosts, host = sys.argv[1].split(","), sys.argv[2]
+cluster = Cluster(SimpleNamespace(hosts=hosts, current_host=host, network_interface="lo"))
+torch.manual_seed(0)
+layer = torch.nn.Linear(3, 2)
+cluster.share_gradients(layer.parameters())
+rows = torch.arange(12.0).reshape(4, 3) ** (1 + cluster.rank)
+for _ in range(2):
+    layer.zero_grad()
+    layer(rows).pow(2).mean().backward()
+print(*[value for each in layer.parameters() for value in each.grad.flatten().tolist()])
+print(cluster.total([1.0, cluster.rank]).tolist(), cluster.most(-cluster.rank), cluster.path)
+cluster.close()
+"""
+
+
+def test_gradients_are_the_means_over_the_instances():
+    import torch
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        variables = {"MASTER_PORT": str(probe.getsockname()[1]), "PYTHONPATH": str(SCRIPT.parent)}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", GRADIENTS, ",".join(HOSTS), host],
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for host in HOSTS
+    ]
+    (out, err, first), (other, _, second) = ended(processes)
+    assert (first, second) == (0, 0), err
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(3, 2)
+    means = [layer(torch.arange(12.0).reshape(4, 3) ** power).pow(2).mean() for power in (1, 2)]
+    (sum(means) / 2).backward()
+    expected = [value for each in layer.parameters() for value in each.grad.flatten().tolist()]
+    for lines in (out.splitlines(), other.splitlines()):
+        np.testing.assert_allclose([float(each) for each in lines[0].split()], expected, rtol=1e-4)
+        assert lines[1].startswith("[2.0, 1.0] 0.0")
+    assert (out.split()[-1], other.split()[-1]) == ("()", "(1,)")
+
+
+def seen(folder):
+    """Return how many observations the statistics of the newest checkpoint stand for."""
+    newest = max((folder / HOSTS[0] / "checkpoints").glob("*.npz"))
+    with np.load(newest) as archive:
+        return float(archive["observations/count"])
+
+
+def test_statistics_are_those_of_all_instances(tmp_path, preset):
+    ended(
+        start(tmp_path / "one", preset, "--steps", "512", "--segment_steps", "256", hosts=HOSTS[:1])
+    )
+    ended(start(tmp_path / "two", preset, "--steps", "1024", "--segment_steps", "512"))
+    assert seen(tmp_path / "two") == 2 * seen(tmp_path / "one")
