@@ -36,14 +36,15 @@ def start(folder, preset, *words, hosts=HOSTS, channel=None):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     processes = []
-    for host in hosts:
+    presets = preset if isinstance(preset, tuple) else (preset,) * len(hosts)
+    for host, own_preset in zip(hosts, presets, strict=True):
         config = folder / host / "input" / "config"
         config.mkdir(parents=True, exist_ok=True)
         names = {"current_host": host, "hosts": hosts, "network_interface_name": "lo"}
         (config / "resourceconfig.json").write_text(json.dumps(names))
         if channel is not None:
             shutil.copytree(channel, folder / host / "input" / "data" / "checkpoint")
-        command = [sys.executable, str(SCRIPT), "--preset", str(preset), *words]
+        command = [sys.executable, str(SCRIPT), "--preset", str(own_preset), *words]
         places = {"SAGEMAKER_BASE_DIR": str(folder / host), "MASTER_PORT": str(port)}
         processes.append(
             subprocess.Popen(
@@ -105,6 +106,20 @@ def test_a_resumed_cluster_gives_the_same_bits(tmp_path, preset):
     assert "belong to a job with other settings" in err
 
 
+def test_instances_that_do_not_agree_are_refused(tmp_path, preset):
+    other = preset.with_name("other.toml")
+    other.write_text(TINY_PRESET + "gamma = 0.5\n")
+    results = ended(start(tmp_path / "settings", (preset, other)))
+    assert [status for *_, status in results] == [2, 2]
+    assert all("have different settings, loads or models" in err for _, err, _ in results)
+    ended(start(tmp_path / "whole", preset))
+    kept = tmp_path / "part" / HOSTS[0] / "checkpoints"
+    shutil.copytree(tmp_path / "whole" / HOSTS[0] / "checkpoints", kept)
+    results = ended(start(tmp_path / "part", preset))
+    assert [status for *_, status in results] == [2, 2]
+    assert all("have different checkpoints to go on from" in err for _, err, _ in results)
+
+
 def test_all_instances_stop_together(tmp_path, preset):
     endless = ("--steps", "100000000", "--segment_steps", "512")
     processes = start(tmp_path, preset, *endless)
@@ -148,6 +163,8 @@ def test_a_warm_start_from_toolkit_hindsight_is_shared_as_well(tmp_path):
         (HOSTS[0], {"target_kl": 0.02}, "training.target_kl is 0.02: 2 instances would end"),
         (HOSTS[1], {}, r"the 2 instances of this job did not meet at 127\.0\.0\.1, port \d+: "),
         (HOSTS[0], {}, r"the 2 instances of this job did not meet at 127\.0\.0\.1, port \d+: "),
+        (HOSTS[0], {"port": "99999"}, "did not meet at 127.0.0.1, port 99999: "),
+        (HOSTS[1], {"port": "none"}, "did not meet at 127.0.0.1, port none: "),
     ],
 )
 def test_a_cluster_that_cannot_work_is_refused(tmp_path, monkeypatch, host, changes, message):
@@ -158,7 +175,8 @@ def test_a_cluster_that_cannot_work_is_refused(tmp_path, monkeypatch, host, chan
     monkeypatch.setattr("autoscaling_rl.toolkits.sb3_cluster.MEETING", timedelta(seconds=2))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("MASTER_PORT", str(probe.getsockname()[1]))
+        changes = {"port": str(probe.getsockname()[1]), **changes}
+    monkeypatch.setenv("MASTER_PORT", changes.pop("port"))
     preset = sb3_preset(tmp_path, **changes)
     job = sb3_job(tmp_path, preset=preset, hosts=HOSTS, current_host=host, network_interface="lo")
     with pytest.raises(UserError, match=message):
@@ -170,7 +188,8 @@ import sys, torch
 from types import SimpleNamespace
 from autoscaling_rl.toolkits.sb3_cluster import Cluster
 hosts, host = sys.argv[1].split(","), sys.argv[2]
-cluster = Cluster(SimpleNamespace(hosts=hosts, current_host=host, network_interface="lo"))
+names = dict(hosts=hosts, current_host=host, network_interface="lo")
+cluster = Cluster(SimpleNamespace(**names, checkpoints=SimpleNamespace(fingerprint="a1")))
 torch.manual_seed(0)
 layer = torch.nn.Linear(3, 2)
 cluster.share_gradients(layer.parameters())

@@ -141,6 +141,12 @@ def test_a_broken_resource_configuration_is_named(tmp_path):
         read_cluster(paths)
 
 
+def test_an_instance_that_is_none_of_its_hosts_is_refused(tmp_path):
+    content = {"current_host": "algo-3", "hosts": ["algo-1", "algo-2"]}
+    with pytest.raises(UserError, match=r"current_host 'algo-3' is none of its hosts, algo-1, al"):
+        read_cluster(configured(tmp_path, "resourceconfig.json", content))
+
+
 def test_arguments_are_names_with_values_and_flags():
     words = ["--seed", "3", "--environment.drift", "-0.1", "--a=b=c", "--help", "--empty="]
     values, flags = split_arguments(words, flags=("help",))

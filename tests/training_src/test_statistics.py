@@ -54,16 +54,29 @@ def test_moments_joined_over_instances_are_those_of_all_rows(common, own):
     for rows in common:
         if len(rows):
             before.update(rows)
-    sums = np.zeros((3, 2))
+    joined = before.copy()
     for rows in own:  # each instance goes on from the same moments with rows of its own
         moments = before.copy()
+        newest = moments.watch()
         if len(rows):
             moments.update(rows)
-        sums += moments.since(before)
-    joined = before.copy()
-    joined.restart(before, sums)
+        joined.merge(newest.count, newest.mean, newest.variance)
     everything = np.concatenate([*common, *own])
     assert joined.count == len(everything)
     if len(everything):
         np.testing.assert_allclose(joined.mean, everything.mean(axis=0), atol=1e-8)
         np.testing.assert_allclose(joined.variance, everything.var(axis=0), atol=1e-5)
+
+
+@given(st.floats(0.0, 2.0**30, width=32), st.integers(2, 4))
+def test_a_column_that_never_changes_does_not_change_by_being_joined(value, instances):
+    rows = np.full((64, 1), value, np.float32)
+    joined = RunningMoments(1)
+    for _ in range(3):
+        newest = [joined.copy().watch() for _ in range(instances)]
+        for each in newest:
+            for _ in range(5):
+                each.update(rows)
+        for each in newest:
+            joined.merge(each.count, each.mean, each.variance)
+    assert joined.scale()[0] == 1.0

@@ -52,11 +52,14 @@ class Checkpoints:
         folder: created at the first save.
         fingerprint: identifies the job's settings. A checkpoint of other settings is refused, since
             resuming it would give a policy that neither of the two settings describes.
+
+    Attributes:
+        fingerprint: as given.
     """
 
     def __init__(self, folder: Path, *, fingerprint: str = "") -> None:
         self._folder = folder
-        self._fingerprint = fingerprint
+        self.fingerprint = fingerprint
 
     def save(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Path:
         """Save a checkpoint and forget all but the two newest.
@@ -64,7 +67,7 @@ class Checkpoints:
         Raises:
             UserError: if the file cannot be written; earlier checkpoints are untouched.
         """
-        content = _pack(arrays, {**meta, "step": step, "fingerprint": self._fingerprint})
+        content = _pack(arrays, {**meta, "step": step, "fingerprint": self.fingerprint})
         path = self._folder / f"checkpoint-{step:012d}.npz"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +89,7 @@ class Checkpoints:
             UserError: if the newest whole checkpoint belongs to other settings.
         """
         for checkpoint in self._whole():
-            if checkpoint.meta.get("fingerprint") != self._fingerprint:
+            if checkpoint.meta.get("fingerprint") != self.fingerprint:
                 raise UserError(
                     f"checkpoints in {self._folder} belong to a job with other settings: use the"
                     " settings, load and files of the environment that they were made with, or an"

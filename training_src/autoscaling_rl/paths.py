@@ -162,7 +162,7 @@ def read_cluster(paths: JobPaths) -> Cluster:
     if not content:
         return Cluster(groups={})
     try:
-        return Cluster(
+        cluster = Cluster(
             hosts=_names(content["hosts"]),
             current_host=str(content["current_host"]),
             network_interface=str(content.get("network_interface_name", "")),
@@ -173,6 +173,12 @@ def read_cluster(paths: JobPaths) -> Cluster:
         )
     except (KeyError, TypeError) as error:
         raise UserError(f"{file} is not as SageMaker writes it: {error!r}") from error
+    if cluster.current_host not in cluster.hosts:
+        raise UserError(
+            f"{file} is not as SageMaker writes it: current_host {cluster.current_host!r} is none"
+            f" of its hosts, {', '.join(cluster.hosts)}"
+        )
+    return cluster
 
 
 def _names(hosts: object) -> tuple[str, ...]:

@@ -41,16 +41,20 @@ class Cluster:
         self.size, self.rank = len(job.hosts), 0
         self._parameters: list[torch.nn.Parameter] = []
         self._arrived = 0
-        self._joined: list[RunningMoments] = []
+        self._joined: list[tuple[RunningMoments, RunningMoments]] = []
         if self.size > 1:
             self.rank = job.hosts.index(job.current_host)
             self._meet(job)
+            settings = int(job.checkpoints.fingerprint[:12] or "0", 16)
+            self.check_same(settings, "settings, loads or models to start from")
 
     def _meet(self, job: TrainingJob) -> None:
         first, port = job.hosts[0], os.environ.get("MASTER_PORT", PORT)
         if job.network_interface:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", job.network_interface)
         try:
+            if not 0 < int(port) < 1 << 16:
+                raise ValueError("there is no such port")
             # PyTorch itself would listen on every address of the machine.
             listener = socket.create_server((first, int(port))).detach() if self.rank == 0 else None
             store = distributed.TCPStore(  # type: ignore[attr-defined]
@@ -149,6 +153,27 @@ class Cluster:
         """
         if self.size == 1:
             return
-        for known, before in zip(moments, self._joined, strict=False):
-            known.restart(before, self.total(known.since(before)))
-        self._joined = [each.copy() for each in moments]
+        for known, (before, newest) in zip(moments, self._joined, strict=False):
+            columns = len(before.mean)
+            parts = np.zeros((self.size, 1 + 2 * columns))
+            parts[self.rank] = np.concatenate(([newest.count], newest.mean, newest.variance))
+            for count, *each in self.total(parts).tolist():  # in one order, on all of them
+                before.merge(count, np.array(each[:columns]), np.array(each[columns:]))
+            known.take(before)
+        self._joined = [(each.copy(), each.watch()) for each in moments]
+
+    def check_same(self, value: int, what: str) -> None:
+        """Refuse instances that do not agree.
+
+        Args:
+            value: of this instance, below 2**53.
+            what: it stands for, in plural.
+
+        Raises:
+            UserError: they have different ones.
+        """
+        if self.most(float(value)) != -self.most(-float(value)):
+            raise UserError(
+                f"the {self.size} instances of this job have different {what}: give all of them"
+                " the same"
+            )

@@ -132,6 +132,7 @@ class SegmentedTraining(ABC):
             TrainingStopped: if there is no policy yet.
         """
         self._restore()
+        self.cluster.check_same(self.segment, "checkpoints to go on from")
         self.cluster.join(self._moments())
         segments, instances = self.options.segments, self.cluster.size
         total = sum(segments) * self.options.rollout

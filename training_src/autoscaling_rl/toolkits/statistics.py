@@ -26,11 +26,19 @@ class RunningMoments:
         self.mean = np.zeros(size)
         self.variance = np.ones(size)
         self.count = 0.0
+        self._newest: RunningMoments | None = None
 
     def update(self, rows: NDArray[np.floating]) -> None:
         """Take in rows of shape (n, size)."""
-        count = float(len(rows))
         mean, variance = rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
+        self.merge(float(len(rows)), mean, variance)
+        if self._newest is not None:
+            self._newest.merge(float(len(rows)), mean, variance)
+
+    def merge(self, count: float, mean: NDArray[np.float64], variance: NDArray[np.float64]) -> None:
+        """Take in rows of which only number, mean and variance are known."""
+        if not count:
+            return
         total = self.count + count
         delta = mean - self.mean
         spread = self.variance * self.count + variance * count
@@ -41,29 +49,17 @@ class RunningMoments:
     def copy(self) -> "RunningMoments":
         """Return moments of the same rows."""
         other = RunningMoments(len(self.mean))
-        other.mean, other.variance, other.count = self.mean, self.variance, self.count
+        other.take(self)
         return other
 
-    def since(self, before: "RunningMoments") -> NDArray[np.float64]:
-        """Return the rows seen since `before`, a copy: their number, and sums about its mean.
+    def take(self, other: "RunningMoments") -> None:
+        """Stand for the rows that `other` stands for."""
+        self.mean, self.variance, self.count = other.mean, other.variance, other.count
 
-        Returns:
-            Shape (3, size): of ones, of differences and of their squares.
-        """
-        away = self.mean - before.mean
-        count = np.full_like(away, self.count - before.count)
-        squares = self.count * (self.variance + away**2) - before.count * before.variance
-        return np.stack((count, self.count * away, squares))
-
-    def restart(self, before: "RunningMoments", sums: NDArray[np.float64]) -> None:
-        """Hold the rows of `before` and those that `sums`, as `since` returns them, stand for."""
-        count = before.count + sums[0]
-        if count[0] > 0:
-            away = sums[1] / count
-            squares = before.count * before.variance + sums[2]
-            self.mean = before.mean + away
-            self.variance = np.maximum(squares / count - away**2, 0.0)
-        self.count = float(count[0])
+    def watch(self) -> "RunningMoments":
+        """Return moments of the rows that will come from now on, alone."""
+        self._newest = RunningMoments(len(self.mean))
+        return self._newest
 
     def scale(self) -> FloatArray:
         """Return the standard deviation per column, 1 for a column that never changed."""
