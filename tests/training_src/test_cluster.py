@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -55,6 +56,7 @@ def start(folder, preset, *words, hosts=HOSTS, channel=None):
                 text=True,
             )
         )
+        processes[-1].port = port
     return processes
 
 
@@ -66,6 +68,11 @@ def ended(processes):
 def weights(folder):
     with np.load(folder / HOSTS[0] / "model" / "policy.npz") as archive:
         return {name: archive[name].tobytes() for name in archive.files}
+
+
+def first_episodes(out):
+    """Return how many episodes the first report counts."""
+    return int(re.search(r"Training> Name=main_level/agent, Episode=(\d+)", out)[1])
 
 
 def figures(folder):
@@ -83,7 +90,9 @@ def test_instances_share_the_steps_and_the_first_writes_the_artifact(tmp_path, p
     second = tmp_path / "two" / HOSTS[1]
     assert not list((second / "model").iterdir())
     assert not list((second / "checkpoints").iterdir())
-    ended(start(tmp_path / "one", preset, hosts=HOSTS[:1]))
+    [(alone, _, _)] = ended(start(tmp_path / "one", preset, hosts=HOSTS[:1]))
+    # The first instance does what a lone one does at first, and reports the other's as well.
+    assert first_episodes(out) > first_episodes(alone)
     assert figures(tmp_path / "one")["instances"] == 1
     assert weights(tmp_path / "one") != weights(tmp_path / "two")
 
@@ -126,6 +135,8 @@ def test_all_instances_stop_together(tmp_path, preset):
     for line in processes[0].stdout:
         if line.startswith("Testing>"):
             break
+    with pytest.raises(ConnectionRefusedError):  # they meet at one address, not at every one
+        socket.create_connection(("127.0.0.3", processes[0].port))
     processes[1].send_signal(signal.SIGTERM)  # one alone is told
     results = ended(processes)
     assert [status for *_, status in results] == [0, 0], results
