@@ -109,7 +109,10 @@ def fingerprint(
 ) -> str:
     """Return a hash of everything that decides what is trained: it tells checkpoints apart."""
     settings = preset.effective()
-    decisive = [settings[key] for key in ("toolkit", "seed", "environment", "training")]
+    decisive = [settings[key] for key in ("toolkit", "seed", "environment")]
+    # Where it is computed is no part of what is: a job may go on without its GPU.
+    training = settings["training"].items()
+    decisive.append({name: value for name, value in training if name != "device"})
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode())
     digest.update(module_hash(preset.environment["id"]).encode())
     if instances > 1:

@@ -156,6 +156,12 @@ def test_checkpoints_of_other_settings_are_refused(base, preset):
     assert "belong to a job with other settings" in failure(base)[0]
 
 
+def test_checkpoints_are_good_on_another_device(base, preset, capsys):
+    assert run(base, "--preset", preset) == 0
+    assert run(base, "--preset", preset, "--device", "cpu") == 0
+    assert "resumed from checkpoint 2 of 2" in capsys.readouterr().err
+
+
 def test_a_warm_start_comes_through_the_checkpoint_channel(base, preset, tmp_path, capsys):
     assert run(tmp_path / "first", "--preset", preset) == 0
     channel = base / "input" / "data" / "checkpoint"

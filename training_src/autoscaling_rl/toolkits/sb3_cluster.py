@@ -134,15 +134,18 @@ class Cluster:
         for each, mean in zip(gradients, parts, strict=True):
             each.copy_(mean.view_as(each))
 
-    def check_weights(self) -> None:
+    def check_weights(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Make sure that all instances have the same weights: else nothing was shared.
+
+        Args:
+            parameters: of the model.
 
         Raises:
             RuntimeError: they have not.
         """
         if self.size == 1:
             return
-        total = float(sum(each.detach().double().sum() for each in self._parameters))
+        total = float(sum(each.detach().double().sum() for each in parameters))
         if self.most(total) != -self.most(-total):
             raise RuntimeError("the instances have different weights")
 

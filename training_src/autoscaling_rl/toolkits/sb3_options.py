@@ -14,7 +14,8 @@ class Sb3Options:
     """Proximal policy optimisation (Schulman et al., 2017) by Stable-Baselines3.
 
     Several instances share the steps: each has n_envs environments, and the gradients of every
-    minibatch are averaged over all, so that it is as many times batch_size. See `sb3_cluster`.
+    minibatch are averaged over all, so that it is as many times batch_size (but advantages are
+    normalised on each). See `sb3_cluster`.
 
     Few epochs over large minibatches train small networks fastest: on one core the optimiser, not
     the environment, is the limit.

@@ -210,7 +210,7 @@ class SegmentedTraining(ABC):
             raise self._diverged() from error
         if not sb3_state.is_finite(model):
             raise self._diverged()
-        self.cluster.check_weights()
+        self.cluster.check_weights(model.policy.parameters())
 
     def _diverged(self) -> UserError:
         return UserError(
