@@ -20,7 +20,7 @@ from autoscaling_rl.toolkits.base import TrainingJob
 from autoscaling_rl.toolkits.statistics import RunningMoments
 
 PORT = 29_500  # unless MASTER_PORT says another one, as for every program that uses PyTorch so
-MEETING = timedelta(minutes=10)  # instances of a job start at about the same time
+MEETING = timedelta(minutes=10)  # instances of a job start together; PyTorch may wait twice that
 SILENCE = timedelta(minutes=30)  # of the slowest instance, in which it may test a policy
 
 
