@@ -79,8 +79,10 @@ def follow(
         EdgeDeploymentFailed: Too many devices failed, or somebody called it off; what they ran
             before has been deployed to them again, unless the group has got something else since.
     """
+    job_id = get_deployment(greengrassv2, request.deployment_id)["iotJobId"]
+    job = iot.describe_job(jobId=job_id)["job"]
+    # Once more: the last device may have failed, and the deployment with it, since it was read.
     deployment = get_deployment(greengrassv2, request.deployment_id)
-    job = iot.describe_job(jobId=deployment["iotJobId"])["job"]
     progress = Progress.of(job.get("jobProcessDetails", {}))
     status = deployment["deploymentStatus"]
     if status == "INACTIVE":

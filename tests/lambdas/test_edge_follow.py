@@ -91,6 +91,24 @@ def test_a_failed_rollout_is_taken_back_once(aws: LocalAws, component: str, grou
     assert third["previous_deployment_id"] == back["deploymentId"]
 
 
+def test_a_failure_between_two_looks_is_no_success(
+    aws: LocalAws, component: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [thing] = join(aws, group, "a")
+    deployed = deploy(publish(component)["component_version"])
+    look = edge_follow.get_deployment
+
+    def look_and_fail(*given: Any) -> Any:
+        monkeypatch.setattr(edge_follow, "get_deployment", look)
+        found = look(*given)
+        answer(aws, thing, "FAILED")
+        return found
+
+    monkeypatch.setattr(edge_follow, "get_deployment", look_and_fail)
+    with pytest.raises(EdgeDeploymentFailed, match="1 of 1 devices that tried it failed"):
+        follow(deployed)
+
+
 def failed_second(aws: LocalAws, component: str, group: str) -> dict[str, Any]:
     """Return a deployment that its device failed, after one that it took."""
     [thing] = join(aws, group, "a")
