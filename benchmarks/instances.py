@@ -11,14 +11,18 @@ import argparse
 import json
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-BUNDLE = Path(__file__).resolve().parents[1] / "training_src"
+ROOT = Path(__file__).resolve().parents[1]
+BUNDLE = ROOT / "training_src"
+sys.path.insert(0, str(ROOT))
+
+from local_mode.aws.processes import free_port  # noqa: E402
+
 # Preset, and steps of the job.
 CASES = (("ppo-cartpole", 196_608), ("ppo-autoscaling", 786_432))
 
@@ -50,9 +54,7 @@ def main() -> None:
 def figures(preset: str, steps: int, count: int) -> dict[str, float]:
     """Return what the manifest of a job says of its training."""
     hosts = [f"127.0.0.{number}" for number in range(1, count + 1)]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     values = {"preset": preset, "training.steps": steps, "training.segment_steps": steps}
     arguments = [part for name, value in values.items() for part in (f"--{name}", str(value))]
     cores = sorted(os.sched_getaffinity(0))

@@ -13,10 +13,11 @@ line; 1 a fault. For 1 and 2 the reason is in output/failure, which DescribeTrai
 """
 
 import hashlib
-import io
 import json
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from autoscaling_rl.artifact import find_artifact, write_artifact
@@ -57,7 +58,7 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
     preset = chosen_preset(hyperparameters)
     load_path, cluster = single_file(paths, "load", ".csv"), read_cluster(paths)
     with (
-        make_reporter(paths, cluster) as reporter,
+        reporting(paths, cluster) as reporter,
         tempfile.TemporaryDirectory(prefix="warm-start-") as workspace,
         stop_request() as stop,
     ):
@@ -97,11 +98,16 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
         reporter.message(f"the model artifact is in {paths.model}")
 
 
-def make_reporter(paths: JobPaths, cluster: Cluster) -> Reporter:
-    """Return what reports metrics: of several instances only the first does, for all."""
-    if cluster.leads:
-        return Reporter(tensorboard=paths.tensorboard)
-    return Reporter(output=io.StringIO())
+@contextmanager
+def reporting(paths: JobPaths, cluster: Cluster) -> Iterator[Reporter]:
+    """Give what reports metrics: of several instances only the first does, for all."""
+    with (
+        open(os.devnull, "w") as nowhere,
+        Reporter(tensorboard=paths.tensorboard)
+        if cluster.leads
+        else Reporter(output=nowhere) as reporter,
+    ):
+        yield reporter
 
 
 def fingerprint(

@@ -14,16 +14,7 @@ from tests.edge_src.nuclei import (
     STATE,
     TELEMETRY,
     configuration,
-    server,
 )
-
-
-@pytest.fixture(params=["lite", "full"])
-def nucleus(request, tmp_path, monkeypatch):
-    with server(tmp_path / "ipc", request.param) as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture

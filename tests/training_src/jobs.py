@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autoscaling_rl.artifact import write_artifact
 from autoscaling_rl.checkpoints import Checkpoints
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.metrics import Reporter
@@ -70,3 +71,28 @@ def small_policy(head="discrete", *, inputs=4, outputs=3, seed=0, **parts):
 def observations(count=200, *, inputs=4, seed=1):
     """Return random observations, shape (count, inputs)."""
     return np.random.default_rng(seed).normal(size=(count, inputs)).astype(np.float32)
+
+
+def weights(policy):
+    """Return the bytes of each array of a policy."""
+    return {name: array.tobytes() for name, array in policy.arrays().items()}
+
+
+def stop_after(asks):
+    """Return a `stop` that answers yes from the given call on."""
+    calls = iter(range(10**9))
+    return lambda: next(calls) >= asks
+
+
+def cartpole_model(folder, trained):
+    """Write the artifact of a policy that was trained on CartPole."""
+    write_artifact(
+        folder,
+        policy=trained.policy,
+        environment={"id": "CartPole-v1"},
+        preset={},
+        seed=0,
+        golden_observations=trained.golden_observations,
+        figures={},
+    )
+    return folder

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 import train
 from autoscaling_rl.artifact import verify
 from autoscaling_rl.errors import UserError
+from autoscaling_rl.toolkits import TrainingStopped, find_toolkit
 from tests.training_src.endpoints import autoscaling_artifact
 from tests.training_src.jobs import TINY_PRESET, sb3_job, sb3_preset
 
@@ -34,6 +36,12 @@ def preset(tmp_path):
 STARTED = []
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(autouse=True)
 def _ended():
     """End what a failed test leaves: some of these trainings have no end of their own."""
@@ -46,10 +54,7 @@ def _ended():
 
 def start(folder, preset, *words, hosts=HOSTS, channel=None):
     """Start a job's processes, one for each host, in folders of their names."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = []
+    port, processes = free_port(), []
     presets = preset if isinstance(preset, tuple) else (preset,) * len(hosts)
     for host, own_preset in zip(hosts, presets, strict=True):
         config = folder / host / "input" / "config"
@@ -196,14 +201,8 @@ def test_a_warm_start_from_toolkit_hindsight_is_shared_as_well(tmp_path):
     ],
 )
 def test_a_cluster_that_cannot_work_is_refused(tmp_path, monkeypatch, host, changes, message):
-    from datetime import timedelta
-
-    from autoscaling_rl.toolkits import find_toolkit
-
     monkeypatch.setattr("autoscaling_rl.toolkits.sb3_cluster.MEETING", timedelta(seconds=2))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        changes = {"port": str(probe.getsockname()[1]), **changes}
+    changes = {"port": str(free_port()), **changes}
     monkeypatch.setenv("MASTER_PORT", changes.pop("port"))
     preset = sb3_preset(tmp_path, **changes)
     job = sb3_job(tmp_path, preset=preset, hosts=HOSTS, current_host=host, network_interface="lo")
@@ -216,7 +215,7 @@ import sys, torch
 from types import SimpleNamespace
 from autoscaling_rl.toolkits.sb3_cluster import Cluster
 hosts, host = sys.argv[1].split(","), sys.argv[2]
-names = dict(hosts=hosts, current_host=host, network_interface="lo")
+names = dict(hosts=hosts, current_host=host, network_interface="lo", stop=lambda: False)
 cluster = Cluster(SimpleNamespace(**names, checkpoints=SimpleNamespace(fingerprint="a1")))
 torch.manual_seed(0)
 layer = torch.nn.Linear(3, 2)
@@ -234,9 +233,7 @@ cluster.close()
 def test_gradients_are_the_means_over_the_instances():
     import torch
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        variables = {"MASTER_PORT": str(probe.getsockname()[1]), "PYTHONPATH": str(SCRIPT.parent)}
+    variables = {"MASTER_PORT": str(free_port()), "PYTHONPATH": str(SCRIPT.parent)}
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", GRADIENTS, ",".join(HOSTS), host],
@@ -273,3 +270,11 @@ def test_statistics_are_those_of_all_instances(tmp_path, preset):
     )
     ended(start(tmp_path / "two", preset, "--steps", "1024", "--segment_steps", "512"))
     assert seen(tmp_path / "two") == 2 * seen(tmp_path / "one")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_instance_that_waits_for_the_others_can_be_stopped(tmp_path, monkeypatch, host):
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+    names = {"hosts": HOSTS, "current_host": host, "network_interface": "lo"}
+    with pytest.raises(TrainingStopped, match="before the instances had met"):
+        find_toolkit("sb3").train(sb3_job(tmp_path, stop=lambda: True, **names))

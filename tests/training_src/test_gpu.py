@@ -6,12 +6,19 @@ import os
 import numpy as np
 import pytest
 
-from autoscaling_rl.artifact import verify, write_artifact
+from autoscaling_rl.artifact import verify
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.metrics import Reporter
 from autoscaling_rl.presets import load_preset
 from autoscaling_rl.toolkits import find_toolkit
-from tests.training_src.jobs import observations, sb3_job, sb3_preset
+from tests.training_src.jobs import (
+    cartpole_model,
+    observations,
+    sb3_job,
+    sb3_preset,
+    stop_after,
+    weights,
+)
 
 torch = pytest.importorskip("torch")
 THERE = torch.cuda.is_available()
@@ -24,15 +31,6 @@ def train(folder, name, preset=None, **parts):
     reporter = Reporter(output=io.StringIO(), messages=said)
     job = sb3_job(folder, preset=preset, checkpoints=name, reporter=reporter, **parts)
     return find_toolkit(job.preset.toolkit).train(job), said.getvalue()
-
-
-def weights(policy):
-    return {name: array.tobytes() for name, array in policy.arrays().items()}
-
-
-def stop_after(asks):
-    calls = iter(range(10**9))
-    return lambda: next(calls) >= asks
 
 
 @on_gpu
@@ -65,16 +63,7 @@ def test_what_a_gpu_trained_goes_on_without(tmp_path, monkeypatch):
     trained, said = train(tmp_path, "moved", sb3_preset(tmp_path, device="cpu"))
     assert "resumed" in said
     assert trained.figures["stopped"] is False
-    folder = tmp_path / "model"
-    write_artifact(
-        folder,
-        policy=trained.policy,
-        environment={"id": "CartPole-v1"},
-        preset={},
-        seed=0,
-        golden_observations=trained.golden_observations,
-        figures={},
-    )
+    folder = cartpole_model(tmp_path / "model", trained)
     verify(folder)
     warm, _ = train(tmp_path, "warm", sb3_preset(tmp_path, device="cuda"), warm_start=folder)
     assert np.isfinite(warm.policy.outputs(observations(10))).all()

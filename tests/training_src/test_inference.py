@@ -53,6 +53,7 @@ def test_requests_are_answered_in_either_form(artifact):
         ({"observations": [[0.0] * obs.SIZE] * 10_001}, "observations"),
         ({"observations": [[0.0] * obs.SIZE, [0.0]]}, "observations[1]"),
         ({"observations": [[0.0] * (obs.SIZE - 1) + [True]]}, "observations[0]"),
+        ({"observations": [[0.0] * obs.SIZE, ["0"] * obs.SIZE, [0] * obs.SIZE]}, "observations[1]"),
         ({"observations": [[0.0] * (obs.SIZE - 1) + [math.nan]]}, "observations[0]"),
         ({"observations": [[1e39] + [0.0] * (obs.SIZE - 1)]}, "observations[0]"),
         ({"observations": [[10**400] + [0.0] * (obs.SIZE - 1)]}, "observations"),

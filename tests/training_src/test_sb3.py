@@ -12,7 +12,6 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from autoscaling_rl import toolkits
-from autoscaling_rl.artifact import write_artifact
 from autoscaling_rl.environment_factory import make_vector_environment
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.presets import load_preset
@@ -21,7 +20,14 @@ from autoscaling_rl.toolkits.episodes import run_episodes
 from autoscaling_rl.toolkits.sb3_options import Sb3Options
 from autoscaling_rl.toolkits.statistics import ObservationScaler, RewardScaler
 from tests.training_src.environments import Identity
-from tests.training_src.jobs import observations, sb3_job, sb3_preset
+from tests.training_src.jobs import (
+    cartpole_model,
+    observations,
+    sb3_job,
+    sb3_preset,
+    stop_after,
+    weights,
+)
 
 BUNDLE = Path(toolkits.__file__).parents[2]
 AUTOSCALING = {"environment.id": "AutoScaling-v0", "environment.episode_minutes": 60}
@@ -52,16 +58,6 @@ gymnasium.register("Wide-v0", Wide)
 
 def train(job):
     return find_toolkit("sb3").train(job)
-
-
-def weights(policy):
-    return {name: array.tobytes() for name, array in policy.arrays().items()}
-
-
-def stop_after(asks):
-    """Return a `stop` that answers yes from the given call on."""
-    calls = iter(range(10**9))
-    return lambda: next(calls) >= asks
 
 
 @pytest.mark.parametrize(
@@ -302,16 +298,7 @@ def test_nothing_heavy_is_imported_before_training():
 @pytest.fixture
 def artifact(tmp_path):
     trained = train(sb3_job(tmp_path, checkpoints="first"))
-    write_artifact(
-        tmp_path / "artifact",
-        policy=trained.policy,
-        environment={"id": "CartPole-v1"},
-        preset={},
-        seed=0,
-        golden_observations=trained.golden_observations,
-        figures={},
-    )
-    return tmp_path / "artifact"
+    return cartpole_model(tmp_path / "artifact", trained)
 
 
 def test_a_warm_start_begins_with_the_policy_of_the_artifact(tmp_path, artifact):

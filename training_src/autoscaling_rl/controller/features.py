@@ -116,7 +116,9 @@ class _Writer:
         self.series, self.begin, self.end, self.out = series, begin, end, out
         self.index = np.arange(begin, end)
         self.level = series.level[begin:end]
-        self.sums = np.zeros((0, end - begin))  # in the windows of `_windows`
+        rows, newest, oldest, minutes = _windows(series.warmup)
+        self.sums = series.sums[rows, self.index - newest] - series.sums[rows, self.index - oldest]
+        self.means = self.sums / minutes
         self.row = 0
 
     def put(self, values: FloatArray) -> None:
@@ -131,10 +133,7 @@ class _Writer:
         self.put(self.level)
         self.row += 1  # the fleet
         self.put(series.demand[index - _LAGS] - self.level)
-        rows, newest, oldest, minutes = _windows(series.warmup)
-        sums = series.sums[rows, index - newest] - series.sums[rows, index - oldest]
-        self.sums, means = sums, sums / minutes
-        self.put(means[_MEAN] - self.level)
+        self.put(self.means[_MEAN] - self.level)
         for widths, low in ((PEAKS, False), (LOWS, True)):
             peaks = nested_peaks(series.demand, self.begin, self.end, widths, low=low)
             self.put(peaks - self.level)
@@ -142,10 +141,10 @@ class _Writer:
             first = self.row
             self._residuals("demand", width, 1, every)
             self.out[first : self.row] -= self.level
-        self.put(means[_MOTION])
+        self.put(self.means[_MOTION])
         for name, width, stride, every in (each[1:] for each in RESIDUALS):
             self._residuals(name, width, stride, every)
-        self._seasons(means[_AHEAD])
+        self._seasons()
         self._recording()
         self.put(_turns()[:, (series.origin + index) % WEEK])
         self.put(np.full(len(index), series.warmup / 10.0))
@@ -166,7 +165,7 @@ class _Writer:
         which = (np.arange(self.end - self.begin) + late) // every
         self.put(rows[which].T)
 
-    def _seasons(self, then: FloatArray) -> None:
+    def _seasons(self) -> None:
         series, begin, end, level = self.series, self.begin, self.end, self.level
         ahead = series.warmup
         season = series.season_known(begin, end).astype(np.float64)
@@ -178,15 +177,15 @@ class _Writer:
         for width in (ahead + 1, ahead + 61):
             peak = sliding_peak(series.profile, begin + width, end + width, width)
             self.put((peak + shift) * season)
-        self._days(then, known)
+        self._days(known)
 
-    def _days(self, then: FloatArray, known: FloatArray) -> None:
+    def _days(self, known: FloatArray) -> None:
         """What yesterday and last week say: demand a warm-up ahead, and its peak until then."""
         begin, end, width = self.begin, self.end, self.series.warmup + 1
         hour, *hours = self.sums[_HOURS]
         shift = (hour - np.array(hours)) / 60.0
         shift = np.minimum(np.maximum(shift, -CORRECTION_LIMIT), CORRECTION_LIMIT) - self.level
-        self.put((then + shift) * known)
+        self.put((self.means[_AHEAD] + shift) * known)
         peaks = [
             sliding_peak(self.series.demand, begin - ago + width, end - ago + width, width)
             for ago in (DAY, WEEK)

@@ -88,7 +88,7 @@ class Application:
 
     async def _ping(self, scope: Scope, receive: Receive) -> Answer:
         version = self._inference().version
-        return Answer(200, orjson.dumps({"status": "ready", "model_version": version}))
+        return answer_in_json(200, {"status": "ready", "model_version": version})
 
     async def _describe(self, scope: Scope, receive: Receive) -> Answer:
         return Answer(200, DESCRIPTION.read_bytes())

@@ -50,7 +50,8 @@ def answered(inference: Inference, requests: list[object]) -> list[Answer | Exce
     """Return the answer to each request; what fails on one leaves the others alone."""
     if len(requests) > 1:
         try:
-            return [answer_in_json(*each) for each in inference.respond_all(requests)]
+            together = zip(requests, inference.respond_all(requests), strict=True)
+            return [answer_in_json(*said) for _, said in together]
         except Exception:
             logger.exception("requests failed together: each is tried alone")
     answers: list[Answer | Exception] = []

@@ -1,7 +1,7 @@
 """HTTP requests to the endpoint, checked before anything is computed, and answers to them."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -50,7 +50,8 @@ class Refused(Exception):
         *headers: tuple[bytes, bytes],
     ) -> None:
         super().__init__(message)
-        self.answer = Answer(status, orjson.dumps(error_body(code, message, field)), headers)
+        error = answer_in_json(status, error_body(code, message, field))
+        self.answer = replace(error, headers=headers)
 
 
 async def send_answer(send: Send, answer: Answer) -> None:

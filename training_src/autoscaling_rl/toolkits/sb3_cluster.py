@@ -7,8 +7,10 @@ same weights at any time. What scales observations and rewards is joined after e
 
 import os
 import socket
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +18,12 @@ from numpy.typing import NDArray
 from torch import distributed
 
 from autoscaling_rl.errors import UserError
-from autoscaling_rl.toolkits.base import TrainingJob
+from autoscaling_rl.toolkits.base import TrainingJob, TrainingStopped
 from autoscaling_rl.toolkits.statistics import RunningMoments
 
 PORT = 29_500  # unless MASTER_PORT says another one, as for every program that uses PyTorch so
-MEETING = timedelta(minutes=10)  # instances of a job start together; PyTorch may wait twice that
+MEETING = timedelta(minutes=10)  # instances of a job start at about the same time
+HANDSHAKE = timedelta(seconds=30)
 SILENCE = timedelta(minutes=30)  # of the slowest instance, in which it may test a policy
 
 
@@ -37,6 +40,7 @@ class Cluster:
 
         Raises:
             UserError: they did not come, or the first one cannot be reached.
+            TrainingStopped: the job was asked to stop meanwhile.
         """
         self.size, self.rank = len(job.hosts), 0
         self._parameters: list[torch.nn.Parameter] = []
@@ -55,16 +59,7 @@ class Cluster:
         try:
             if not 0 < int(port) < 1 << 16:
                 raise ValueError("there is no such port")
-            # PyTorch itself would listen on every address of the machine.
-            listener = socket.create_server((first, int(port))).detach() if self.rank == 0 else None
-            store = distributed.TCPStore(  # type: ignore[attr-defined]
-                first,
-                int(port),
-                self.size,
-                is_master=self.rank == 0,
-                timeout=MEETING,
-                master_listen_fd=listener,
-            )
+            store = self._store(first, int(port), job.stop)
             distributed.init_process_group(
                 "gloo", store=store, rank=self.rank, world_size=self.size, timeout=SILENCE
             )
@@ -74,6 +69,37 @@ class Cluster:
                 f" {' '.join(str(error).split())[:200]}; see the logs of the others, and let the"
                 " security group of the job allow traffic within itself"
             ) from error
+
+    def _store(self, first: str, port: int, stop: Callable[[], bool]) -> Any:  # noqa: ANN401
+        """Return what the instances find each other by, once all of them have come.
+
+        PyTorch would wait for them as well, but deaf to a request to stop.
+        """
+        end, leads = time.monotonic() + MEETING.total_seconds(), self.rank == 0
+
+        def wait(until: Callable[[], bool]) -> None:
+            while not until():
+                if stop():
+                    raise TrainingStopped("stopped before the instances had met: no policy yet")
+                if time.monotonic() > end:
+                    raise TimeoutError(f"not all of them came within {MEETING}")
+                time.sleep(0.1)
+
+        if not leads:
+            wait(lambda: _listens(first, port))
+        store = distributed.TCPStore(  # type: ignore[attr-defined]
+            first,
+            port,
+            self.size,
+            is_master=leads,
+            timeout=HANDSHAKE,
+            wait_for_workers=False,
+            # PyTorch itself would listen on every address of the machine.
+            master_listen_fd=socket.create_server((first, port)).detach() if leads else None,
+        )
+        store.add("here", 1)
+        wait(lambda: store.add("here", 0) == self.size)
+        return store
 
     @property
     def path(self) -> tuple[int, ...]:
@@ -180,3 +206,11 @@ class Cluster:
                 f"the {self.size} instances of this job have different {what}: give all of them"
                 " the same"
             )
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), 1.0).close()
+    except OSError:  # names of instances may not be known at once either
+        return False
+    return True
