@@ -79,11 +79,7 @@ def follow(
         EdgeDeploymentFailed: Too many devices failed, or somebody called it off; what they ran
             before has been deployed to them again, unless the group has got something else since.
     """
-    job_id = get_deployment(greengrassv2, request.deployment_id)["iotJobId"]
-    job = iot.describe_job(jobId=job_id)["job"]
-    # Once more: the last device may have failed, and the deployment with it, since it was read.
-    deployment = get_deployment(greengrassv2, request.deployment_id)
-    progress = Progress.of(job.get("jobProcessDetails", {}))
+    deployment, progress = _look(request.deployment_id, greengrassv2, iot)
     status = deployment["deploymentStatus"]
     if status == "INACTIVE":
         raise EdgeDeploymentFailed(
@@ -99,6 +95,20 @@ def follow(
     late = time.time() - request.began >= settings.edge_follow_seconds
     ended = late or status == "COMPLETED" or not progress.waiting
     return {"ended": ended, "note": _note(progress, settings.component, deployment)}
+
+
+def _look(deployment_id: str, greengrassv2: Client, iot: Client) -> tuple[Document, Progress]:
+    """Read a deployment and its job as they were at one time.
+
+    The last device may fail, and the deployment with it, while the two are read: the job is read
+    again for as long as the deployment has become something else meanwhile.
+    """
+    deployment = get_deployment(greengrassv2, deployment_id)
+    while True:
+        job = iot.describe_job(jobId=deployment["iotJobId"])["job"]
+        before, deployment = deployment, get_deployment(greengrassv2, deployment_id)
+        if deployment["deploymentStatus"] == before["deploymentStatus"]:
+            return deployment, Progress.of(job.get("jobProcessDetails", {}))
 
 
 def _take_back(request: Request, deployment: Document, greengrassv2: Client) -> str:

@@ -91,20 +91,24 @@ def test_a_failed_rollout_is_taken_back_once(aws: LocalAws, component: str, grou
     assert third["previous_deployment_id"] == back["deploymentId"]
 
 
+@pytest.mark.parametrize("after", ["get_deployment", "describe_job"])
 def test_a_failure_between_two_looks_is_no_success(
-    aws: LocalAws, component: str, group: str, monkeypatch: pytest.MonkeyPatch
+    aws: LocalAws, component: str, group: str, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
     [thing] = join(aws, group, "a")
     deployed = deploy(publish(component)["component_version"])
-    look = edge_follow.get_deployment
+    clients = {name: edge_follow.client(name) for name in ("greengrassv2", "iot")}
+    owner = next(it for it in clients.values() if hasattr(it, after))
+    look = getattr(owner, after)
 
-    def look_and_fail(*given: Any) -> Any:
-        monkeypatch.setattr(edge_follow, "get_deployment", look)
-        found = look(*given)
+    def look_and_fail(**given: Any) -> Any:
+        monkeypatch.setattr(owner, after, look)
+        found = look(**given)
         answer(aws, thing, "FAILED")
         return found
 
-    monkeypatch.setattr(edge_follow, "get_deployment", look_and_fail)
+    monkeypatch.setattr(owner, after, look_and_fail)
+    monkeypatch.setattr(edge_follow, "client", clients.__getitem__)
     with pytest.raises(EdgeDeploymentFailed, match="1 of 1 devices that tried it failed"):
         follow(deployed)
 
