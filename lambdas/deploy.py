@@ -11,7 +11,7 @@ from lambdas.endpoint import DEAD, MOVING, EndpointState, find_endpoint
 from lambdas.errors import EndpointBusy
 from lambdas.hosting import Hosting
 from lambdas.names import EXECUTION_ID, resource_name, tags
-from lambdas.s3 import archive_address
+from lambdas.s3 import archive_address, object_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
 from lambdas.validation import checked, require, text
@@ -26,7 +26,6 @@ class Settings(Hosting):
 
     project: str
     stage: str
-    source_s3_uri: str
     image_uri: str
     training_role_arn: str
     serving_role_arn: str = ""
@@ -39,6 +38,7 @@ class Request:
 
     execution_id: str = checked(EXECUTION_ID)
     preset: str = checked(text(".{1,256}", "a preset's name"))
+    source_s3_uri: str = checked(object_address)
     model_s3_uri: str = checked(archive_address)
 
 
@@ -98,7 +98,7 @@ def _recorded_previous(sagemaker: Client, config: str) -> str | None:
 def _create_model(request: Request, settings: Settings, sagemaker: Client, name: str) -> None:
     serving = container(
         image=settings.image_uri,
-        source=settings.source_s3_uri,
+        source=request.source_s3_uri,
         model=request.model_s3_uri,
         variables=settings.environment(),
     )

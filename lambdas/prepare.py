@@ -15,6 +15,7 @@ from lambdas.jobs import Jobs, JobSettings
 from lambdas.names import execution_id, group_prefix
 from lambdas.s3 import why_unreadable
 from lambdas.settings import read_settings
+from lambdas.source import keep_source
 
 MAX_HYPERPARAMETERS = 100
 """SageMaker's limit for one job, the workflow's own included."""
@@ -33,6 +34,7 @@ class Settings:
     stage: str
     artifact_bucket: str
     source_s3_uri: str
+    source_sha256: str
     image_uri: str
     presets: str
     poll_seconds: int
@@ -50,8 +52,8 @@ class Settings:
         """Split PRESETS; the first name is the default."""
         return tuple(name.strip() for name in self.presets.split(",") if name.strip())
 
-    def job_settings(self) -> JobSettings:
-        """Select what the jobs need.
+    def job_settings(self, source: str) -> JobSettings:
+        """Select what the jobs need; `source` is the bundle's address.
 
         Raises:
             ConfigurationError: METRIC_DEFINITIONS is not a list of definitions.
@@ -69,7 +71,7 @@ class Settings:
             project=self.project,
             stage=self.stage,
             artifact_bucket=self.artifact_bucket,
-            source_s3_uri=self.source_s3_uri,
+            source_s3_uri=source,
             image_uri=self.image_uri,
             kms_key_arn=self.kms_key_arn,
             metric_definitions=metrics,
@@ -116,13 +118,14 @@ def prepare(
         document: The execution input, any JSON.
         execution_name: Makes the names of all resources; the same again when repeated.
         settings: The handler's environment variables.
-        s3: The client that looks whether the objects named exist.
+        s3: The client that looks whether the objects named exist, and copies the bundle.
         iot: The client that looks whether there is such a group of devices.
 
     Returns:
-        `execution`, `plan` (which branches to take), `training` and `evaluation` (jobs), `gate`,
-        `registry`, `endpoint`, `edge`, and what later states replace: `model`, the newest
-        artifact, `verdict`, the gate's, and `deployment`, the endpoint's.
+        `execution`, `source` (the bundle that all of it names), `plan` (which branches to take),
+        `training` and `evaluation` (jobs), `gate`, `registry`, `endpoint`, `edge`, and what later
+        states replace: `model`, the newest artifact, `verdict`, the gate's, and `deployment`, the
+        endpoint's.
 
     Raises:
         InvalidInput: One line for every mistake.
@@ -133,17 +136,24 @@ def prepare(
         raise ConfigurationError("PRESETS names no preset. Deploy it again.")
     request = parse(document, presets=presets, pinned=settings.pinned_model_package)
     _check_instance_type(request, settings.instance_types)
-    _check_objects(request, settings=settings, s3=s3)
+    _check_objects(request, s3=s3)
     if request.edge.run:
         _check_group(request.edge.thing_group, settings, iot)
     identity = execution_id(execution_name, project=settings.project, stage=settings.stage)
     preset = request.preset or presets[0]
+    source = keep_source(
+        s3,
+        settings.source_s3_uri,
+        sha256=settings.source_sha256,
+        bucket=settings.artifact_bucket,
+    )
     jobs = Jobs(
-        document=request, identity=identity, preset=preset, settings=settings.job_settings()
+        document=request, identity=identity, preset=preset, settings=settings.job_settings(source)
     )
     training, evaluation = jobs.training(), jobs.evaluation()
     result = {
         "execution": {"id": identity, "name": execution_name, "preset": preset},
+        "source": {"s3_uri": source},
         "plan": _plan(request, channels=bool(evaluation["input_channels"])),
         "training": training,
         "evaluation": evaluation,
@@ -171,9 +181,7 @@ def _check_instance_type(request: ExecutionInput, allowed: str) -> None:
         )
 
 
-def _check_objects(request: ExecutionInput, *, settings: Settings, s3: Client) -> None:
-    if reason := why_unreadable(s3, settings.source_s3_uri):
-        raise ConfigurationError(f"The training bundle cannot be used: {reason}. Deploy it again.")
+def _check_objects(request: ExecutionInput, *, s3: Client) -> None:
     named = {
         "load.s3_uri": request.load.s3_uri,
         "evaluation.checkpoint_s3_uri": request.evaluation.checkpoint_s3_uri,

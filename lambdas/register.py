@@ -22,7 +22,6 @@ NOT_IN_METADATA = re.compile(r"[^\w .:/=+@-]")
 class Settings:
     """The handler's environment variables."""
 
-    source_s3_uri: str
     image_uri: str
     model_package_group: str
     endpoint_instance_type: str
@@ -34,6 +33,7 @@ class Request:
 
     execution_id: str = checked(EXECUTION_ID)
     preset: str = checked(text(".{1,256}", "a preset's name"))
+    source_s3_uri: str = checked(object_address)
     model_s3_uri: str = checked(archive_address)
     approval: str = checked(one_of("Approved", "PendingManualApproval"))
     scorecard_s3_uri: str | None = checked(object_address, None)
@@ -92,7 +92,7 @@ def _find_package(sagemaker: Client, group: str, description: str) -> str | None
 
 def _package(request: Request, artifact: Artifact, settings: Settings) -> dict[str, object]:
     serving = container(
-        image=settings.image_uri, source=settings.source_s3_uri, model=request.model_s3_uri
+        image=settings.image_uri, source=request.source_s3_uri, model=request.model_s3_uri
     )
     facts = {
         "execution": request.execution_id,

@@ -83,10 +83,10 @@ def put_new(s3: Client, uri: str, content: bytes) -> bool:
     try:
         s3.put_object(Bucket=place.bucket, Key=place.key, Body=content, IfNoneMatch="*")
     except ClientError as error:
-        if _status(error) not in (409, 412):
+        if status_of(error) not in (409, 412):
             raise
         # A call that was cut off after this has written the same before.
-        return _status(error) == 412 and open_object(s3, uri).read() == content
+        return status_of(error) == 412 and open_object(s3, uri).read() == content
     return True
 
 
@@ -107,7 +107,7 @@ def why_unreadable(s3: Client, uri: str) -> str | None:
             return _elsewhere(place, region, s3.meta.region_name)
     except ClientError as error:
         # A bucket of another account may give its objects away and yet not let itself be looked at.
-        if _status(error) != 403:
+        if status_of(error) != 403:
             return _reason(error, place, f"the bucket {place.bucket}", s3.meta.region_name)
     try:
         size = s3.head_object(Bucket=place.bucket, Key=place.key)["ContentLength"]
@@ -117,7 +117,7 @@ def why_unreadable(s3: Client, uri: str) -> str | None:
 
 
 def _reason(error: ClientError, place: S3Object, what: str, wanted: str) -> str:
-    status = _status(error)
+    status = status_of(error)
     if status == 404:
         return f"{what} does not exist: upload the file or correct the address"
     if status == 403:
@@ -133,5 +133,6 @@ def _elsewhere(place: S3Object, region: str, wanted: str) -> str:
     return f"the bucket {place.bucket} is in {region}, not {wanted}: copy the file to this region"
 
 
-def _status(error: ClientError) -> int:
+def status_of(error: ClientError) -> int:
+    """Return the HTTP status of S3's answer, 0 without one."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -72,7 +72,7 @@ class Deployment:
 
     @property
     def source_s3_uri(self) -> str:
-        """The training bundle as training jobs and models name it."""
+        """Where the training bundle is put; executions name the copy that they make of it."""
         return f"s3://{self.bucket}/{self.source_key}"
 
     @property

@@ -1,10 +1,12 @@
 """What the handlers' environment variables say, read from the checkout as data."""
 
+import hashlib
 import json
 from pathlib import Path
 
 from local_mode.deployment import Deployment
 from local_mode.errors import UserError
+from local_mode.packing import tar_gz
 
 # A change of the endpoint takes seconds here, not minutes.
 _POLL_SECONDS = 1
@@ -53,6 +55,7 @@ def function_variables(names: Deployment, source: Path, default_preset: str) -> 
         "STAGE": names.stage,
         "ARTIFACT_BUCKET": names.bucket,
         "SOURCE_S3_URI": names.source_s3_uri,
+        "SOURCE_SHA256": hashlib.sha256(tar_gz(source)).hexdigest(),
         "IMAGE_URI": names.image_uri,
         "TRAINING_ROLE_ARN": names.role_arn,
         "MODEL_PACKAGE_GROUP": names.model_package_group,

@@ -55,7 +55,6 @@ class WorkflowStack(StageStack):
             self,
             "Containers",
             roles=roles,
-            bundle=self.bundle,
             repository=storage.repository,
             key=storage.key,
         )

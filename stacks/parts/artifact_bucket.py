@@ -27,17 +27,17 @@ class Access:
 
 
 ACCESS: Mapping[str, tuple[Access, ...]] = {
-    "prepare": (Access((READ,), ("loads", "jobs")),),
+    "prepare": (Access((READ,), ("loads", "jobs")), Access((READ, WRITE), ("source",))),
     "gate": (Access((READ,), ("jobs",)), Access((WRITE,), ("executions",))),
     "register": (Access((READ,), ("jobs",)),),
     "smoke_test": (Access((READ,), ("jobs",)),),
     "decide": (Access((READ,), ("jobs",)),),
     "training": (
-        Access((READ,), ("loads",)),
+        Access((READ,), ("loads", "source")),
         Access((READ, WRITE), ("jobs",)),
         Access((READ, WRITE, "s3:DeleteObject"), ("checkpoints",)),
     ),
-    "serving": (Access((READ,), ("jobs",)), Access((WRITE,), ("captured",))),
+    "serving": (Access((READ,), ("jobs", "source")), Access((WRITE,), ("captured",))),
     # Greengrass reads what a version names in the name of whoever makes it.
     "edge_publish": (Access((READ,), ("jobs",)), Access((READ, WRITE), ("greengrass",))),
     "edge": (Access((READ,), ("greengrass",)),),
@@ -127,6 +127,7 @@ class ArtifactBucket(Construct):
 
 
 def _lifecycle(retain: bool) -> list[s3.LifecycleRule]:
+    # No rule for source/: an endpoint fetches its bundle anew for each instance that it gets.
     return [
         s3.LifecycleRule(id="checkpoints", prefix="checkpoints/", expiration=Duration.days(30)),
         s3.LifecycleRule(id="captured", prefix="captured/", expiration=Duration.days(90)),

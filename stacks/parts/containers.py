@@ -8,7 +8,6 @@ from constructs import Construct
 from stacks.parts.acknowledge import acknowledge, wildcard_arn
 from stacks.parts.encryption import lend_key, use_key
 from stacks.parts.roles import Roles, allow, log_group_arn
-from stacks.parts.training_bundle import TrainingBundle
 
 
 class Containers(Construct):
@@ -20,17 +19,10 @@ class Containers(Construct):
         id_: str,
         *,
         roles: Roles,
-        bundle: TrainingBundle,
         repository: ecr.IRepository,
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_)
-        acknowledge(
-            self,
-            f"AwsSolutions::AwsSolutions-IAM5[Resource::{_ASSETS}/{bundle.every_key}]",
-            "Assets are named by their hash, and those of earlier deployments are not known here; "
-            "the bucket belongs to the CDK, and the roles can only read archives in it.",
-        )
         acknowledge(
             self,
             wildcard_arn("logs", f"log-group:{_TRAINING_LOGS}:*"),
@@ -45,7 +37,7 @@ class Containers(Construct):
                 scope=self,
                 description=f"What the containers of {step} may do",
                 statements=[
-                    *self._statements(bundle, repository),
+                    _pull(repository),
                     *own,
                     use_key(key, write=True),
                     # SageMaker asks for this of whoever's outputs it encrypts.
@@ -54,29 +46,6 @@ class Containers(Construct):
                 ],
             )
 
-    def _statements(
-        self, bundle: TrainingBundle, repository: ecr.IRepository
-    ) -> list[iam.PolicyStatement]:
-        return [
-            # An execution keeps the bundle that it began with, and a package the one that it was
-            # trained with: after the next `cdk deploy` they still fetch it.
-            iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.every_arn]),
-            # As a channel, the bundle is looked for by its prefix.
-            iam.PolicyStatement(
-                actions=["s3:ListBucket"],
-                resources=[bundle.bucket_arn],
-                conditions={"StringLike": {"s3:prefix": bundle.every_key}},
-            ),
-            iam.PolicyStatement(
-                actions=[
-                    "ecr:BatchCheckLayerAvailability",
-                    "ecr:GetDownloadUrlForLayer",
-                    "ecr:BatchGetImage",
-                ],
-                resources=[repository.repository_arn],
-            ),
-        ]
-
 
 def write_logs(group: str) -> iam.PolicyStatement:
     """Return what SageMaker needs to write a container's output into the group of this ARN."""
@@ -84,5 +53,15 @@ def write_logs(group: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=[f"logs:{it}" for it in actions], resources=[group])
 
 
+def _pull(repository: ecr.IRepository) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=[
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:GetDownloadUrlForLayer",
+            "ecr:BatchGetImage",
+        ],
+        resources=[repository.repository_arn],
+    )
+
+
 _TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
-_ASSETS = "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"

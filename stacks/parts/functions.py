@@ -172,7 +172,7 @@ class Functions(Construct):
     def _further_statements(
         self, step: str, roles: Roles, bundle: TrainingBundle
     ) -> list[iam.PolicyStatement]:
-        if step == "prepare":  # looks whether the bundle is there
+        if step == "prepare":  # copies the bundle
             return [iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn])]
         if step == "edge_publish":
             reads = [self._edge_bundle.object_arn]

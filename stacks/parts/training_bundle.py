@@ -25,16 +25,14 @@ class TrainingBundle(Construct):
 
     Attributes:
         s3_uri: Address of the archive.
+        sha256: The sum of its content, in hexadecimal digits.
         object_arn: ARN of the archive, for whoever may read it.
-        object_key: Its key.
-        every_key: Pattern of the keys of all bundles: the CDK names assets by their hash.
-        every_arn: Likewise of their ARNs.
-        bucket_arn: ARN of the bucket that it lies in.
     """
 
     def __init__(self, scope: Construct, id_: str, *, source: Path = SOURCE) -> None:
         super().__init__(scope, id_)
         content = tar_gz(source)
+        self.sha256 = hashlib.sha256(content).hexdigest()
         with TemporaryDirectory() as folder:  # the asset is copied when it is made
             path = Path(folder) / "sourcedir.tar.gz"
             path.write_bytes(content)
@@ -42,15 +40,11 @@ class TrainingBundle(Construct):
                 self,
                 "Archive",
                 path=str(path),
-                asset_hash=hashlib.sha256(content).hexdigest(),
+                asset_hash=self.sha256,
                 asset_hash_type=AssetHashType.CUSTOM,
             )
         self.s3_uri = asset.s3_object_url
-        self.object_key = asset.s3_object_key
-        self.object_arn = asset.bucket.arn_for_objects(self.object_key)
-        self.every_key = f"*{Path(self.object_key).suffix}"
-        self.every_arn = asset.bucket.arn_for_objects(self.every_key)
-        self.bucket_arn = asset.bucket.bucket_arn
+        self.object_arn = asset.bucket.arn_for_objects(asset.s3_object_key)
 
 
 def preset_names(default: str, source: Path = SOURCE) -> list[str]:

@@ -45,6 +45,7 @@ def function_variables(
         "STAGE": config.stage,
         "ARTIFACT_BUCKET": storage.bucket.bucket_name,
         "SOURCE_S3_URI": bundle.s3_uri,
+        "SOURCE_SHA256": bundle.sha256,
         "IMAGE_URI": image,
         "TRAINING_ROLE_ARN": roles["training"].role_arn,
         "SERVING_ROLE_ARN": roles["serving"].role_arn,

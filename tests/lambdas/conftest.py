@@ -32,7 +32,7 @@ def account(variables: dict[str, str]) -> Iterator[None]:
     with mock_aws(config={"core": KEEP_SESSION}):
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
-        s3.put_object(Bucket=BUCKET, Key="source/sourcedir.tar.gz", Body=b"bundle")
+        samples.put_bundle(s3)
         yield
 
 

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 BUCKET = "artifacts"
-SOURCE = f"s3://{BUCKET}/source/sourcedir.tar.gz"
+BUNDLE = b"bundle"
+ASSET = "s3://assets/0123456789abcdef.gz"
+"""Where a deployment puts the bundle."""
+
+SOURCE = f"s3://{BUCKET}/source/{hashlib.sha256(BUNDLE).hexdigest()}/sourcedir.tar.gz"
+"""Where executions keep it."""
+
 MODEL = f"s3://{BUCKET}/jobs/rl-evaluation-x-0123456789ab-0/output/model.tar.gz"
 OUTPUT = f"s3://{BUCKET}/jobs/rl-evaluation-x-0123456789ab-0/output/output.tar.gz"
 
@@ -18,7 +24,8 @@ VARIABLES = {
     "PROJECT": "rl",
     "STAGE": "dev",
     "ARTIFACT_BUCKET": BUCKET,
-    "SOURCE_S3_URI": SOURCE,
+    "SOURCE_S3_URI": ASSET,
+    "SOURCE_SHA256": hashlib.sha256(BUNDLE).hexdigest(),
     "IMAGE_URI": "123456789012.dkr.ecr.us-east-1.amazonaws.com/rl:1",
     "TRAINING_ROLE_ARN": "arn:aws:iam::123456789012:role/rl-dev-training",
     "MODEL_PACKAGE_GROUP": "rl-dev",
@@ -39,6 +46,13 @@ CREDENTIALS = {
 KEEP_SESSION = {"reset_boto3_session": False}
 
 Files = dict[str, bytes]
+
+
+def put_bundle(s3: Any) -> None:
+    """Put the training bundle where a deployment does."""
+    bucket, _, key = ASSET.removeprefix("s3://").partition("/")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=BUNDLE)
 
 
 def npz(**arrays: Any) -> bytes:

@@ -9,13 +9,18 @@ from botocore.stub import ANY, Stubber
 
 from lambdas.deploy import PREVIOUS_TAG, handler
 from lambdas.errors import EndpointBusy, InvalidInput, ServiceRefused
-from tests.lambdas.samples import MODEL, VARIABLES
+from tests.lambdas.samples import MODEL, SOURCE, VARIABLES
 
 NAME = "rl-serving-cem-autoscaling-0123456789ab"
 ENDPOINT = VARIABLES["ENDPOINT_NAME"]
 CONFIG_ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/{NAME}"
 ENDPOINT_ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{ENDPOINT}"
-EVENT = {"execution_id": "0123456789ab", "preset": "cem-autoscaling", "model_s3_uri": MODEL}
+EVENT = {
+    "execution_id": "0123456789ab",
+    "preset": "cem-autoscaling",
+    "source_s3_uri": SOURCE,
+    "model_s3_uri": MODEL,
+}
 CHANGE = {"EndpointName": ENDPOINT, "EndpointConfigName": NAME}
 
 
@@ -60,7 +65,10 @@ def test_the_first_deployment_creates_the_endpoint(sagemaker: Any) -> None:
     }
     model = sagemaker.describe_model(ModelName=NAME)
     assert model["PrimaryContainer"]["ModelDataUrl"] == MODEL
-    assert model["PrimaryContainer"]["Environment"]["SAGEMAKER_PROGRAM"] == "serve.py"
+    assert model["PrimaryContainer"]["Environment"] == {
+        "SAGEMAKER_PROGRAM": "serve.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": SOURCE,
+    }
     assert model["ExecutionRoleArn"] == VARIABLES["TRAINING_ROLE_ARN"]
     [variant] = sagemaker.describe_endpoint_config(EndpointConfigName=NAME)["ProductionVariants"]
     assert variant["VariantName"] == "AllTraffic"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lambdas.errors import ConfigurationError, InvalidInput, ServiceRefused, ServiceUnavailable
 from lambdas.prepare import Settings, handler, prepare
 from lambdas.settings import read_settings
-from tests.lambdas.samples import BUCKET, VARIABLES
+from tests.lambdas.samples import ASSET, BUCKET, BUNDLE, SOURCE, VARIABLES
 
 SETTINGS = read_settings(Settings, VARIABLES)
 LOAD = f"s3://{BUCKET}/loads/load.csv"
@@ -55,12 +55,12 @@ def test_an_empty_input_gives_the_whole_plan() -> None:
     assert document["evaluation"]["job_name"] == f"rl-evaluation-cem-autoscaling-{identity}"
     assert document["training"]["request"]["HyperParameters"] == {
         "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": VARIABLES["SOURCE_S3_URI"],
+        "sagemaker_submit_directory": SOURCE,
         "preset": "cem-autoscaling",
     }
     assert document["evaluation"]["request"]["HyperParameters"] == {
         "sagemaker_program": "evaluate.py",
-        "sagemaker_submit_directory": VARIABLES["SOURCE_S3_URI"],
+        "sagemaker_submit_directory": SOURCE,
         "evaluation.confidence": "0.95",
     }
     document = run({"evaluation": {"episodes": 24}, "gate": {"baseline": "best_tuned"}})
@@ -141,7 +141,7 @@ def test_the_stage_decides_how_jobs_run(step: str, monkeypatch: pytest.MonkeyPat
     # An isolated job cannot fetch the bundle by itself.
     channels = document["evaluation"]["input_channels"]
     assert [channel["ChannelName"] for channel in channels] == ["code"]
-    assert channels[0]["DataSource"]["S3DataSource"]["S3Uri"] == VARIABLES["SOURCE_S3_URI"]
+    assert channels[0]["DataSource"]["S3DataSource"]["S3Uri"] == SOURCE
     assert document["training"]["request"]["InputDataConfig"] == channels
     assert document["plan"]["channels"] is True
 
@@ -288,9 +288,37 @@ def test_an_input_that_is_not_there_is_refused() -> None:
 
 @pytest.mark.usefixtures("account")
 def test_a_missing_bundle_is_the_deployments_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_S3_URI", f"s3://{BUCKET}/source/gone.tar.gz")
-    with pytest.raises(ConfigurationError, match=r"gone.tar.gz does not exist.*Deploy it again"):
+    monkeypatch.setenv("SOURCE_S3_URI", f"s3://{BUCKET}/gone.gz")
+    with pytest.raises(ConfigurationError) as caught:
         run({})
+    assert str(caught.value) == (
+        f"The training bundle cannot be copied from s3://{BUCKET}/gone.gz to {SOURCE} (NoSuchKey): "
+        "it is missing, or prepare may not read it. Deploy it again."
+    )
+
+
+def test_a_bundle_is_kept_once_and_outlives_what_the_deployment_put(
+    put: Callable[[str, bytes], None],
+) -> None:
+    s3 = boto3.client("s3")
+    kept = {"Bucket": BUCKET, "Key": SOURCE.removeprefix(f"s3://{BUCKET}/")}
+    assert run({})["source"] == {"s3_uri": SOURCE}
+    first = s3.get_object(**kept)
+    assert first["Body"].read() == BUNDLE
+    # Were it copied again, the copy would have what lies there now.
+    put(ASSET, b"other")
+    assert run({}, "run-2")["source"] == {"s3_uri": SOURCE}
+    bucket, _, key = ASSET.removeprefix("s3://").partition("/")
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert run({}, "run-3")["source"] == {"s3_uri": SOURCE}
+    assert s3.get_object(**kept)["Body"].read() == BUNDLE
+
+
+@pytest.mark.usefixtures("account")
+def test_a_mistake_in_the_input_copies_nothing() -> None:
+    with pytest.raises(InvalidInput):
+        run({"load": {"s3_uri": LOAD}})
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=BUCKET)
 
 
 @pytest.mark.usefixtures("account")
@@ -342,8 +370,38 @@ def test_faults_of_s3_are_no_mistakes_of_the_user(
     s3 = boto3.client("s3")
     monkeypatch.setattr("lambdas.prepare.client", lambda _: s3)
     with Stubber(s3) as stubber:
+        stubber.add_client_error("head_object", code, http_status_code=status)
+        with pytest.raises(expected, match=f"HeadObject was refused.*{code}"):
+            run({})
+        stubber.add_client_error("head_object", "404", http_status_code=404)
+        stubber.add_client_error("copy_object", code, http_status_code=status)
+        with pytest.raises(expected, match=f"CopyObject was refused.*{code}"):
+            run({})
+        # What is named in the input is looked for before.
         stubber.add_client_error("head_bucket", code, http_status_code=status)
         with pytest.raises(expected, match=f"HeadBucket was refused.*{code}"):
+            run({"load": {"s3_uri": LOAD}})
+
+
+@pytest.mark.usefixtures("variables")
+def test_a_bundle_that_may_not_be_read_is_named_and_no_tag_is_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s3 = boto3.client("s3")
+    monkeypatch.setattr("lambdas.prepare.client", lambda _: s3)
+    bucket, _, key = ASSET.removeprefix("s3://").partition("/")
+    request = {
+        "Bucket": BUCKET,
+        "Key": SOURCE.removeprefix(f"s3://{BUCKET}/"),
+        "CopySource": {"Bucket": bucket, "Key": key},
+        "TaggingDirective": "REPLACE",
+    }
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("head_object", "404", http_status_code=404)
+        stubber.add_client_error(
+            "copy_object", "AccessDenied", http_status_code=403, expected_params=request
+        )
+        with pytest.raises(ConfigurationError, match=rf"from {ASSET} to .*\(AccessDenied\).*again"):
             run({})
 
 

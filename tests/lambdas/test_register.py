@@ -10,13 +10,14 @@ from botocore.stub import Stubber
 
 from lambdas.errors import InvalidInput, ServiceRefused, UnsafeArtifact
 from lambdas.register import handler
-from tests.lambdas.samples import BUCKET, MODEL, VARIABLES, Files, make_artifact
+from tests.lambdas.samples import BUCKET, MODEL, SOURCE, VARIABLES, Files, make_artifact
 
 Put = Callable[[str, bytes], None]
 
 EVENT = {
     "execution_id": "0123456789ab",
     "preset": "cem-autoscaling",
+    "source_s3_uri": SOURCE,
     "model_s3_uri": MODEL,
     "approval": "Approved",
     "scorecard_s3_uri": f"s3://{BUCKET}/executions/0123456789ab/scorecard.json",
@@ -48,7 +49,7 @@ def test_the_package_says_what_is_known(sagemaker: Any) -> None:
     assert container["ModelDataUrl"] == MODEL
     assert container["Environment"] == {
         "SAGEMAKER_PROGRAM": "serve.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": VARIABLES["SOURCE_S3_URI"],
+        "SAGEMAKER_SUBMIT_DIRECTORY": SOURCE,
     }
     statistics = found["ModelMetrics"]["ModelQuality"]["Statistics"]
     assert statistics["S3Uri"] == EVENT["scorecard_s3_uri"]

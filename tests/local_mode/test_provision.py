@@ -1,5 +1,6 @@
 """What `cdk deploy` creates is created locally, twice over without harm."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -95,6 +96,9 @@ def test_the_resources_have_their_names_and_tags(aws, checkout):
     assert function["Tags"] == {"sagemaker:project-name": "tests", "stage": "staging"}
     variables = function["Configuration"]["Environment"]["Variables"]
     assert variables["METRIC_DEFINITIONS"] == '[{"Name":"loss","Regex":"(x)"}]'
+    # Executions keep the bundle under its sum, as on AWS.
+    bundle = read_object(aws, variables["SOURCE_S3_URI"])
+    assert variables["SOURCE_SHA256"] == hashlib.sha256(bundle).hexdigest()
     # Lambda allows 4 KB for all variables.
     assert sum(len(key) + len(value) for key, value in variables.items()) < 4096
     groups = aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/tests")

@@ -17,6 +17,7 @@ HANDLERS = ROOT / "lambdas"
 # Where IAM calls it otherwise than the service's model does.
 _ACTIONS = {
     "lambda:Invoke": ("lambda:InvokeFunction",),
+    "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
     "s3:DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:HeadObject": ("s3:GetObject",),

@@ -20,6 +20,7 @@ from tests.lambdas.samples import (
     make_artifact,
     manifest,
     pack,
+    put_bundle,
     scorecard,
 )
 from tests.stacks.delivery import CONFIGURED, Resources, resources_of, synthesise_delivery
@@ -72,7 +73,7 @@ def machine(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     with mock_aws(config=config):
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket=BUCKET)
-        s3.put_object(Bucket=BUCKET, Key="source/sourcedir.tar.gz", Body=b"bundle")
+        put_bundle(s3)
         boto3.client("sagemaker").create_model_package_group(
             ModelPackageGroupName=VARIABLES["MODEL_PACKAGE_GROUP"],
             ModelPackageGroupDescription="Policies",

@@ -64,6 +64,9 @@ MUTANTS = (
     Mutant(
         "loads-not-readable", "executions refused", without(of("S3::BucketPolicy"), "/executions/*")
     ),
+    Mutant(
+        "bundles-not-readable", "executions refused", without(of("S3::BucketPolicy"), "/source/*")
+    ),
     Mutant("key-not-rotated", "KMS5", drop(key, "EnableKeyRotation")),
     Mutant(
         "key-of-everybody",

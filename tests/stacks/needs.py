@@ -96,7 +96,6 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
         **_CONTAINER,
         **_ROLLBACK,
         "kms:Encrypt": "as for jobs",
-        "s3:ListBucket": "likewise: the bundle's prefix alone",
     },
     "state-machine": {
         **_TRACES,

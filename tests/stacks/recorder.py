@@ -67,6 +67,9 @@ def requests(step: str, service: str, operation: str, given: Mapping[str, Any]) 
         about = [f"{bucket}/{given['Key']}" if "Key" in given else bucket]
     else:
         about = [form.format(given[name]) for name, form in _RESOURCES.items() if name in given]
+    if operation == "CopyObject":  # it reads there, and writes here
+        source = "arn:aws:s3:::{Bucket}/{Key}".format(**given["CopySource"])
+        return {Request(step, "s3:GetObject", source), Request(step, "s3:PutObject", about[0])}
     if "inlineRecipe" in given:
         component = json.loads(given["inlineRecipe"])["ComponentName"]
         about = [f"arn:aws:greengrass:{REGION}:{ACCOUNT}:components:{component}"]
@@ -83,6 +86,11 @@ def requests(step: str, service: str, operation: str, given: Mapping[str, Any]) 
         asked |= {Request(step, "sagemaker:AddTags", it) for it in about}
     passed = {given[name] for name in _PASSED if name in given}
     return asked | {Request(step, "iam:PassRole", it, "sagemaker.amazonaws.com") for it in passed}
+
+
+def fetches(step: str, bundle: str) -> Request:
+    """Return what IAM is asked when a container fetches its bundle, or SageMaker for it."""
+    return Request(step, "s3:GetObject", f"arn:aws:s3:::{bundle.removeprefix('s3://')}")
 
 
 @dataclass
@@ -111,6 +119,8 @@ class Recorder(Cloud):
         """Note the request of a job, and what the job then writes in its own role's name."""
         self.asked |= requests("state_machine", "sagemaker", "CreateTrainingJob", request)
         self.jobs.append(request)
+        submitted = request["HyperParameters"]["sagemaker_submit_directory"]
+        self.asked.add(fetches("training", submitted))
         with self._as("training"):
             return super().create_training_job(**request)
 
@@ -142,6 +152,9 @@ class Recorder(Cloud):
             if step := self.step:
                 service = client.meta.service_model.service_name
                 self.asked |= requests(step, service, operation, given)
+            if operation == "CreateModel":
+                variables = given["PrimaryContainer"]["Environment"]
+                self.asked.add(fetches("serving", variables["SAGEMAKER_SUBMIT_DIRECTORY"]))
             if operation == "UpdateEndpoint":  # which moto does not know
                 original(client, "DeleteEndpoint", {"EndpointName": given["EndpointName"]})
                 operation = "CreateEndpoint"

@@ -1,15 +1,15 @@
 """The bundle is the same file wherever it is packed: rooms do not share the code that packs."""
 
-import json
-import re
-from fnmatch import fnmatch
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from local_mode import packing
 from stacks.parts.training_bundle import SOURCE, tar_gz
-from tests.stacks.synthesis import Synthesis
+from tests.stacks.grants import allowed, roles, statements
+from tests.stacks.intrinsics import Deployed
+from tests.stacks.recorder import variables
 
 
 def test_a_deployment_packs_what_the_local_aws_packs() -> None:
@@ -26,16 +26,33 @@ def test_what_programs_leave_behind_is_not_packed_by_either(tmp_path: Path) -> N
     assert tar_gz(tmp_path) == packing.tar_gz(tmp_path) == before
 
 
-@pytest.mark.parametrize("role", ["Training", "Serving"])
-def test_containers_may_read_the_bundles_of_earlier_deployments(dev: Synthesis, role: str) -> None:
-    [workflow] = [it for name, it in dev.templates.items() if name.endswith("-Workflow")]
-    resources = workflow["Resources"].items()
-    suffixes = set(re.findall(r"/[0-9a-f]{64}([.a-z]+)", json.dumps(dict(resources))))
-    [suffix] = suffixes - {".zip"}  # of the edge component, which no container reads
-    other = "0" * 64 + suffix
-    [policy] = [it for name, it in resources if name.startswith(f"Containers{role}")]
-    statements = policy["Properties"]["PolicyDocument"]["Statement"]
-    [read] = [it for it in statements if it["Action"] == "s3:GetObject"]
-    assert fnmatch(f"/{other}", read["Resource"]["Fn::Join"][1][-1])
-    [listed] = [it for it in statements if it["Action"] == "s3:ListBucket"]
-    assert fnmatch(other, listed["Condition"]["StringLike"]["s3:prefix"])
+def test_the_sum_that_names_the_kept_copy_is_that_of_the_bundle(deployed: Deployed) -> None:
+    assert variables(deployed)["SOURCE_SHA256"] == hashlib.sha256(tar_gz(SOURCE)).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["training", "serving"])
+def test_containers_read_what_executions_keep_and_nothing_of_the_cdks(
+    deployed: Deployed, name: str
+) -> None:
+    [role] = [it for it in roles(deployed) if it.name == name]
+    own = statements(deployed, role)
+    bucket = variables(deployed)["ARTIFACT_BUCKET"]
+    kept = f"arn:aws:s3:::{bucket}/source/{'0' * 64}/sourcedir.tar.gz"
+    assert allowed(own, "s3:GetObject", kept)
+    assert not allowed(own, "s3:PutObject", kept)
+    assert not any("cdk-" in resource for it in own for resource in it.resources)
+
+
+def test_prepare_reads_the_one_archive_of_the_cdks_that_it_copies(deployed: Deployed) -> None:
+    [role] = [it for it in roles(deployed) if it.name == "prepare"]
+    found = {it for each in statements(deployed, role) for it in each.resources if "cdk-" in it}
+    assert found == {variables(deployed)["SOURCE_S3_URI"].replace("s3://", "arn:aws:s3:::")}
+
+
+def test_a_kept_bundle_is_never_thrown_away(deployed: Deployed) -> None:
+    # Endpoints and packages name it, however old they are.
+    [bucket] = [it for _, id_, it in deployed.of_type("AWS::S3::Bucket") if "Artifacts" in id_]
+    for rule in bucket["LifecycleConfiguration"]["Rules"]:
+        if not "source/".startswith(rule.get("Prefix", "")):
+            continue
+        assert not any(key.startswith("Expiration") for key in rule), rule
