@@ -50,11 +50,6 @@ def resource_name(step: str, preset: str, identity: str) -> str:
     return "-".join(part for part in ("rl", step, slug, identity) if part)
 
 
-def group_prefix(project: str, stage: str) -> str:
-    """Return how the names of the groups of devices begin that the stage may deploy to."""
-    return f"{project}-{stage}-"
-
-
 def stage_tags(*, project: str, stage: str) -> list[dict[str, str]]:
     """List the tags that tell what belongs to a stage, in the form SageMaker takes."""
     pairs = {"sagemaker:project-name": project, "stage": stage}

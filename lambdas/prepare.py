@@ -12,7 +12,7 @@ from lambdas.edge import not_found
 from lambdas.errors import ConfigurationError, InvalidInput
 from lambdas.execution_input import ExecutionInput, parse
 from lambdas.jobs import Jobs, JobSettings
-from lambdas.names import execution_id, group_prefix
+from lambdas.names import execution_id
 from lambdas.s3 import why_unreadable
 from lambdas.settings import read_settings
 from lambdas.source import keep_source
@@ -47,10 +47,11 @@ class Settings:
     network_isolation: int = 0
     encrypt_traffic: int = 0
     thing_group_arn: str = ""
+    thing_groups: str = ""
 
     def preset_names(self) -> tuple[str, ...]:
         """Split PRESETS; the first name is the default."""
-        return tuple(name.strip() for name in self.presets.split(",") if name.strip())
+        return _names(self.presets)
 
     def job_settings(self, source: str) -> JobSettings:
         """Select what the jobs need; `source` is the bundle's address.
@@ -170,7 +171,7 @@ def prepare(
 
 
 def _check_instance_type(request: ExecutionInput, allowed: str) -> None:
-    names = [name.strip() for name in allowed.split(",") if name.strip()]
+    names = _names(allowed)
     asked = request.training.instance_type
     if names and asked not in names:
         raise InvalidInput(
@@ -196,11 +197,14 @@ def _check_group(name: str | None, settings: Settings, iot: Client) -> None:
     """Refuse a group of devices hours before the state that would deploy to it."""
     if not settings.thing_group_arn:
         raise ConfigurationError("THING_GROUP_ARN is not set. Deploy it again.")
-    prefix = group_prefix(settings.project, settings.stage)
-    group = name or settings.thing_group_arn.rpartition("/")[2]
-    if not group.startswith(prefix):
+    own = settings.thing_group_arn.rpartition("/")[2]
+    groups, group = (own, *_names(settings.thing_groups)), name or own
+    if group not in groups:
         raise InvalidInput(
-            [f"edge.thing_group: {group} is not the stage's: choose one whose name begins {prefix}"]
+            [
+                f"edge.thing_group: {group} is no group of this stage; use {' or '.join(groups)}, "
+                "or add it to edge.thing_groups in stacks/config.py"
+            ]
         )
     try:
         iot.describe_thing_group(thingGroupName=group)
@@ -210,6 +214,10 @@ def _check_group(name: str | None, settings: Settings, iot: Client) -> None:
         raise InvalidInput(
             [f"edge.thing_group: there is no thing group {group}: create it or leave it out"]
         ) from error
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _plan(request: ExecutionInput, *, channels: bool) -> Document:

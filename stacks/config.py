@@ -119,6 +119,8 @@ class Edge:
         fallback_percent: Share of decisions by a fallback at which an alarm is raised.
         devices: How many there are: an alarm is raised while fewer of them report decisions.
             0: nobody is missed.
+        thing_groups: Names of further groups that an execution may deploy to, beside the stage's
+            own; they exist already.
     """
 
     maximum_per_minute: int = 50
@@ -127,6 +129,7 @@ class Edge:
     follow_minutes: int = 60
     fallback_percent: int = 10
     devices: int = 0
+    thing_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +193,11 @@ class StageConfig:
     def component(self) -> str:
         """Name of the component of AWS IoT Greengrass, the same in all stages of an account."""
         return f"com.{self.organisation}.{self.project}.Policy"
+
+    @property
+    def thing_group(self) -> str:
+        """Name of the group of the stage's devices."""
+        return f"{self.prefix}-devices"
 
     @property
     def number(self) -> int:

@@ -65,6 +65,7 @@ class EdgeStack(StageStack):
             self,
             "Devices",
             prefix=config.prefix,
+            group=config.thing_group,
             component=config.component,
             role_alias=alias.role_alias or "",
         )

@@ -9,11 +9,6 @@ from constructs import Construct
 THING = "${iot:Connection.Thing.ThingName}"
 
 
-def group_name(prefix: str) -> str:
-    """Return the name of the group of a stage's devices, which deployments aim at."""
-    return f"{prefix}-devices"
-
-
 class EdgeDevices(Construct):
     """The group of the stage's devices, and the policy of their certificates.
 
@@ -28,11 +23,12 @@ class EdgeDevices(Construct):
         id_: str,
         *,
         prefix: str,
+        group: str,
         component: str,
         role_alias: str,
     ) -> None:
         super().__init__(scope, id_)
-        self.group, self.policy = group_name(prefix), f"{prefix}-device"
+        self.group, self.policy = group, f"{prefix}-device"
         iot.CfnThingGroup(
             self,
             "Group",

@@ -42,8 +42,6 @@ _DEVICE_WILDCARDS = {
     "each stage has its own first two numbers.",
     ("greengrass", "deployments:*"): "Greengrass names deployments; they are only looked at and "
     "given tags.",
-    ("iot", "thinggroup/{prefix}-*"): "Groups of the stage begin with its name, and an execution "
-    "may name one.",
     ("iot", "job/*"): "Greengrass names the jobs of deployments, and makes them in the caller's "
     "name.",
 }
@@ -97,11 +95,7 @@ class Functions(Construct):
                 self, wildcard_arn("sagemaker", kind.format(group=names.model_package_group)), why
             )
         for (service, kind), why in _DEVICE_WILDCARDS.items():
-            resource = kind.format(
-                component=names.component,
-                versions=names.component_versions,
-                prefix=f"{names.project}-{names.stage}",
-            )
+            resource = kind.format(component=names.component, versions=names.component_versions)
             acknowledge(self, wildcard_arn(service, resource), why)
         if reserved_concurrency:
             for function in (*self.by_step.values(), *filter(None, [self.decide])):

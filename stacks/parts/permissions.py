@@ -112,6 +112,7 @@ class Names:
     endpoint: str
     component: str
     component_versions: str
+    thing_groups: tuple[str, ...]
 
     @classmethod
     def of(cls, config: StageConfig, *, model_package_group: str) -> "Names":
@@ -123,6 +124,7 @@ class Names:
             endpoint=config.prefix,
             component=config.component,
             component_versions=f"1.{config.number}",
+            thing_groups=(config.thing_group, *config.edge.thing_groups),
         )
 
     def tags(self) -> dict[str, str]:
@@ -132,8 +134,8 @@ class Names:
             "aws:ResourceTag/stage": self.stage,
         }
 
-    def arns(self, scope: Construct) -> dict[str, str]:
-        """Return the ARN of each kind of resource; `rl-*` is what the workflow itself makes."""
+    def arns(self, scope: Construct) -> dict[str, list[str]]:
+        """Return the ARNs of each kind of resource; `rl-*` is what the workflow itself makes."""
         kinds = {
             "jobs": JOBS,
             "models": ("model", "rl-serving-*"),
@@ -142,17 +144,17 @@ class Names:
             "group": ("model-package-group", self.model_package_group),
             "packages": ("model-package", f"{self.model_package_group}/*"),
         }
-        named = {kind: arn(scope, "sagemaker", *pair) for kind, pair in kinds.items()}
-        return named | self._devices(scope) | {"any": "*"}  # for actions that know no resource
+        named = {kind: [arn(scope, "sagemaker", *pair)] for kind, pair in kinds.items()}
+        return named | self._devices(scope) | {"any": ["*"]}  # for actions that know no resource
 
-    def _devices(self, scope: Construct) -> dict[str, str]:
+    def _devices(self, scope: Construct) -> dict[str, list[str]]:
         versions = f"{self.component}:versions:{self.component_versions}.*"
         return {
-            "component": greengrass_arn(scope, "components", self.component),
-            "component_versions": greengrass_arn(scope, "components", versions),
-            "deployments": greengrass_arn(scope, "deployments", "*"),
-            "thing_groups": arn(scope, "iot", "thinggroup", f"{self.project}-{self.stage}-*"),
-            "iot_jobs": arn(scope, "iot", "job", "*"),
+            "component": [greengrass_arn(scope, "components", self.component)],
+            "component_versions": [greengrass_arn(scope, "components", versions)],
+            "deployments": [greengrass_arn(scope, "deployments", "*")],
+            "thing_groups": [arn(scope, "iot", "thinggroup", it) for it in self.thing_groups],
+            "iot_jobs": [arn(scope, "iot", "job", "*")],
         }
 
 
@@ -164,7 +166,7 @@ def statements(
     return [
         iam.PolicyStatement(
             actions=[f"{grant.service}:{action}" for action in grant.actions],
-            resources=[arns[kind] for kind in grant.resources],
+            resources=[each for kind in grant.resources for each in arns[kind]],
             conditions={"StringEquals": names.tags()} if grant.tagged else None,
         )
         for grant in grants

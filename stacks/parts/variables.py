@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from stacks.config import Network, Serving, StageConfig
 from stacks.parts.edge_bundle import EdgeBundle
-from stacks.parts.edge_devices import group_name
 from stacks.parts.endpoint_alarms import alarm_names
 from stacks.parts.permissions import Names
 from stacks.parts.roles import Roles, arn, greengrass_arn
@@ -78,7 +77,8 @@ def edge_variables(config: StageConfig, names: Names, bundle: EdgeBundle) -> dic
         "EDGE_SOURCE_S3_URI": bundle.s3_uri,
         "COMPONENT_ARN": greengrass_arn(bundle, "components", names.component),
         "COMPONENT_VERSIONS": names.component_versions,
-        "THING_GROUP_ARN": arn(bundle, "iot", "thinggroup", group_name(config.prefix)),
+        "THING_GROUP_ARN": arn(bundle, "iot", "thinggroup", config.thing_group),
+        "THING_GROUPS": ",".join(edge.thing_groups),
         "EDGE_MAXIMUM_PER_MINUTE": str(edge.maximum_per_minute),
         "EDGE_ABORT_PERCENT": str(edge.abort_percent),
         "EDGE_TIMEOUT_MINUTES": str(edge.device_minutes),

@@ -87,16 +87,23 @@ def test_the_stages_devices_are_looked_for_before_anything_begins(
         InvalidInput, match=r"edge\.thing_group: there is no thing group rl-dev-dev"
     ):
         run({"edge": {"run": True}})
-    for name in ("rl-dev-devices", "rl-dev-others"):
+    monkeypatch.setenv("THING_GROUPS", "warehouse,shops:north")
+    for name in ("rl-dev-devices", "shops:north", "rl-dev-others"):
         boto3.client("iot").create_thing_group(thingGroupName=name)
     document = run({"edge": {"run": True}, "endpoint": {"run": False}})
     assert (document["plan"]["edge"], document["plan"]["deploy"]) == (True, False)
-    document = run({"edge": {"run": True, "thing_group": "rl-dev-others"}})
-    assert document["edge"]["thing_group"] == "rl-dev-others"
-    with pytest.raises(
-        InvalidInput, match=r"not the stage's: choose one whose name begins rl-dev-"
-    ):
-        run({"edge": {"run": True, "thing_group": "rl-prod-devices"}})
+    for name in ("rl-dev-devices", "shops:north"):
+        document = run({"edge": {"run": True, "thing_group": name}})
+        assert document["edge"]["thing_group"] == name
+    with pytest.raises(InvalidInput, match="there is no thing group warehouse: create it"):
+        run({"edge": {"run": True, "thing_group": "warehouse"}})
+    # It is there, and its name begins as the stage's; the policies do not name it.
+    with pytest.raises(InvalidInput) as caught:
+        run({"edge": {"run": True, "thing_group": "rl-dev-others"}})
+    assert caught.value.problems == (
+        "edge.thing_group: rl-dev-others is no group of this stage; use rl-dev-devices or "
+        "warehouse or shops:north, or add it to edge.thing_groups in stacks/config.py",
+    )
 
 
 @pytest.mark.usefixtures("account")

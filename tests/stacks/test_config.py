@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stacks.checked_config import check, stage_config
-from stacks.config import STAGES, Network, Replica, Serving, StageConfig, Training
+from stacks.config import STAGES, Edge, Network, Replica, Serving, StageConfig, Training
 from stacks.errors import ConfigError
 
 DEV = replace(STAGES["dev"], project="rl")
@@ -71,6 +71,30 @@ PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/rl-dev-policie
 def test_serving_that_sagemaker_refuses_is_refused(serving: Serving, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"stacks/config.py, dev: .*{message}"):
         check(replace(DEV, serving=serving))
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (("",), "'' is no thing group's name; use letters"),
+        (("a,b",), "'a,b' is no thing group's name"),
+        (("warehouse", "rl-dev-*"), "'rl-dev-\\*' is no thing group's name"),
+        (("g" * 129,), "128 at most"),
+        (("rl-prod-devices",), "is the group of prod, whose devices cannot read what .* leave it"),
+        (tuple(f"group-{number:03}" for number in range(30)), "longer than 256 characters"),
+    ],
+)
+def test_groups_that_no_execution_could_reach_are_refused(
+    groups: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"stacks/config.py, dev: edge.thing_groups: .*{message}"
+    ):
+        check(replace(DEV, edge=Edge(thing_groups=groups)))
+
+
+def test_groups_with_names_of_any_form_are_taken() -> None:
+    check(replace(DEV, edge=Edge(thing_groups=("warehouse", "shops:north_1", "rl-dev-devices"))))
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import pytest
+
 from tests.stacks.calls import Source
 from tests.stacks.contract import permission_problems, variable_problems
 from tests.stacks.exceptions import read_exceptions, remaining, require
-from tests.stacks.grants import roles, statements
-from tests.stacks.intrinsics import Deployed
+from tests.stacks.grants import allowed, roles, statements
+from tests.stacks.intrinsics import ACCOUNT, REGION, Deployed
 from tests.stacks.needs import MAY_LACK, NEEDS
 from tests.stacks.recorder import Recorder, refused
-from tests.stacks.synthesis import WORKFLOWS_OWN, Finding, Synthesis
+from tests.stacks.synthesis import CHECKED, WORKFLOWS_OWN, Finding, Synthesis
 
 
 def test_every_handler_has_what_it_needs_and_no_more(deployed: Deployed, dev: Synthesis) -> None:
@@ -34,6 +36,19 @@ def test_every_reason_speaks_of_a_grant(deployed: Deployed, dev: Synthesis) -> N
     assert not remaining(unused, read_exceptions())
     assert set().union(*granted.values()) >= MAY_LACK
     assert NEEDS.keys() == granted.keys()
+
+
+@pytest.mark.parametrize("name", ["prepare", "edge-deploy", "edge-follow"])
+def test_the_edge_reaches_the_groups_that_the_stage_names(deployed: Deployed, name: str) -> None:
+    [role] = [it for it in roles(deployed) if it.name == name]
+    own, place = statements(deployed, role), f"arn:aws:iot:{REGION}:{ACCOUNT}:thinggroup"
+
+    def reached(group: str) -> bool:
+        return allowed(own, "iot:DescribeThingGroup", f"{place}/{group}")
+
+    assert all(map(reached, (CHECKED.thing_group, *CHECKED.edge.thing_groups)))
+    assert not reached(f"{CHECKED.prefix}-others")
+    assert not reached("warehouse-2")
 
 
 def test_everything_that_executions_ask_for_is_allowed(

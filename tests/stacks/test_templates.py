@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.config import Network, Serving, StageConfig
+from stacks.config import Edge, Network, Serving, StageConfig
 from tests.stacks.contract import definition
 from tests.stacks.exceptions import require
 from tests.stacks.interpreter import DEFINITION
@@ -79,6 +79,14 @@ def test_the_checked_stage_has_every_part() -> None:
     for item in fields(Serving):
         if item.name not in ("serverless_memory_mb",):
             assert getattr(CHECKED.serving, item.name), item.name
+    for item in fields(Edge):
+        assert getattr(CHECKED.edge, item.name), item.name
+
+
+def test_lambda_takes_the_variables(deployed: Deployed) -> None:
+    for _, name, properties in deployed.of_type("AWS::Lambda::Function"):
+        given = properties.get("Environment", {}).get("Variables", {})
+        assert sum(len(key) + len(value) for key, value in given.items()) <= 4096, name
 
 
 @pytest.fixture
