@@ -121,6 +121,8 @@ class Edge:
             0: nobody is missed.
         thing_groups: Names of further groups that an execution may deploy to, beside the stage's
             own; they exist already.
+        logs: Devices may write the component's log to CloudWatch, into a group of the stack's. Its
+            name is the same in all stages: one stage of an account and region can have it.
     """
 
     maximum_per_minute: int = 50
@@ -130,6 +132,7 @@ class Edge:
     fallback_percent: int = 10
     devices: int = 0
     thing_groups: tuple[str, ...] = ()
+    logs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,26 +5,24 @@ from aws_cdk import aws_iot as iot
 from constructs import Construct
 
 from stacks.config import StageConfig
-from stacks.parts.acknowledge import acknowledge, wildcard_arn
 from stacks.parts.edge_bundle import EdgeBundle
 from stacks.parts.edge_component import EdgeComponent
 from stacks.parts.edge_devices import EdgeDevices
 from stacks.parts.edge_metrics import EdgeMetrics
 from stacks.parts.edge_provisioning import EdgeProvisioning
 from stacks.parts.encryption import use_key
-from stacks.parts.roles import Roles, allow, log_group_arn
+from stacks.parts.roles import Roles, allow
 from stacks.stage_stack import StageStack
 from stacks.storage_stack import StorageStack
 
 CREDENTIAL_SECONDS = 3600
-LOGS = "/aws/greengrass/*"
 
 
 class EdgeStack(StageStack):
     """Role alias, thing group, policies and provisioning of devices, the component's first version.
 
     A device gets its AWS credentials by the role alias: it may read what lies below `greengrass/`
-    in the bucket, and the first version's program, and write its logs.
+    in the bucket, and the first version's program. The component's log is in the stack Storage.
     """
 
     def __init__(
@@ -41,25 +39,16 @@ class EdgeStack(StageStack):
             credential_duration_seconds=CREDENTIAL_SECONDS,
         )
         bundle = EdgeBundle(self, "Bundle")
-        policy = allow(
+        allow(
             roles["edge"],
             "Policy",
             scope=self,
             description="What devices may do on AWS",
             statements=[
-                iam.PolicyStatement(
-                    actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                    resources=[log_group_arn(self, LOGS)],
-                ),
                 # The first version's program is an asset of the CDK's.
                 iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn]),
                 use_key(storage.key, write=False),
             ],
-        )
-        acknowledge(
-            policy,
-            wildcard_arn("logs", f"log-group:{LOGS}:*"),
-            "Greengrass names a group for each component; devices read none of them.",
         )
         devices = EdgeDevices(
             self,

@@ -1,10 +1,11 @@
-"""What outlives a change of the workflow: key, bucket, images, model registry."""
+"""What outlives a change of the workflow: key, bucket, images, model registry, devices' log."""
 
 from constructs import Construct
 
 from stacks.config import StageConfig
 from stacks.parts.artifact_bucket import ArtifactBucket
 from stacks.parts.clean_up import CleanUp
+from stacks.parts.edge_logs import EdgeLogs
 from stacks.parts.encryption import Encryption
 from stacks.parts.image_repository import ImageRepository
 from stacks.parts.model_registry import ModelRegistry
@@ -44,6 +45,15 @@ class StorageStack(StageStack):
         artifacts.share({step: it for step, it in roles.by_step.items() if step not in unused})
         self.bucket = artifacts.bucket
         self.repository = ImageRepository(self, "Images", key=self.key, retain=retain).repository
+        if config.edge.logs:
+            EdgeLogs(
+                self,
+                "EdgeLogs",
+                component=config.component,
+                roles=roles,
+                key=self.key,
+                days=config.log_days,
+            )
         registry = ModelRegistry(self, "Registry", prefix=config.prefix, retain=retain)
         self.model_package_group = registry.name
         if not retain:

@@ -119,10 +119,8 @@ READS: Mapping[str, tuple[Read, ...]] = {
     "AWS::Lambda::Permission": (Read("lambda:GetPolicy", "function:{prefix}-*"),),
     "AWS::Logs::LogGroup": (
         _LOGS,
-        Read(
-            "logs:ListTagsForResource logs:GetDataProtectionPolicy",
-            "log-group:*{prefix}-*",
-        ),
+        Read("logs:ListTagsForResource logs:GetDataProtectionPolicy", "log-group:*{prefix}*"),
+        Read("logs:ListTagsForResource logs:GetDataProtectionPolicy", "log-group:*/{component}:*"),
     ),
     "AWS::Logs::MetricFilter": (_LOGS,),
     "AWS::S3::Bucket": (
@@ -206,7 +204,10 @@ def _arn(read: Read, config: StageConfig, partition: str, region: str, account: 
     if read.resource == "*":
         return "*"
     resource = read.resource.format(
-        prefix=config.prefix, project=config.project, stage=config.stage
+        prefix=config.prefix,
+        project=config.project,
+        stage=config.stage,
+        component=config.component,
     )
     if service == "s3":
         return f"arn:{partition}:s3:::{resource}"

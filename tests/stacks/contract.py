@@ -20,7 +20,7 @@ from tests.stacks.grants import (
     statements,
 )
 from tests.stacks.intrinsics import Deployed
-from tests.stacks.needs import MAY_LACK, NEEDS
+from tests.stacks.needs import NEEDS, may_lack
 from tests.stacks.synthesis import Finding, resources
 
 
@@ -71,7 +71,7 @@ def permission_problems(deployed: Deployed, source: Source) -> Iterator[Finding]
         granted = {action for statement in own if statement.allows for action in statement.actions}
         shown = called(deployed, role, source)
         used = granted or in_use(deployed, role)
-        needed = shown | (NEEDS[role.name].keys() - MAY_LACK if used else set())
+        needed = shown | (NEEDS[role.name].keys() - may_lack(role.name) if used else set())
         for action in sorted(needed - granted):
             yield Finding("contract", "missing", f"{role.name} {action}")
         for action in sorted(granted - shown - NEEDS[role.name].keys()):

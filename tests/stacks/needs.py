@@ -10,6 +10,10 @@ _LOGS = {
     "logs:CreateLogStream": "the service writes the log in the role's name",
     "logs:PutLogEvents": "likewise",
 }
+_LOGS_OF_DEVICES = {
+    **_LOGS,
+    "logs:CreateLogGroup": "the log manager asks for the group before each new stream",
+}
 _TRACES = {
     "xray:PutTraceSegments": "tracing is on",
     "xray:PutTelemetryRecords": "likewise",
@@ -119,8 +123,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "events": {"states:StartExecution": "the rule starts the workflow", **_KEY},
     "clean-up": {**_LOGS, "kms:Decrypt": "S3 and Lambda ask for it", "kms:DescribeKey": "likewise"},
     "edge": {
-        **_LOGS,
-        "logs:CreateLogGroup": "Greengrass makes a group for each component",
+        **_LOGS_OF_DEVICES,
         "s3:GetObject": "devices fetch the artifacts of the component",
         "kms:Decrypt": "objects are encrypted",
         "kms:DescribeKey": "likewise",
@@ -169,3 +172,8 @@ MAY_LACK = {
     "sns:Publish",
 }
 """What only some stages or roles need: without a network, a clock, alarms or dead letters none."""
+
+
+def may_lack(role: str) -> set[str]:
+    """Return what a role may lack; devices write logs in one stage of an account alone."""
+    return MAY_LACK | (_LOGS_OF_DEVICES.keys() if role == "edge" else set())

@@ -56,7 +56,9 @@ CHECKED = replace(
         shadow_model_package=f"{_PACKAGES}/4",
         guard={"most_removed": 2},
     ),
-    edge=replace(WORKFLOWS_OWN.edge, devices=12, thing_groups=("warehouse", "shops:north")),
+    edge=replace(
+        WORKFLOWS_OWN.edge, devices=12, thing_groups=("warehouse", "shops:north"), logs=True
+    ),
 )
 """What every check must be content with: production, and every part switched on."""
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 
 from tests.stacks.delivery import (
     Resources,
@@ -11,6 +12,7 @@ from tests.stacks.delivery import (
     stacks_of,
     text,
 )
+from tests.stacks.intrinsics import Deployed
 from tests.stacks.synthesis import PROJECT, Synthesis
 
 
@@ -73,6 +75,24 @@ def test_what_looks_for_drift_can_read_every_type_of_the_stages_and_change_none(
         assert len(actions) > 20
         assert [action for action in actions if not reading.fullmatch(action)] == []
         assert not {"s3:GetObject", "ssm:GetParametersByPath"} & actions
+
+
+def test_what_looks_for_drift_finds_log_groups_by_their_names(
+    deployed: Deployed, pipeline: Resources
+) -> None:
+    named = [
+        it["LogGroupName"]
+        for _, _, it in deployed.of_type("AWS::Logs::LogGroup")
+        if "LogGroupName" in it
+    ]
+    read = {
+        text(resource).partition(":log-group:")[2]
+        for action, resource, _ in allowed(pipeline, role_named(pipeline, "ProdDriftRole"))
+        if action == "logs:ListTagsForResource"
+    }
+    assert len(named) == 3
+    for name in named:
+        assert any(fnmatchcase(f"{name}:*", pattern) for pattern in read), name
 
 
 def test_who_looks_for_drift_from_github_changes_nothing(github: Resources) -> None:

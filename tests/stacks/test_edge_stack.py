@@ -11,8 +11,8 @@ from local_mode.greengrass.recipes import problems
 from stacks.checked_config import LONGEST_PREFIX
 from stacks.errors import ConfigError
 from tests.stacks.grants import allowed, roles, statements
-from tests.stacks.intrinsics import Deployed
-from tests.stacks.synthesis import ROOT
+from tests.stacks.intrinsics import ACCOUNT, REGION, Deployed
+from tests.stacks.synthesis import CHECKED, ROOT, Synthesis
 
 COMPONENT = "com.example.rl-autoscaling.Policy"
 THING = "${iot:Connection.Thing.ThingName}"
@@ -221,6 +221,36 @@ def test_a_device_may_read_the_first_version_and_what_the_workflow_publishes(
     assert allowed(own, "s3:GetObject", f"{artifacts}/greengrass/{COMPONENT}/1.2.0/model.tar.gz")
     assert not allowed(own, "s3:GetObject", f"{artifacts}/jobs/x/output/model.tar.gz")
     assert not allowed(own, "s3:PutObject", f"{artifacts}/greengrass/x")
+
+
+def test_a_device_writes_the_components_log_and_no_other(
+    deployed: Deployed, dev: Synthesis
+) -> None:
+    group = f"/aws/greengrass/UserComponent/{REGION}/{COMPONENT}"
+    [found] = [
+        it
+        for _, _, it in deployed.of_type("AWS::Logs::LogGroup")
+        if "LogGroupName" in it and it["LogGroupName"].startswith("/aws/greengrass/")
+    ]
+    assert found["LogGroupName"] == group
+    assert found["RetentionInDays"] == CHECKED.log_days
+    assert ":key/" in found["KmsKeyId"]
+    [role] = [it for it in roles(deployed) if it.name == "edge"]
+    own = statements(deployed, role)
+    system = f"/aws/greengrass/GreengrassSystemComponent/{REGION}/System"
+    for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents"):
+        for name, right in ((group, True), (system, False), (f"{group}2", False)):
+            place = (
+                f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:log-stream:/2026/11/26/thing/t"
+            )
+            assert allowed(own, f"logs:{action}", place) is right, (action, name)
+    # The name is that of all stages: by default none has it.
+    elsewhere = Deployed(dev.templates)
+    assert "/aws/greengrass" not in str(elsewhere.of_type("AWS::Logs::LogGroup"))
+    [role] = [it for it in roles(elsewhere) if it.name == "edge"]
+    assert not any(
+        action.startswith("logs:") for it in statements(elsewhere, role) for action in it.actions
+    )
 
 
 def test_a_first_version_that_would_be_refused_ends_the_synthesis() -> None:
