@@ -6,7 +6,7 @@ from collections import Counter
 from tests.stacks.exceptions import read_exceptions
 from tests.stacks.synthesis import PACKS, Synthesis
 
-MOST = 17
+MOST = 14
 """Acknowledgements of the stage, those of a pipeline's stack apart."""
 
 PIPELINE = "Pipeline"
@@ -24,6 +24,11 @@ def test_acknowledgements_are_few(checked: Synthesis) -> None:
     own = [item for item in checked.acknowledgements if PIPELINE not in item.construct]
     assert len(own) <= MOST
     assert len(checked.acknowledgements) - len(own) <= MOST
+
+
+def test_a_plain_stage_acknowledges_less(dev: Synthesis) -> None:
+    # It has neither a network nor a replica.
+    assert len(dev.acknowledgements) <= MOST - 2
 
 
 def test_every_acknowledgement_says_what_and_why(checked: Synthesis) -> None:
