@@ -182,6 +182,8 @@ def test_a_stage_is_deployed_works_and_goes_again(aws: LocalAws, cdk: Cdk) -> No
     assert shown(aws) == expected
 
     assert execute(aws) == "Deployed"
+    tidy_up(aws)
+    assert execute(aws) == "Deployed"
     second = cdk("deploy", "--all", "--method", "direct", "--require-approval", "never")
     assert second.count("(no changes)") == len(PARTS)
 
@@ -194,6 +196,15 @@ def test_a_stage_is_deployed_works_and_goes_again(aws: LocalAws, cdk: Cdk) -> No
     assert not sagemaker.list_endpoints()["Endpoints"]
     assert not sagemaker.list_endpoint_configs()["EndpointConfigs"]
     assert not sagemaker.list_models()["Models"]
+
+
+def tidy_up(aws: LocalAws) -> None:
+    """Take the training bundle out of the CDK's bucket, as `cdk gc` may one day."""
+    s3 = aws.client("s3")
+    [bucket] = [it["Name"] for it in s3.list_buckets()["Buckets"] if it["Name"].startswith("cdk-")]
+    keys = [it["Key"] for it in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    [bundle] = [key for key in keys if key.endswith(".gz")]
+    s3.delete_object(Bucket=bucket, Key=bundle)
 
 
 def execute(aws: LocalAws) -> str:
