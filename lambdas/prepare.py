@@ -5,10 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
 from lambdas.aws import Client, client, service_errors
-from lambdas.edge import not_found
 from lambdas.errors import ConfigurationError, InvalidInput
 from lambdas.execution_input import ExecutionInput, parse
 from lambdas.jobs import Jobs, JobSettings
@@ -16,6 +13,7 @@ from lambdas.names import execution_id
 from lambdas.s3 import why_unreadable
 from lambdas.settings import read_settings
 from lambdas.source import keep_source
+from lambdas.thing_groups import check_group
 
 MAX_HYPERPARAMETERS = 100
 """SageMaker's limit for one job, the workflow's own included."""
@@ -136,10 +134,7 @@ def prepare(
     if not presets:
         raise ConfigurationError("PRESETS names no preset. Deploy it again.")
     request = parse(document, presets=presets, pinned=settings.pinned_model_package)
-    _check_instance_type(request, settings.instance_types)
-    _check_objects(request, s3=s3)
-    if request.edge.run:
-        _check_group(request.edge.thing_group, settings, iot)
+    _check(request, settings, s3=s3, iot=iot)
     identity = execution_id(execution_name, project=settings.project, stage=settings.stage)
     preset = request.preset or presets[0]
     source = keep_source(
@@ -170,6 +165,18 @@ def prepare(
     return result
 
 
+def _check(request: ExecutionInput, settings: Settings, *, s3: Client, iot: Client) -> None:
+    _check_instance_type(request, settings.instance_types)
+    _check_objects(request, s3=s3)
+    if request.edge.run:
+        check_group(
+            request.edge.thing_group,
+            own_arn=settings.thing_group_arn,
+            further=_names(settings.thing_groups),
+            iot=iot,
+        )
+
+
 def _check_instance_type(request: ExecutionInput, allowed: str) -> None:
     names = _names(allowed)
     asked = request.training.instance_type
@@ -191,29 +198,6 @@ def _check_objects(request: ExecutionInput, *, s3: Client) -> None:
     problems = [f"{path}: {reason}" for path, reason in reasons.items() if reason]
     if problems:
         raise InvalidInput(problems)
-
-
-def _check_group(name: str | None, settings: Settings, iot: Client) -> None:
-    """Refuse a group of devices hours before the state that would deploy to it."""
-    if not settings.thing_group_arn:
-        raise ConfigurationError("THING_GROUP_ARN is not set. Deploy it again.")
-    own = settings.thing_group_arn.rpartition("/")[2]
-    groups, group = (own, *_names(settings.thing_groups)), name or own
-    if group not in groups:
-        raise InvalidInput(
-            [
-                f"edge.thing_group: {group} is no group of this stage; use {' or '.join(groups)}, "
-                "or add it to edge.thing_groups in stacks/config.py"
-            ]
-        )
-    try:
-        iot.describe_thing_group(thingGroupName=group)
-    except ClientError as error:
-        if not not_found(error):
-            raise
-        raise InvalidInput(
-            [f"edge.thing_group: there is no thing group {group}: create it or leave it out"]
-        ) from error
 
 
 def _names(text: str) -> tuple[str, ...]:

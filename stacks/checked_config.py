@@ -7,19 +7,16 @@ from dataclasses import replace
 
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
+from stacks.thing_groups import group_problems
 
 _GPU = re.compile(r"ml\.(g|p)\d")
 _INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 _OWN_VOLUMES = re.compile(r"ml\.([cmr]\d[a-z]*d|g4dn|g5|g6e?|p4de?|p5\w*)\.")
 _PACKAGE = re.compile(r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+/\d+")
 _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
-_GROUP = re.compile(r"[A-Za-z0-9:_-]{1,128}")
 _PROJECT = re.compile(r"[a-z](-?[a-z0-9])+")
 LONGEST_PREFIX = 32
 """Characters of `<project>-<stage>`: with the longest ending a role's name has 64."""
-
-LONGEST_GROUPS = 256
-"""Characters of the names of further groups of devices, with the commas between them."""
 
 
 def stage_config(project: object, stage: object) -> StageConfig:
@@ -201,30 +198,7 @@ def _edge(config: StageConfig) -> list[str]:
         "fallback_percent": (1, 100),
         "devices": (0, 1_000_000),
     }
-    return _groups(config) + _out_of_range("edge", config.edge, limits)
-
-
-def _groups(config: StageConfig) -> list[str]:
-    problems, given = [], config.edge.thing_groups
-    others = {replace(config, stage=name).thing_group: name for name in STAGES}
-    del others[config.thing_group]
-    for name in given:
-        if not _GROUP.fullmatch(name):
-            problems.append(
-                f"edge.thing_groups: {name!r} is no thing group's name; use letters, digits, ':', "
-                "'_' and '-', 128 at most"
-            )
-        elif name in others:
-            problems.append(
-                f"edge.thing_groups: {name} is the group of {others[name]}, whose devices cannot "
-                "read what this stage publishes; leave it out"
-            )
-    if len(",".join(given)) > LONGEST_GROUPS:
-        problems.append(
-            f"edge.thing_groups: together longer than {LONGEST_GROUPS} characters, and functions "
-            "take 4 KB of variables; shorten or leave out some"
-        )
-    return problems
+    return group_problems(config) + _out_of_range("edge", config.edge, limits)
 
 
 def _is_number(value: object) -> bool:
