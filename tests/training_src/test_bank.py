@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
+from autoscaling_rl.controller.guard import DEFAULTS
 from autoscaling_rl.controller.members import (
     HOLDS,
     PEAK_HEADROOMS,
@@ -262,6 +263,22 @@ def test_what_is_wanted_lies_within_the_limits():
     free = new().advance(load)[:2, LEAST_KNOWN:]
     assert free.min() < 22
     assert free.max() > 33
+
+
+def test_no_member_lives_by_machines_that_the_guard_rails_cut():
+    load = np.round(busy_load(9 * DAY))
+    load[DAY] = 400.0  # for a week, and not longer
+    bank = new(waits=(1, 3, 5, 9, 20), price=500.0)
+    advance(bank, cut(load, 4))
+    peak = load[-7 * DAY :].max()
+    assert peak < 200.0
+    assert bank.machines[-1].max() == np.ceil(DEFAULTS.peak_factor * peak)
+    before = new(waits=(1, 3, 5, 9, 20), price=500.0)
+    advance(before, cut(load[: 8 * DAY], 4))
+    assert before.machines[-1].max() == DEFAULTS.peak_factor * 400.0
+    free = new(waits=(1, 3, 5, 9, 20), price=500.0, chosen=replace(ALL, peak_factor=100.0))
+    advance(free, cut(load, 4))
+    assert free.machines[-1].max() > 2 * DEFAULTS.peak_factor * peak
 
 
 @pytest.mark.parametrize("warmup", [0, 30])

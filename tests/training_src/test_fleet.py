@@ -9,6 +9,7 @@ from autoscaling_rl.controller.fleet import (
     LONGEST_WAIT,
     Fleet,
     charge,
+    failed,
     in_service,
     likely_waits,
     still_owed,
@@ -63,12 +64,47 @@ def test_what_serves_is_the_least_of_the_last_minutes_on_average_over_waits(rows
 def test_costs_are_machines_and_the_price_of_what_fails(rows, waits):
     machines, load = np.array(rows, float), np.linspace(0.0, 15.0, len(rows))
     fleet = Fleet(waits, price=7.0, change_price=2.0)
-    failed = np.maximum(load[:, None] - in_service(machines, len(load), fleet), 0.0)
     changed = np.abs(np.diff(machines, axis=0, prepend=machines[:1]))
     before = np.concatenate((np.zeros_like(changed[:1]), changed[:-1]))
     # A change at the price of two is paid in two minutes.
-    expected = machines + 7.0 * failed + changed + before
+    expected = machines + 7.0 * failed(fleet, machines, load) + changed + before
     assert charge(fleet, machines, load) == pytest.approx(expected, abs=1e-3)
+
+
+def serving(counts, waits):
+    """Return the probabilities that 0, 1, ... of the machines serve in the last minute.
+
+    The k-th machine has been there since the fleet last had fewer than k; how long each machine
+    waits is drawn on its own.
+    """
+    chances = np.ones(1)
+    for machine in range(1, counts[-1] + 1):
+        missing = next((ago for ago, there in enumerate(counts[::-1]) if there < machine), 99)
+        ready = np.mean([wait < missing for wait in waits])
+        chances = np.convolve(chances, [1 - ready, ready])
+    return chances
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=20), WAITS, st.floats(0.0, 40.0))
+def test_what_fails_is_expected_over_machines_that_wait_each_on_its_own(counts, waits, load):
+    fleet, machines = Fleet(waits), np.array(counts, float)[:, None]
+    found = failed(fleet, machines, np.array([load]))[0, 0]
+    chances = serving(counts, waits)
+    number = np.arange(len(chances))
+    mean = chances @ number
+    deviation = np.sqrt(max(chances @ (number - mean) ** 2, 0.0))
+    expected = chances @ np.maximum(load - number, 0.0)
+    # A triangle stands for the distribution, at worst for that of one machine.
+    assert found == pytest.approx(expected, abs=0.15 * deviation + 1e-6)
+    assert found >= max(load - mean, 0.0) - 1e-9
+
+
+def test_headroom_pays_where_few_machines_wait_for_different_times():
+    fleet, load = Fleet((3, 3, 23, 23, 23)), np.full(1, 4.0)
+    asked = np.concatenate((np.zeros((1, 3)), np.full((5, 3), (10.0, 14.0, 18.0))))
+    few, more, most = failed(fleet, asked, load)[0]
+    # On average all of them have enough machines in service, or nearly so.
+    assert few > 0.5 > more > 0.1 > most
 
 
 @given(

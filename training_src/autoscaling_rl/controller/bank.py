@@ -33,6 +33,7 @@ MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotte
 LEAST_KNOWN = 60  # minutes of load before members are scored
 BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
 MOST = 1e18  # of any number of a state
+_WEEK_PEAK = NAMES.index("peak_10080")
 
 # What is said after a minute: machines that the leader wants and would keep; how far out the
 # farthest number is that the network reads (`Policy.distance`), and how far the networks of an
@@ -117,9 +118,9 @@ class Bank:
             self.costs[0] += charge(self.fleet, known, series.load[begin - 1 : begin])[0]
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
-        low, high, doubt = self._bands(begin, end)
+        low, high, most, doubt = self._bands(begin, end)
         before = self.machines
-        self._simulate(begin, low, high)
+        self._simulate(begin, low, high, most)
         costs = np.zeros((count - 1, self.size))
         charged = min(count - 1, max(0, len(self.machines) - 1 - delay))
         costs[count - 1 - charged :] = charge(
@@ -150,14 +151,15 @@ class Bank:
         self.held[:] = -np.inf
         first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)
         if first < begin:
-            low, high, _ = self._bands(first, begin)
-            self._simulate(first, low, high)
+            low, high, most, _ = self._bands(first, begin)
+            self._simulate(first, low, high, most)
             self.machines = self.machines[-self.fleet.rows :]
 
-    def _bands(self, begin: int, end: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _bands(self, begin: int, end: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Return machines wanted and worth keeping of network and rules, (minutes, bands).
 
-        And the last two rows of `SAID`, shape (2, minutes).
+        And the most machines of any member, shape (minutes, 1), and the last two rows of `SAID`,
+        shape (2, minutes).
         """
         fleet = self.fleet
         rows = features(self.series, begin, end, price=fleet.price, change_price=fleet.change_price)
@@ -166,9 +168,10 @@ class Bank:
         logs[0, :, : self.network], logs[1, :, : self.network] = bands
         if self.settings.rules:
             logs[:, :, self.network :], self.held = rule_bands(rows, self.held)
-        low, high = self._limited(whole_machines(logs))
+        most = self._most(rows)
+        low, high = self._limited(whole_machines(logs), most)
         outside = self.policy.distance(rows.T) if self.network else np.zeros(end - begin)
-        return low, high, np.array((outside, spread))
+        return low, high, most, np.array((outside, spread))
 
     def features(self) -> dict[str, float]:
         """Return what the network reads for the next decision, by name."""
@@ -178,11 +181,20 @@ class Bank:
         )
         return dict(zip(NAMES, row[:, 0].tolist(), strict=True))
 
-    def _limited(self, machines: FloatArray) -> FloatArray:
-        machines = np.maximum(machines, self.fleet.least)
-        return np.minimum(machines, self.fleet.most) if self.fleet.most else machines
+    def _most(self, rows: FloatArray) -> FloatArray:
+        """Return the most machines of any member in each minute, given the features of it."""
+        peaks = np.expm1(rows[0] + rows[_WEEK_PEAK])[:, None]
+        # Less a little: demand is on a grid, and may lie a hair above what the load just needs.
+        most = np.ceil(self.settings.peak_factor * peaks - 0.01)
+        least, limit = self.fleet.least, self.fleet.most or MAX_MACHINES
+        allowed: FloatArray = np.minimum(np.maximum(most, least), limit)
+        return allowed
 
-    def _simulate(self, begin: int, low: FloatArray, high: FloatArray) -> None:
+    def _limited(self, machines: FloatArray, most: FloatArray) -> FloatArray:
+        limited: FloatArray = np.minimum(np.maximum(machines, self.fleet.least), most)
+        return limited
+
+    def _simulate(self, begin: int, low: FloatArray, high: FloatArray, most: FloatArray) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
         load, old, longest = self.series.load, len(self.machines), self.fleet.waits[-1]
         bands, made = self.bands, np.empty((old + len(low), self.size))
@@ -192,7 +204,7 @@ class Bank:
             if place == 0:
                 made[0, :bands] = low[0]
                 if self.trackers.size:
-                    made[0, bands:] = self._limited(self.trackers.begin(load[begin - 1]))
+                    made[0, bands:] = self._limited(self.trackers.begin(load[begin - 1]), most[0])
                 continue
             np.maximum(made[place - 1, :bands], low[row], out=made[place, :bands])
             np.minimum(made[place, :bands], high[row], out=made[place, :bands])
@@ -202,7 +214,7 @@ class Bank:
             serving = fleets[-longest:].min(axis=0) if longest else fleets[-1]
             served = self._served(fleets)
             stepped = self.trackers.step(load[begin + row - 1], fleets[-1], served, serving)
-            made[place, bands:] = self._limited(stepped)
+            made[place, bands:] = self._limited(stepped, most[row])
         self.machines = made
 
     def _served(self, fleets: FloatArray) -> FloatArray:

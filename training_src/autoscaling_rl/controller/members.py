@@ -15,6 +15,7 @@ import numpy as np
 
 from .features import NAMES
 from .fleet import sliding_most
+from .guard import DEFAULTS
 from .policy import MAX_MACHINES, Policy
 from .series import FloatArray
 
@@ -47,6 +48,9 @@ class BankSettings:
         decay: weight of a day's costs relative to those of the day after.
         days: days of costs that count, today included.
         choose_every: minutes between two choices.
+        peak_factor: most machines of a member, as a multiple of those that just serve the last
+            week's peak. The guard rails cut at that multiple of a fortnight's
+            (`GuardSettings.peak_factor`): who lives by more would be followed to no avail.
     """
 
     price_factors: tuple[float, ...] = (0.25, 0.4, 0.65, 1.0, 1.6, 2.5, 4.0)
@@ -56,6 +60,7 @@ class BankSettings:
     decay: float = 0.8
     days: int = 6
     choose_every: int = 10
+    peak_factor: float = DEFAULTS.peak_factor
 
     @property
     def first(self) -> int:
@@ -88,8 +93,10 @@ class BankSettings:
         return cls(**values)
 
 
-ALONE = BankSettings(price_factors=(1.0,), offsets=(0.0,), rules=False, trackers=False, days=1)
-"""The network, and nothing to choose from."""
+ALONE = BankSettings(
+    price_factors=(1.0,), offsets=(0.0,), rules=False, trackers=False, days=1, peak_factor=1000.0
+)
+"""The network, and nothing to choose from; the guard rails alone limit it."""
 
 
 def network_bands(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoscaling_rl.controller.features import SIZE
+from autoscaling_rl.controller.guard import GuardSettings
 from autoscaling_rl.controller.members import BankSettings
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.environment_factory import AUTOSCALING
@@ -199,8 +200,13 @@ class _Training:
             skip=joined("skip"),
             clip=CLIP,
             fixed_point=True,
-            bank=BankSettings().specification() if self.options.bank else None,
+            bank=self._bank() if self.options.bank else None,
         )
+
+    def _bank(self) -> dict[str, Any]:
+        """Return what is said of the bank, whose members keep to the job's guard rails."""
+        guard = GuardSettings.of(self.job.preset.guard)
+        return BankSettings(peak_factor=guard.peak_factor).specification()
 
 
 def golden_features(pool: list[TrainingSeries], rng: np.random.Generator) -> NDArray[np.float32]:
