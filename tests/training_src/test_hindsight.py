@@ -96,6 +96,11 @@ def test_the_result_is_a_policy_in_fixed_point_with_a_bank(result, several):
     assert [point[0] for point in result.figures["curve"]][-1] == 30 * 4 * 120
 
 
+def test_the_bank_keeps_to_the_guard_rails_of_the_preset(tmp_path):
+    result = train(tmp_path, steps=1, segment_steps=1, **{"guard.peak_factor": 3.0})
+    assert BankSettings.of(result.policy.bank) == BankSettings(peak_factor=3.0)
+
+
 def test_the_network_does_not_see_the_fleet(trained):
     fleet = NAMES.index("fleet")
     assert not trained.policy.weights[0][fleet].any()
