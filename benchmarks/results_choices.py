@@ -12,6 +12,7 @@ PARTS = {
     "": WHOLE,
     "network_only": "network at several prices and offsets, chosen online; no rules, no trackers",
     "rules_only": "rules and trackers, chosen online; no network",
+    "no_seasons": "the bank without the rules that know the clock",
     "no_choice": "the network alone, nothing to choose from",
 }
 

@@ -30,11 +30,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "price_factors": [1.0],
         "offsets": [0.0],
         "rules": False,
+        "seasons": False,
         "trackers": False,
         "days": 1,
     },
-    "network_only": {"rules": False, "trackers": False},
+    "network_only": {"rules": False, "seasons": False, "trackers": False},
     "rules_only": {"price_factors": []},
+    "no_seasons": {"seasons": False},
 }
 
 

@@ -16,6 +16,7 @@ from autoscaling_rl.controller.members import (
     QUANTILE_RULES,
     BankSettings,
 )
+from autoscaling_rl.controller.seasons import SEASON_HEADROOMS, SEASON_RULES
 from autoscaling_rl.controller.series import DAY
 from tests.training_src.banks import CHUNKS, MIDNIGHT, START, advance, busy_load, cut, new
 
@@ -186,9 +187,11 @@ def test_members_stand_in_the_order_of_their_settings():
     bank = new()
     rules = len(QUANTILE_RULES) * len(HOLDS) + len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
     assert bank.network == len(ALL.price_factors) * len(ALL.offsets)
-    assert bank.bands == bank.network + rules
+    assert bank.rules == bank.network + rules
+    assert bank.bands == bank.rules + len(SEASON_RULES) * len(SEASON_HEADROOMS)
     assert new(chosen=QUICK).size == bank.bands
-    assert new(chosen=replace(QUICK, rules=False)).size == bank.network
+    assert new(chosen=replace(QUICK, seasons=False)).size == bank.rules
+    assert new(chosen=replace(QUICK, rules=False, seasons=False)).size == bank.network
 
 
 def test_the_leader_is_the_member_of_least_discounted_cost():

@@ -76,7 +76,7 @@ def test_costs_of_a_rule_are_those_of_its_fleet_machine_by_machine(fleet):
     load = np.round(busy_load(3 * DAY))
     bank = new(**fleet)
     advance(bank, cut(load, 1))
-    first = bank.bands - len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
+    first = bank.rules - len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
     headroom = PEAK_HEADROOMS.index(0.0)
     for place, minutes in enumerate(PEAK_MINUTES):
         member = first + place * len(PEAK_HEADROOMS) + headroom

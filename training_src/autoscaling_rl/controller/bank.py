@@ -26,6 +26,7 @@ from .members import (
     whole_machines,
 )
 from .policy import MAX_MACHINES, Policy
+from .seasons import SEASON_HEADROOMS, SEASON_RULES, season_bands
 from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
 INTERFACE = 3  # of what `rollout` calls here and in `fleet`: another is another number
@@ -60,7 +61,9 @@ class Bank:
         self.series = Series(minute, fleet.horizon, room)
         self.network = len(settings.price_factors) * len(settings.offsets)
         rules = len(QUANTILE_RULES) * len(HOLDS) + len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
-        self.bands = self.network + (rules if settings.rules else 0)
+        self.rules = self.network + (rules if settings.rules else 0)
+        seasons = len(SEASON_RULES) * len(SEASON_HEADROOMS)
+        self.bands = self.rules + (seasons if settings.seasons else 0)
         self.trackers = Trackers(settings.trackers)
         self.size = self.bands + self.trackers.size
         self.held = np.full((max(HOLDS) - 1, len(QUANTILE_RULES)), -np.inf)
@@ -167,7 +170,9 @@ class Bank:
         logs = np.empty((2, end - begin, self.bands))
         logs[0, :, : self.network], logs[1, :, : self.network] = bands
         if self.settings.rules:
-            logs[:, :, self.network :], self.held = rule_bands(rows, self.held)
+            logs[:, :, self.network : self.rules], self.held = rule_bands(rows, self.held)
+        if self.settings.seasons:
+            logs[:, :, self.rules :] = season_bands(self.series, begin, end, rows)
         most = self._most(rows)
         low, high = self._limited(whole_machines(logs), most)
         outside = self.policy.distance(rows.T) if self.network else np.zeros(end - begin)

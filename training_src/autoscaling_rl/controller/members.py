@@ -44,6 +44,7 @@ class BankSettings:
         price_factors: the network is asked at the failure price times each of these.
         offsets: added to the log of what the network wants, each to each price.
         rules: whether quantile rules and peak holds belong to the bank.
+        seasons: whether rules that know the clock belong to it (`seasons`).
         trackers: whether target tracking and the Kubernetes autoscaler belong to it.
         decay: weight of a day's costs relative to those of the day after.
         days: days of costs that count, today included.
@@ -56,6 +57,7 @@ class BankSettings:
     price_factors: tuple[float, ...] = (0.25, 0.4, 0.65, 1.0, 1.6, 2.5, 4.0)
     offsets: tuple[float, ...] = (-0.025, 0.0, 0.02)
     rules: bool = True
+    seasons: bool = True
     trackers: bool = True
     decay: float = 0.8
     days: int = 6
@@ -94,7 +96,13 @@ class BankSettings:
 
 
 ALONE = BankSettings(
-    price_factors=(1.0,), offsets=(0.0,), rules=False, trackers=False, days=1, peak_factor=1000.0
+    price_factors=(1.0,),
+    offsets=(0.0,),
+    rules=False,
+    seasons=False,
+    trackers=False,
+    days=1,
+    peak_factor=1000.0,
 )
 """The network, and nothing to choose from; the guard rails alone limit it."""
 
