@@ -62,7 +62,9 @@ def written_plainly(load, warmup):
 
 
 @pytest.mark.parametrize("warmup", [0, 1, 5, 60])
-@pytest.mark.parametrize("known", [90, 2 * DAY + 59, 2 * DAY + 60, 3 * DAY + 500, 7 * DAY + 60, 10 * DAY])
+@pytest.mark.parametrize(
+    "known", [90, 2 * DAY + 59, 2 * DAY + 60, 3 * DAY + 500, 7 * DAY + 60, 10 * DAY]
+)
 def test_rules_want_what_is_written_plainly(known, warmup):
     load = busy_load(known, seed=known)
     series = series_of(load, warmup)
@@ -123,7 +125,7 @@ def test_a_day_is_scaled_by_how_the_last_hour_compares():
     assert wanted(load, MOVED) == round(51 * 21 / 11 - 1)  # of log(1 + load)
     assert wanted(load, PLAIN) == 50
     load[-60:] *= 5.0  # and at most to four times as much
-    assert wanted(load, MOVED) == round(4 * 51 - 1)
+    assert wanted(load, MOVED) == 4 * 51 - 1
 
 
 def test_a_bank_learns_to_be_ready_for_a_daily_jump():
