@@ -199,7 +199,7 @@ def test_what_was_not_run_is_said(tmp_path):
     page = page_of(made_up(absent=["isp_uk"]), tmp_path)
     assert "Not at hand, and left out: UK academic network, 2004." in page
     assert "Not run, since the artifact has no bank: rules and trackers" in page
-    made = made_up(variants=("no_choice", "network_only", "rules_only"))
+    made = made_up(variants=tuple(results_judge.VARIANTS))
     assert "Not run" not in page_of(made, tmp_path)
 
 

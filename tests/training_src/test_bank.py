@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
 from autoscaling_rl.controller.guard import DEFAULTS
 from autoscaling_rl.controller.members import (
+    ALONE,
     HOLDS,
     PEAK_HEADROOMS,
     PEAK_MINUTES,
@@ -192,6 +193,8 @@ def test_members_stand_in_the_order_of_their_settings():
     assert new(chosen=QUICK).size == bank.bands
     assert new(chosen=replace(QUICK, seasons=False)).size == bank.rules
     assert new(chosen=replace(QUICK, rules=False, seasons=False)).size == bank.network
+    assert new(chosen=replace(QUICK, rules=False)).size == bank.network + bank.bands - bank.rules
+    assert new(chosen=ALONE).size == 1
 
 
 def test_the_leader_is_the_member_of_least_discounted_cost():
