@@ -29,16 +29,15 @@ def series_of(load, warmup=WARMUP):
     return series
 
 
-def bands(series, count):
-    begin, end = series.size - count, series.size
+def bands(series, begin, end):
+    """Return the logs that the rules want, as a bank asks for them."""
     return season_bands(series, begin, end, features(series, begin, end))
 
 
 def wanted(load, rule):
     """Return the machines that a rule wants without headroom for the minute after a load."""
     series = series_of(load)
-    now = series.size
-    logs = season_bands(series, now, now + 1, features(series, now, now + 1))
+    logs = bands(series, series.size, series.size + 1)
     return int(whole_machines(logs)[0, rule * len(SEASON_HEADROOMS)])
 
 
@@ -70,8 +69,7 @@ def written_plainly(load, warmup):
 def test_rules_want_what_is_written_plainly(known, warmup):
     load = busy_load(known, seed=known)
     series = series_of(load, warmup)
-    now = series.size
-    logs = season_bands(series, now, now + 1, features(series, now, now + 1))
+    logs = bands(series, series.size, series.size + 1)
     assert logs[0].tolist() == pytest.approx(written_plainly(load, warmup), abs=1e-9)
 
 
@@ -83,11 +81,10 @@ def test_rules_are_those_that_were_chosen():
 @pytest.mark.parametrize("warmup", [0, 5, 60])
 def test_many_minutes_at_once_are_those_one_by_one(warmup):
     series = series_of(busy_load(9 * DAY), warmup)
-    at_once = bands(series, 200)
-    for back in range(200):
-        index = series.size - 200 + back
-        one = season_bands(series, index, index + 1, features(series, index, index + 1))
-        assert one[0].tolist() == at_once[back].tolist()
+    begin, end = series.size - 200, series.size
+    at_once = bands(series, begin, end)
+    one_by_one = [bands(series, index, index + 1)[0] for index in range(begin, end)]
+    assert at_once.tolist() == np.array(one_by_one).tolist()
 
 
 def test_the_future_is_not_read():
