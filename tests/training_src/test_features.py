@@ -19,7 +19,6 @@ from autoscaling_rl.controller.features import (
     RESIDUALS,
     SIZE,
     features,
-    sliding_peak,
 )
 from autoscaling_rl.controller.series import DAY, GRID, LOOKBACK, WEEK, Series
 from tests.training_src.banks import MIDNIGHT, busy_load
@@ -298,12 +297,3 @@ def test_damaged_loads_give_finite_features(damage, warmup):
     rows = last(load, warmup, count=len(load))
     assert rows.shape == (SIZE, len(load))
     assert np.isfinite(rows).all()
-
-
-@settings(max_examples=20)
-@given(st.integers(1, 70), st.integers(1, 40), st.booleans())
-def test_the_sliding_peak_is_the_largest_of_the_values_before(width, count, low):
-    values = np.random.default_rng(width).normal(size=width + count)
-    pick = min if low else max
-    expected = [pick(values[place : place + width]) for place in range(count)]
-    assert sliding_peak(values, width, width + count, width, low=low).tolist() == expected

@@ -79,7 +79,8 @@ def test_a_fortnight_and_more_is_followed():
     assert follower.rebuilt == 1
 
 
-def test_what_is_forgotten_after_weeks_changes_nothing():
+@pytest.mark.parametrize("prepared", [True, False])
+def test_what_is_forgotten_after_weeks_changes_nothing(prepared):
     load = CAPACITY * busy_load(MOST_KEPT + DAY)
     follower = Follower(CONTROLLER)
     for now in (*range(13 * DAY, MOST_KEPT - 8 * DAY - 30, DAY), *range(
@@ -88,7 +89,8 @@ def test_what_is_forgotten_after_weeks_changes_nothing():
         window = load[max(0, now - LONGEST_LOAD) : now]
         given = state(window, begin=START + now - len(window))
         decided = follower.decide(given)
-        follower.prepare()
+        if prepared:
+            follower.prepare()
     assert follower.rebuilt == 1
     assert replace(decided, memory=follower.memory()) == CONTROLLER.decide(given)
 

@@ -190,6 +190,25 @@ def test_a_little_load_among_nothing_is_little():
     assert "short" not in doubts(replace(CALM, load=np.append(load, [1000.0] * 20)))
 
 
+@given(
+    st.lists(st.sampled_from([(1000.0, 1), (NAN, 1), (1000.0, 70), (NAN, 70)]), min_size=1),
+    st.integers(1, 200),
+    st.integers(0, 200),
+)
+def test_doubts_of_a_load_are_what_their_words_say(parts, stale, short):
+    load = np.array([each for value, count in parts for each in [value] * count])
+    settings = GuardSettings(stale_minutes=stale, short_minutes=short)
+    known = np.flatnonzero(~np.isnan(load))
+    since = len(load) - 1 - int(known[-1]) if known.size else len(load)
+    expected = {
+        "stale": since >= stale,
+        "missing": float(np.isnan(load[-60:]).mean()) > settings.missing_share,
+        "short": len(known) < short,
+    }
+    found = doubts(replace(CALM, load=load), settings)
+    assert found == tuple(name for name, there in expected.items() if there)
+
+
 def test_no_pace_holds_back_what_doubts_ask_for():
     load = np.array([2000.0] * 100 + [NAN] * 5)
     slow = GuardSettings(out_cooldown_minutes=5, most_added=1)

@@ -7,11 +7,11 @@ import pytest
 
 from autoscaling_rl.controller.features import features
 from autoscaling_rl.controller.members import BankSettings, whole_machines
+from autoscaling_rl.controller.peaks import past_days
 from autoscaling_rl.controller.seasons import (
     DAYS,
     SEASON_HEADROOMS,
     SEASON_RULES,
-    day_peaks,
     season_bands,
 )
 from autoscaling_rl.controller.series import LOOKBACK, Series
@@ -31,7 +31,8 @@ def series_of(load, warmup=WARMUP):
 
 def bands(series, begin, end):
     """Return the logs that the rules want, as a bank asks for them."""
-    return season_bands(series, begin, end, features(series, begin, end))
+    week = past_days(series, begin, end, DAYS)
+    return season_bands(begin, end, features(series, begin, end, week=week), week)
 
 
 def wanted(load, rule):
@@ -45,7 +46,7 @@ def written_plainly(load, warmup):
     """Return what each rule wants after `load`, from the load itself."""
     demand = np.rint(np.log1p(load) * 65536) / 65536
     now, plain, moved = len(load), [], []
-    for ago in range(DAY, (DAYS + 1) * DAY, DAY):
+    for ago in (DAY * days for days in DAYS):
         then = now - ago
         if then < 60:
             continue
@@ -92,7 +93,7 @@ def test_the_future_is_not_read():
     other = load.copy()
     other[8 * DAY :] *= 3.0
     index = LOOKBACK + 8 * DAY
-    one, two = (day_peaks(series_of(each), index, index + 1) for each in (load, other))
+    one, two = (bands(series_of(each), index, index + 1) for each in (load, other))
     assert one.tolist() == two.tolist()
 
 

@@ -10,6 +10,8 @@ count. So the choice is a function of the last two weeks of load, and whoever re
 these decides as one that has run for years.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .features import NAMES, features
@@ -25,8 +27,9 @@ from .members import (
     rule_bands,
     whole_machines,
 )
+from .peaks import past_days
 from .policy import MAX_MACHINES, Policy
-from .seasons import SEASON_HEADROOMS, SEASON_RULES, season_bands
+from .seasons import DAYS, SEASON_HEADROOMS, SEASON_RULES, season_bands
 from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
 
 INTERFACE = 3  # of what `rollout` calls here and in `fleet`: another is another number
@@ -42,12 +45,27 @@ _WEEK_PEAK = NAMES.index("peak_10080")
 SAID = ("wanted", "keep", "outside", "spread")
 
 
+class _Bands(NamedTuple):
+    """What network and rules want in some minutes.
+
+    Attributes:
+        begin: index of the first.
+        low, high: machines wanted and worth keeping, shape (minutes, bands).
+        most: most machines of any member, shape (minutes, 1).
+    """
+
+    begin: int
+    low: FloatArray
+    high: FloatArray
+    most: FloatArray
+
+
 class Bank:
     """Members and their scores; `advance` takes the load of one minute, or of many.
 
     Attributes:
         series: the load.
-        machines: the members' fleets in the last minutes, newest last.
+        machines: the members' fleets in the last minutes, newest last; complete after `settle`.
         costs: of each day and member, today first.
         leader: the member that is followed.
         said: after the last minute, by the rows of `SAID`; -1 if too little was known.
@@ -68,6 +86,7 @@ class Bank:
         self.size = self.bands + self.trackers.size
         self.held = np.full((max(HOLDS) - 1, len(QUANTILE_RULES)), -np.inf)
         self.machines = np.zeros((0, self.size))
+        self._due: _Bands | None = None
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
         self.first = self.leader = settings.first
@@ -85,6 +104,7 @@ class Bank:
             For the minutes that follow each, shape (4, minutes), rows as in `SAID`; NaN as long as
             too little is known.
         """
+        self.settle()  # by the places of before
         if self.series.size > MOST_KEPT:
             since -= self.series.size - KEPT
             self.series.forget(KEPT)
@@ -113,34 +133,54 @@ class Bank:
             load = filled[newest][1:]
         return np.minimum(np.maximum(load, 0.0), MAX_MACHINES)
 
+    def settle(self) -> None:
+        """Do what the last decision did not need, and the next one does.
+
+        A process that decides minute by minute calls it in otherwise idle time; `advance` and
+        `dump` do it if nobody has.
+        """
+        self._catch_up()
+        self.machines = self.machines[-self.fleet.rows :]
+
     def _stretch(self, begin: int, end: int) -> FloatArray:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
-        series, count, delay = self.series, end - begin, self.fleet.delay
+        series, delay = self.series, self.fleet.delay
+        self.settle()
         if len(self.machines) > delay:  # what these cost in the minute before is known by now
             known = self.machines[: len(self.machines) - delay]
             self.costs[0] += charge(self.fleet, known, series.load[begin - 1 : begin])[0]
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
-        low, high, most, doubt = self._bands(begin, end)
-        before = self.machines
-        self._simulate(begin, low, high, most)
-        costs = np.zeros((count - 1, self.size))
-        charged = min(count - 1, max(0, len(self.machines) - 1 - delay))
-        costs[count - 1 - charged :] = charge(
-            self.fleet,
-            self.machines[: len(self.machines) - 1 - delay],
-            series.load[end - 1 - charged : end - 1],
-        )
+        bands, doubt = self._bands(begin, end)
+        self._due = bands
+        costs = self._known_costs(begin, end)
         leaders = self._choose(begin, costs)
         self.costs[0] += costs.sum(axis=0)
-        rows, made = np.arange(count), self.machines[len(before) :]
-        bands = leaders < self.bands
-        place = np.where(bands, leaders, 0)
-        wanted = np.where(bands, low[rows, place], made[rows, leaders])
-        keep = np.where(bands, high[rows, place], made[rows, leaders])
-        self.machines = self.machines[-self.fleet.rows :]
         self.leader = int(leaders[-1])
-        return np.array((wanted, keep, *doubt))
+        return np.array((*self._wanted(leaders, bands), *doubt))
+
+    def _known_costs(self, begin: int, end: int) -> FloatArray:
+        """Return what the minutes from `begin` on cost, as far as that is known before `end`."""
+        costs = np.zeros((end - begin - 1, self.size))
+        if not len(costs):
+            return costs
+        self._catch_up()
+        known = self.machines[: max(0, len(self.machines) - 1 - self.fleet.delay)]
+        charged = min(len(costs), len(known))
+        loads = self.series.load[end - 1 - charged : end - 1]
+        costs[len(costs) - charged :] = charge(self.fleet, known, loads)
+        return costs
+
+    def _wanted(self, leaders: IntArray, bands: _Bands) -> tuple[FloatArray, FloatArray]:
+        """Return the machines that the leaders want and would keep."""
+        rows, theirs = np.arange(len(leaders)), leaders < self.bands
+        place = np.where(theirs, leaders, 0)
+        wanted, keep = bands.low[rows, place], bands.high[rows, place]
+        if theirs.all():
+            return wanted, keep
+        self._catch_up()
+        made = self.machines[-len(leaders) :][rows, leaders]
+        return np.where(theirs, wanted, made), np.where(theirs, keep, made)
 
     def _turn_day(self, day: int, begin: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
@@ -154,29 +194,26 @@ class Bank:
         self.held[:] = -np.inf
         first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)
         if first < begin:
-            low, high, most, _ = self._bands(first, begin)
-            self._simulate(first, low, high, most)
-            self.machines = self.machines[-self.fleet.rows :]
+            self._due, _ = self._bands(first, begin)
+            self.settle()
 
-    def _bands(self, begin: int, end: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return machines wanted and worth keeping of network and rules, (minutes, bands).
-
-        And the most machines of any member, shape (minutes, 1), and the last two rows of `SAID`,
-        shape (2, minutes).
-        """
-        fleet = self.fleet
-        rows = features(self.series, begin, end, price=fleet.price, change_price=fleet.change_price)
+    def _bands(self, begin: int, end: int) -> tuple[_Bands, FloatArray]:
+        """Return the bands of network and rules, and the last two rows of `SAID`."""
+        series, fleet = self.series, self.fleet
+        week = past_days(series, begin, end, DAYS) if self.settings.seasons else None
+        prices = {"price": fleet.price, "change_price": fleet.change_price}
+        rows = features(series, begin, end, **prices, week=week)
         *bands, spread = network_bands(self.policy, rows, self.settings)
         logs = np.empty((2, end - begin, self.bands))
         logs[0, :, : self.network], logs[1, :, : self.network] = bands
         if self.settings.rules:
             logs[:, :, self.network : self.rules], self.held = rule_bands(rows, self.held)
-        if self.settings.seasons:
-            logs[:, :, self.rules :] = season_bands(self.series, begin, end, rows)
+        if week is not None:
+            logs[:, :, self.rules :] = season_bands(begin, end, rows, week)
         most = self._most(rows)
         low, high = self._limited(whole_machines(logs), most)
         outside = self.policy.distance(rows.T) if self.network else np.zeros(end - begin)
-        return low, high, most, np.array((outside, spread))
+        return _Bands(begin, low, high, most), np.array((outside, spread))
 
     def features(self) -> dict[str, float]:
         """Return what the network reads for the next decision, by name."""
@@ -199,8 +236,11 @@ class Bank:
         limited: FloatArray = np.minimum(np.maximum(machines, self.fleet.least), most)
         return limited
 
-    def _simulate(self, begin: int, low: FloatArray, high: FloatArray, most: FloatArray) -> None:
+    def _catch_up(self) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
+        if self._due is None:
+            return
+        (begin, low, high, most), self._due = self._due, None
         load, old, longest = self.series.load, len(self.machines), self.fleet.waits[-1]
         bands, made = self.bands, np.empty((old + len(low), self.size))
         made[:old] = self.machines
@@ -254,6 +294,7 @@ class Bank:
 
     def dump(self) -> bytes:
         """Return what is known beside the load, as bytes that `restore` reads."""
+        self.settle()
         head = np.array([self.day, self.leader, len(self.machines)], "<i8")
         arrays = (self.machines, *self._state())
         return head.tobytes() + b"".join(np.asarray(each, "<f8").tobytes() for each in arrays)

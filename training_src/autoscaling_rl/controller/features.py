@@ -10,18 +10,16 @@ from functools import cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .peaks import PastDays, coming_peaks, nested_peaks, past_days
+from .recording import recording
 from .series import (
     BENDS,
     BENT,
-    CORRECTION_LIMIT,
     DAY,
-    FLAT,
     KNOTS,
-    LONGEST_INTERVAL,
-    LOOKBACK,
     MOVES,
-    PROFILE_SMOOTHING,
     RISES,
+    SEASON_KNOWN,
     STEPS,
     TOTAL,
     WEEK,
@@ -87,7 +85,13 @@ SIZE = len(NAMES)
 
 
 def features(
-    series: Series, begin: int, end: int, *, price: float = 20.0, change_price: float = 0.0
+    series: Series,
+    begin: int,
+    end: int,
+    *,
+    price: float = 20.0,
+    change_price: float = 0.0,
+    week: PastDays | None = None,
 ) -> FloatArray:
     """Return the features for deciding the minutes of index `begin` to `end` - 1.
 
@@ -97,13 +101,14 @@ def features(
         end: index after the last one.
         price: machine-minutes that a failed machine-minute costs.
         change_price: machine-minutes that adding or removing a machine costs.
+        week: what the last seven days needed, if that is known already.
 
     Returns:
         Shape (SIZE, end - begin), in the order of `NAMES`.
     """
     out = np.zeros((SIZE, end - begin))
     writer = _Writer(series, begin, end, out)
-    writer.write()
+    writer.write(week)
     out[-2] = np.log1p(change_price)
     out[-1] = np.log(price / 20.0)
     return out
@@ -127,7 +132,7 @@ class _Writer:
         self.out[self.row : self.row + rows] = values
         self.row += rows
 
-    def write(self) -> None:
+    def write(self, week: PastDays | None) -> None:
         """Write every feature but the prices."""
         series, index = self.series, self.index
         self.put(self.level)
@@ -144,7 +149,7 @@ class _Writer:
         self.put(self.means[_MOTION])
         for name, width, stride, every in (each[1:] for each in RESIDUALS):
             self._residuals(name, width, stride, every)
-        self._seasons()
+        self._seasons(week)
         self._recording()
         self.put(_turns()[:, (series.origin + index) % WEEK])
         self.put(np.full(len(index), series.warmup / 10.0))
@@ -165,56 +170,29 @@ class _Writer:
         which = (np.arange(self.end - self.begin) + late) // every
         self.put(rows[which].T)
 
-    def _seasons(self) -> None:
+    def _seasons(self, week: PastDays | None) -> None:
         series, begin, end, level = self.series, self.begin, self.end, self.level
         ahead = series.warmup
-        season = series.season_known(begin, end).astype(np.float64)
-        week = (self.index >= LOOKBACK + WEEK + PROFILE_SMOOTHING + 60).astype(np.float64)
-        known, shift = np.array((season, week)), series.shift[begin:end] - level
+        known = (self.index >= _KNOWN).astype(np.float64)
+        season, shift = known[0], series.shift[begin:end] - level
         self.put(known)
         self.put((shift + level) * season)
         self.put((series.profile[self.index + _leads(ahead)] + shift) * season)
-        for width in (ahead + 1, ahead + 61):
-            peak = sliding_peak(series.profile, begin + width, end + width, width)
-            self.put((peak + shift) * season)
-        self._days(known)
+        peaks = coming_peaks(series.profile, begin, end, (ahead + 1, ahead + 61))
+        self.put((peaks + shift) * season)
+        self._days(known, week)
 
-    def _days(self, known: FloatArray) -> None:
+    def _days(self, known: FloatArray, week: PastDays | None) -> None:
         """What yesterday and last week say: demand a warm-up ahead, and its peak until then."""
-        begin, end, width = self.begin, self.end, self.series.warmup + 1
-        hour, *hours = self.sums[_HOURS]
-        shift = (hour - np.array(hours)) / 60.0
-        shift = np.minimum(np.maximum(shift, -CORRECTION_LIMIT), CORRECTION_LIMIT) - self.level
+        days = week or past_days(self.series, self.begin, self.end, (1, 7))
+        shift = days.shifts[_ENDS] - self.level
         self.put((self.means[_AHEAD] + shift) * known)
-        peaks = [
-            sliding_peak(self.series.demand, begin - ago + width, end - ago + width, width)
-            for ago in (DAY, WEEK)
-        ]
-        self.put((np.array(peaks) + shift) * known)
+        self.put((days.peaks[_ENDS] + shift) * known)
 
     def _recording(self) -> None:
         """How coarsely the load was recorded, and where its present slope leads."""
-        series, newest = self.series, slice(self.begin - 1, self.end - 1)
-        knots, bent = self.sums[_KNOTS]
-        age = self.index - series.knot[newest]
-        near = age <= LONGEST_INTERVAL
-        # Whatever lies longer back must not matter: a controller may know two weeks alone.
-        interval = np.where(near, series.interval[newest], LONGEST_INTERVAL)
-        # Where bins were interpolated or held, the slope changes once an interval, or twice running
-        # if their ends fall between minutes. In the first minute of the two the new slope is not
-        # known yet, unless the load was level before: then it was held.
-        last, before = series.load[newest], series.load[self.begin - 2 : self.end - 2]
-        earlier = series.load[self.begin - 3 : self.end - 3]
-        once = near & (bent <= 1.3 * knots)
-        twice = near & (bent > 1.6 * knots) & (bent < 2.4 * knots)
-        settled = once | (twice & (age > 1))
-        level = twice & (np.abs(before - earlier) <= FLAT * (before + earlier))
-        remaining = np.where(settled | level, np.maximum(interval - age, 0.0), 0.0)
-        slope = np.where(settled, last - before, 0.0)
-        ahead = np.minimum(remaining, series.warmup + 1)
-        line = np.log1p(np.maximum(last + slope * ahead, 0.0))
-        share = np.minimum(age, interval) / LONGEST_INTERVAL
-        self.put(np.array((knots / 60.0, share, remaining / 10.0, line - self.level)))
+        self.put(recording(self.series, self.begin, self.end, *self.sums[_KNOTS]))
+        self.out[self.row - 1] -= self.level
 
 
 _LAGS = np.array(LAGS)[:, None]
@@ -228,8 +206,9 @@ _MOVING = (
 _MEAN = slice(0, len(MEANS))
 _MOTION = slice(_MEAN.stop, _MEAN.stop + len(_MOVING))
 _AHEAD = slice(_MOTION.stop, _MOTION.stop + 2)
-_HOURS = slice(_AHEAD.stop, _AHEAD.stop + 3)
-_KNOTS = slice(_HOURS.stop, _HOURS.stop + 2)
+_KNOTS = slice(_AHEAD.stop, _AHEAD.stop + 2)
+_ENDS = [0, -1]  # yesterday and last week among some days
+_KNOWN = np.array(((SEASON_KNOWN,), (SEASON_KNOWN - DAY + WEEK,)))
 
 
 @cache
@@ -249,7 +228,6 @@ def _windows(ahead: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
         *((row, 0, width) for row, width in _MOVING),
         # Five minutes a warm-up ahead, yesterday and a week ago.
         *((TOTAL, ago - ahead - 3, ago - ahead + 2) for ago in (DAY, WEEK)),
-        *((TOTAL, ago, ago + 60) for ago in (0, DAY, WEEK)),
         *((row, 0, 60) for row in (KNOTS, BENT)),
     )
     rows, newest, oldest = (np.array(each)[:, None] for each in zip(*windows, strict=True))
@@ -271,36 +249,3 @@ def _turns() -> FloatArray:
         angle = 2 * np.pi * ((minute + offset) % period) / period
         rows += [np.sin(angle), np.cos(angle)]
     return np.stack(rows)
-
-
-def sliding_peak(
-    values: FloatArray, begin: int, end: int, width: int, *, low: bool = False
-) -> FloatArray:
-    """Return the largest (or lowest) of the `width` values before each index.
-
-    A few at a time directly, many by doubling the width: the result is the same.
-    """
-    pick = np.minimum if low else np.maximum
-    if end - begin < 8:
-        parts = [values[index - width : index] for index in range(begin, end)]
-        return np.array([pick.reduce(part) for part in parts])
-    peak, reach = values[begin - width : end - 1], 1
-    while 2 * reach <= width:
-        peak = pick(peak[:-reach], peak[reach:])
-        reach *= 2
-    rest = width - reach
-    return pick(peak[: len(peak) - rest], peak[rest:]) if rest else peak
-
-
-def nested_peaks(
-    values: FloatArray, begin: int, end: int, widths: tuple[int, ...], *, low: bool = False
-) -> FloatArray:
-    """Return `sliding_peak` for each of some widths, ascending, shape (widths, end - begin)."""
-    if end - begin > 1:
-        peaks = [sliding_peak(values, begin, end, width, low=low) for width in widths]
-        return np.array(peaks)
-    pick, widest = np.minimum if low else np.maximum, widths[-1]
-    starts = widest - np.array(widths[::-1])
-    parts = pick.reduceat(values[begin - widest : begin], starts)
-    nested: FloatArray = pick.accumulate(parts[::-1])[:, None]
-    return nested

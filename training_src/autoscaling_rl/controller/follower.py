@@ -124,6 +124,7 @@ class Follower:
     def prepare(self) -> None:
         """Do what can be done before the next minute's load is there, in otherwise idle time."""
         if self._bank is not None and self._bank.series.known >= LEAST_KNOWN:
+            self._bank.settle()
             series = self._bank.series
             if not isinstance(series.quantiles, Prepared):
                 series.quantiles = Prepared(series)

@@ -201,9 +201,12 @@ def _steps(
 
 def doubts(situation: Situation, settings: GuardSettings = DEFAULTS) -> tuple[str, ...]:
     """Return why the policy should not be trusted with this situation, of `DOUBTS`."""
-    missing = np.isnan(situation.load)
+    load = situation.load
+    missing = np.isnan(load[-max(REMEMBERED, settings.stale_minutes, settings.short_minutes) :])
     known = len(missing) - int(np.count_nonzero(missing))
-    newest = int(np.argmin(missing[::-1])) if known else len(missing)
+    newest = int(missing[::-1].argmin()) if known else len(missing)
+    if known < settings.short_minutes:  # seldom: then what is longer ago counts
+        known = len(load) - int(np.count_nonzero(np.isnan(load)))
     recent = missing[-REMEMBERED:]
     found = {
         STALE: newest >= settings.stale_minutes,

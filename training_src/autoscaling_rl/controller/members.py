@@ -139,7 +139,10 @@ def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArr
     level = rows[0]
     wishes = level[:, None] + _MULTIPLIERS * np.maximum(rows[_RESIDUALS].T, 0.0)
     wishes = np.concatenate((held, wishes))
-    kept = [sliding_most(wishes, hold)[len(held) :] for hold in HOLDS]
+    if len(level) == 1:
+        kept = [wishes[-hold:].max(axis=0, keepdims=True) for hold in HOLDS]
+    else:
+        kept = [sliding_most(wishes, hold)[len(held) :] for hold in HOLDS]
     peaks = (level + rows[_PEAKS]).T[:, :, None] + _HEADROOM_LOGS
     kept.append(peaks.reshape(len(level), -1))
     return np.concatenate(kept, axis=1), wishes[-len(held) :]

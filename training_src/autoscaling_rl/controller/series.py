@@ -22,6 +22,7 @@ FLAT = 1e-6  # relative; a smaller change of the slope is none
 # Weights of the same minute 1 to 7 days ago in the seasonal profile.
 PROFILE_WEIGHTS = (2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 4.0)
 PROFILE_SMOOTHING = 7  # minutes on either side
+SEASON_KNOWN = LOOKBACK + DAY + PROFILE_SMOOTHING + 60  # index from which yesterday's hour is
 _PROFILE_SHARES = np.array(PROFILE_WEIGHTS)
 _PROFILE_AGO = np.arange(1, 8) * DAY + PROFILE_SMOOTHING
 
@@ -207,7 +208,7 @@ class Series:
 
     def season_known(self, begin: int, end: int) -> NDArray[np.bool_]:
         """Return whether yesterday's hour is known at each index."""
-        return np.arange(begin, end) >= LOOKBACK + DAY + PROFILE_SMOOTHING + 60
+        return np.arange(begin, end) >= SEASON_KNOWN
 
     def _append_forecast(self, begin: int, end: int) -> None:
         """Forecast, a warm-up ahead, for each decision; and note by how much forecasts missed."""

@@ -117,7 +117,7 @@ def parse_state(raw: object, field: str) -> State:
     if memory is not None and not isinstance(memory, str):
         raise InvalidRequest("must be a string of an earlier answer, or null", f"{field}.memory")
     load = _loads(given.get("load", []), f"{field}.load")
-    if memory is None and np.isnan(load).all():
+    if memory is None and (not load.size or np.isnan(load).all()):
         raise InvalidRequest("give at least one minute of load", f"{field}.load")
     failed = _loads(given.get("failed", []), f"{field}.failed")
     if failed.size not in (0, load.size):
@@ -230,6 +230,8 @@ def valid_load(loads: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _loads(value: object, field: str) -> NDArray[np.float64]:
+    if value == []:
+        return np.zeros(0)
     listed = value if isinstance(value, list) else [""]
     missing = None in listed
     if not numbers_alone([each for each in listed if each is not None] if missing else listed):
