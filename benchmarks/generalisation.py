@@ -9,49 +9,73 @@ is not run again.
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training_src")]
 
+from autoscaling_rl.errors import UserError  # noqa: E402
 from autoscaling_rl.manifest import source_revision  # noqa: E402
-from benchmarks.results_cache import read_json  # noqa: E402
+from autoscaling_rl.rollout import ArtifactPolicy  # noqa: E402
 from benchmarks.unseen import DEVELOPMENT, HELD, KIND_OF  # noqa: E402
 from benchmarks.unseen.judge import judge_windows  # noqa: E402
-from benchmarks.unseen.page import by_kind, write_page  # noqa: E402
+from benchmarks.unseen.page import Made, by_kind, write_page  # noqa: E402
 from benchmarks.unseen.windows import Unseen  # noqa: E402
 
 WINDOWS = 10  # of each family
+PROGRAM = "python benchmarks/generalisation.py"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Judge a model, print the table, and return the exit status: 2 for a mistake of the user."""
-    options = _parser().parse_args(argv)
-    made = read_json(options.model / "manifest.json")
-    if made is None:
-        print(
-            f"error: {options.model} holds no manifest.json: run `make results`, or give the folder"
-            " of an unpacked model with --model",
-            file=sys.stderr,
-        )
+    given = sys.argv[1:] if argv is None else list(argv)
+    options = _parser().parse_args(given)
+    try:
+        model = _model(options.model)
+    except (UserError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
-    if unknown := set(options.families) - set(KIND_OF):
-        print(f"error: no family is called {sorted(unknown)[0]}", file=sys.stderr)
-        return 2
-    windows = [
-        Unseen(family, number) for number in range(options.windows) for family in options.families
-    ]
-    folder = options.output / "generalisation"
-    key = {"source": source_revision()}
+    families = dict.fromkeys(options.families)
+    windows = [Unseen(family, number) for number in range(options.windows) for family in families]
+    folder, key = options.output / "generalisation", _key()
     found = judge_windows(windows, options.model, folder, key, options.jobs)
     print(by_kind(found))
     if options.write:
-        preset = made["preset"].get("name", "unnamed")
-        write_page(found, {**made, "preset": preset}, options.write)
+        made = Made(" ".join([PROGRAM, *given]), model, source_revision())
+        write_page(found, made, options.write)
     return 0
+
+
+def _model(folder: Path) -> str:
+    """Return the model in words, once it is known to be one that decides on states.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not (folder / "manifest.json").is_file():
+        raise UserError(
+            f"{folder} holds no manifest.json: run `make results`, or give the folder of an "
+            "unpacked model with --model"
+        )
+    manifest = ArtifactPolicy.load(folder).manifest
+    if manifest["input"] != "states":
+        raise UserError(f"{folder}: the model decides on observations alone, not on states of load")
+    preset = manifest["preset"].get("name", "no name")
+    return f"one model, `{preset}`, seed {manifest['seed']}"
+
+
+def _key() -> dict[str, str]:
+    """Return what every figure hangs on: the sources of the policy, and those of the judging."""
+    digest = sha256()
+    for path in sorted((ROOT / "benchmarks" / "unseen").glob("*.py")):
+        if path.name != "page.py":
+            digest.update(path.read_bytes())
+    return {"source": source_revision(), "benchmark": digest.hexdigest()[:12]}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,16 +88,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--families",
         nargs="+",
+        type=_family,
         default=HELD,
-        help=f"names (default: the {len(HELD)} that were only judged; {len(DEVELOPMENT)} were "
-        "looked at)",
+        metavar="NAME",
+        help=f"default: {', '.join(HELD)}; looked at before: {', '.join(DEVELOPMENT)}",
     )
-    parser.add_argument("--windows", type=int, default=WINDOWS, help="of each family")
-    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--windows", type=_positive, default=WINDOWS, help="of each family")
+    parser.add_argument("--jobs", type=_positive, default=2, help="processes at a time")
     parser.add_argument("--output", type=Path, default=output)
-    parser.add_argument("--write", type=Path, help="page to write")
+    parser.add_argument("--write", type=_page, help="page to write")
     return parser
 
 
+def _family(name: str) -> str:
+    if name not in KIND_OF:
+        raise argparse.ArgumentTypeError(f"no family is called {name}: see --help")
+    return name
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text}")
+    return int(text)
+
+
+def _page(text: str) -> Path:
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of the page")
+    return Path(text)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the processes, too
     sys.exit(main())

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from autoscaling_rl.backtest import cut
+from autoscaling_rl.backtest_settings import BacktestSettings
 from autoscaling_rl.baselines.registry import DEFAULT, ORACLE, run_baselines
 from autoscaling_rl.baselines.window import DAY
+from autoscaling_rl.load.file import Load
 from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
 from autoscaling_rl.scorecard import POLICY
 from benchmarks.results_cache import cached
@@ -27,7 +29,7 @@ class Judged:
     Attributes:
         window: which.
         rules: in words.
-        costs: J of the policy, the baselines and the oracle.
+        costs: J in machine-minutes of the policy, the baselines and the oracle, by name.
     """
 
     window: Unseen
@@ -44,11 +46,16 @@ class Judged:
         return self.costs[method] / self.costs[DEFAULT]
 
     @property
-    def gap(self) -> float:
-        """Share of the way from tuned target tracking to the oracle that the policy has gone."""
-        tracking = self.costs[DEFAULT]
-        way = tracking - self.costs[ORACLE]
-        return (tracking - self.costs[POLICY]) / way if way else 0.0
+    def gap(self) -> float | None:
+        """Part of the way from tuned target tracking to the oracle that the policy goes.
+
+        None where there is no way to go, as in `scorecard`: where boot times scatter the oracle,
+        which plans with their median, can be the dearer one.
+        """
+        tracking, oracle = self.costs[DEFAULT], self.costs[ORACLE]
+        if not tracking - oracle > 1e-9 * oracle:
+            return None
+        return (tracking - self.costs[POLICY]) / (tracking - oracle)
 
 
 def judge_windows(
@@ -57,11 +64,14 @@ def judge_windows(
     """Judge a model over windows; what is known already is not run again.
 
     Args:
-        windows: where.
-        model: folder of the artifact.
-        folder: where figures are kept.
+        windows: where, each once.
+        model: folder of a verified artifact that decides on states.
+        folder: where figures are kept, a file for each window and one for each model in it.
         key: what tells sources apart.
         jobs: processes.
+
+    Returns:
+        What was found, in the order of the windows.
     """
     found: dict[Unseen, Judged] = {}
     ends = (signal.SIGTERM, signal.SIG_DFL)
@@ -81,7 +91,7 @@ def judge_windows(
 
 
 def judge(window: Unseen, model: Path, folder: Path, key: Mapping[str, Any]) -> Judged:
-    """Return what is found in a window."""
+    """Return what is found in a window; see `judge_windows`."""
     load, settings = window.draw()
     ground, history, start = cut(load, settings)
     key = {**key, "window": window.identity()}
@@ -101,7 +111,7 @@ def judge(window: Unseen, model: Path, folder: Path, key: Mapping[str, Any]) -> 
     digest = _digest(model)
     path = folder / f"{window.name}.{digest}.json"
     costs |= cached(path, {**key, "model": digest}, policy)
-    return Judged(window, _in_words(settings), costs)
+    return Judged(window, in_words(load, settings), costs)
 
 
 @cache
@@ -114,20 +124,26 @@ def _digest(folder: Path) -> str:
     return sha256((folder / "manifest.json").read_bytes()).hexdigest()[:12]
 
 
-def _in_words(settings: Any) -> str:  # noqa: ANN401
-    words = [f"{settings.mean_machines:.0f} machines, price {settings.failure_price:g}"]
+def in_words(load: Load, settings: BacktestSettings) -> str:
+    """Return what differs from window to window, as a cell of a table."""
     boot = settings.warmup_distribution or f"{settings.warmup_minutes} minutes"
+    words = [f"load of {settings.mean_machines:g} machines", f"price {settings.failure_price:g}"]
     words.append(f"warm-up {boot}")
     for name, text in _WORDS.items():
         if value := getattr(settings, name):
-            words.append(f"{text} {value:g}")
+            words.append(text.format(value))
+    if settings.min_machines > 1:
+        words.append(f"at least {settings.min_machines} machines")
+    if load.interval_minutes > 1:
+        done = "held" if settings.bins == "hold" else "interpolated"
+        words.append(f"{load.interval_minutes}-minute bins, {done}")
     return ", ".join(words)
 
 
 _WORDS = {
-    "change_price": "change price",
-    "minimum_billed_minutes": "minutes billed at least",
-    "launch_failure_rate": "failing launches",
-    "metric_delay_minutes": "metric delay",
-    "max_machines": "at most",
+    "change_price": "change price {:g}",
+    "minimum_billed_minutes": "billed for {} minutes at least",
+    "launch_failure_rate": "{:.1%} of launches fail",
+    "metric_delay_minutes": "metrics {} minutes late",
+    "max_machines": "at most {} machines",
 }

@@ -12,7 +12,8 @@ Family = Callable[[Generator, int], FloatArray]
 
 DAY, WEEK = 1440, 10080
 KINDS = ("mild", "clock", "broken", "none")
-# By kind and name. Windows are drawn by a family's place among all: new ones come last.
+# By kind and name. Windows are drawn by a family's place among all, kind by kind: another one goes
+# to the end of the last kind, or the windows of those after it become others.
 FAMILIES: dict[str, dict[str, Family]] = {kind: {} for kind in KINDS}
 
 
@@ -21,7 +22,7 @@ def family(kind: str) -> Callable[[Family], Family]:
 
     It takes a generator and a number of minutes, draws its parameters, and returns requests per
     minute, finite and not negative. Minute 0 is a Monday, 0:00 UTC; the last seven days are those
-    that are judged, so what breaks breaks there, or shortly before.
+    that are judged, so what breaks mostly breaks there, or in the days before.
     """
 
     def note(function: Family) -> Family:

@@ -1,6 +1,7 @@
 """Unseen load: families that can be drawn again, and the page that is made of them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from autoscaling_rl.baselines.registry import DEFAULT, ORACLE
 from autoscaling_rl.scorecard import POLICY
 from benchmarks import generalisation
 from benchmarks.unseen import DEVELOPMENT, FAMILIES, HELD, KIND_OF
-from benchmarks.unseen.judge import Judged
+from benchmarks.unseen.judge import Judged, in_words
 from benchmarks.unseen.page import beyond, by_family, by_kind, by_method
 from benchmarks.unseen.parts import KINDS
 from benchmarks.unseen.windows import JUDGED, KNOWN, Unseen, binned
 from benchmarks.untrained import write_bank_model
+from tests.training_src.endpoints import cartpole_artifact
 
 DAY = 1440
 PINNED = (29.18, 8, 20.0, 136606950.0)
@@ -71,45 +73,92 @@ def rows(text):
 
 
 def test_tables_say_what_was_found():
-    found = [
-        judged("timetable", 0, 75.0),
-        judged("timetable", 1, 101.0),
-        judged("sawtooth", 0, 103.0),
-    ]
+    found = [judged("timetable", 0, 75.0), judged("timetable", 1, 101.0)]
+    found += [judged("sawtooth", 0, 103.0), judged("sawtooth", 1, 102.5, oracle=101.0)]
     every, clock, none = rows(by_kind(found))
-    assert every[1:] == ["3", "-0.02", "0.14", "1.010", "1.030", "2", "1"]
-    assert clock[1:] == ["2", "0.24", "0.24", "0.880", "1.010", "1", "0"]
-    assert none[1:] == ["1", "-0.06", "-0.06", "1.030", "1.030", "1", "1"]
-    assert rows(beyond(found)) == [["`sawtooth-0`", "none", "1.030", "-0.06", "20 machines"]]
+    assert every[2:] == ["4", "-0.02", "1.018", "1.030", "3", "2"]
+    assert clock[1:] == ["`clock`", "2", "0.24", "0.880", "1.010", "1", "0"]
+    assert none[1:] == ["`none`", "2", "-0.06", "1.027", "1.030", "2", "2"]
+    worst = [["`sawtooth-0`", "`none`", "1.030", "20 machines"]]
+    assert rows(beyond(found)) == [*worst, ["`sawtooth-1`", "`none`", "1.025", "20 machines"]]
     assert beyond(found[:2]) == "There are none."
     assert [row[0] for row in rows(by_family(found))] == ["`sawtooth`", "`timetable`"]
     policy, tracking, hpa = rows(by_method(found))
-    assert policy[1:] == ["1.010", "1.03", "66.7 %", "33.3 %", ""]
-    assert tracking[1:] == ["1.000", "1.00", "0.0 %", "0.0 %", "66.7 %"]
-    assert hpa[1:] == ["0.980", "0.98", "0.0 %", "0.0 %", "66.7 %"]
+    assert policy[1:] == ["1.018", "1.03", "75.0 %", "50.0 %", ""]
+    assert tracking[1:] == ["1.000", "1.00", "0.0 %", "0.0 %", "75.0 %"]
+    assert hpa[1:] == ["0.980", "0.98", "0.0 %", "0.0 %", "75.0 %"]
 
 
-def test_a_load_without_anything_to_gain_has_no_gap():
-    assert judged("sawtooth", 0, 101.0, oracle=100.0).gap == 0.0
+@pytest.mark.parametrize("oracle", [100.0, 101.0])
+def test_where_the_optimum_is_not_cheaper_there_is_no_gap(oracle):
+    found = [judged("sawtooth", 0, 90.0, oracle=oracle)]
+    assert found[0].gap is None
+    assert rows(by_kind(found))[0][3] == "n/a"
+    assert rows(by_family(found))[0][-1] == "n/a"
 
 
-def test_what_cannot_be_judged_is_one_line(tmp_path, capsys):
+def test_rules_are_told_as_they_are():
+    load, rules = Unseen("call_centre", 0).draw()
+    rules = replace(
+        rules,
+        min_machines=2,
+        max_machines=50,
+        metric_delay_minutes=3,
+        launch_failure_rate=0.05,
+        warmup_distribution="mix:2:9:0.1",
+    )
+    told = in_words(replace(load, interval_minutes=5), replace(rules, bins="hold"))
+    for part in ("at most 50 machines", "at least 2 machines", "metrics 3 minutes late"):
+        assert part in told
+    for part in ("5.0% of launches fail", "warm-up mix:2:9:0.1", "5-minute bins, held"):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--families", "tides"], "no family is called tides"),
+        (["--windows", "0"], "must be a whole number from 1 on"),
+        (["--jobs", "-1"], "must be a whole number from 1 on"),
+        (["--write", "."], "is a folder"),
+    ],
+)
+def test_a_wrong_option_is_one_line(wrong, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        generalisation.main(wrong)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "manifest.json"), ("{}", "schema"), ("{", "manifest.json")]
+)
+def test_what_is_no_model_is_one_line(tmp_path, capsys, content, said):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
     assert generalisation.main(["--model", str(tmp_path)]) == 2
-    assert "manifest.json" in capsys.readouterr().err
-    (tmp_path / "manifest.json").write_text("{}")
-    assert generalisation.main(["--model", str(tmp_path), "--families", "tides"]) == 2
-    assert "no family is called tides" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_model_of_observations_is_refused(tmp_path, capsys):
+    assert generalisation.main(["--model", str(cartpole_artifact(tmp_path))]) == 2
+    assert "on observations alone" in capsys.readouterr().err
 
 
 def test_a_model_is_judged_and_the_page_written(tmp_path, capsys):
     write_bank_model(tmp_path / "model")
-    arguments = ["--model", str(tmp_path / "model"), "--families", "poisson_lognormal"]
+    arguments = ["--model", str(tmp_path / "model"), "--families", *["poisson_lognormal"] * 2]
     arguments += ["--windows", "1", "--jobs", "1", "--output", str(tmp_path)]
     page = tmp_path / "page.md"
     assert generalisation.main([*arguments, "--write", str(page)]) == 0
     said = capsys.readouterr().out
-    assert "| all | 1 |" in said
-    assert "`poisson_lognormal` | none" in page.read_text()
+    assert "| all |  | 1 |" in said
+    written = page.read_text()
+    assert "`poisson_lognormal` | `none`" in written
+    assert f"`python benchmarks/generalisation.py {' '.join(arguments)} --write {page}`" in written
+    assert "1 window of one family." in written
     kept = sorted((tmp_path / "generalisation").glob("*.json"))
     assert len(kept) == 2
     times = [path.stat().st_mtime_ns for path in kept]

@@ -140,6 +140,22 @@ def test_a_bank_that_failed_is_not_followed(monkeypatch):
     assert same(follower, CONTROLLER, state(LOAD[:502]))
 
 
+@pytest.mark.parametrize("idle", [Follower.prepare, Follower.memory])
+def test_a_bank_that_failed_in_idle_time_is_not_followed(monkeypatch, idle):
+    follower, fresh = Follower(CONTROLLER), Follower(CONTROLLER)
+    for now in (62, 63):  # the network leads, so trackers can wait
+        assert follower.decide(state(LOAD[:now])) == fresh.decide(state(LOAD[:now]))
+        fresh.prepare()
+    monkeypatch.setattr("autoscaling_rl.controller.bank.Trackers.step", None)
+    with pytest.raises(TypeError):
+        idle(follower)
+    monkeypatch.undo()
+    for now in range(64, 94):
+        assert follower.decide(state(LOAD[:now])) == fresh.decide(state(LOAD[:now]))
+    assert follower.memory() == fresh.memory()
+    assert follower.rebuilt == 2
+
+
 def test_a_memory_spares_making_the_bank_anew():
     first, second = Follower(CONTROLLER), Follower(CONTROLLER)
     first.decide(state(LOAD[:500]))

@@ -134,7 +134,7 @@ class Bank:
         return np.minimum(np.maximum(load, 0.0), MAX_MACHINES)
 
     def settle(self) -> None:
-        """Do what the last decision did not need, and the next one does.
+        """Do what the last decision left to do, since it did not need it.
 
         A process that decides minute by minute calls it in otherwise idle time; `advance` and
         `dump` do it if nobody has.

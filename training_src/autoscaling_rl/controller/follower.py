@@ -94,8 +94,11 @@ class Follower:
         """Return the text that the controller would answer with now; None before any decision."""
         if self._known is None:
             return None
-        load = known_load(self._known, "state")
-        extra = self._mark + self._bank.dump() if self._bank is not None else b""
+        load, extra = known_load(self._known, "state"), b""
+        if self._bank is not None:
+            bank, self._bank = self._bank, None  # half a bank is none
+            extra = self._mark + bank.dump()
+            self._bank = bank
         return remember(self._known.minute, load, extra)
 
     def restore(self, memory: str, state: State) -> bool:
@@ -123,13 +126,15 @@ class Follower:
 
     def prepare(self) -> None:
         """Do what can be done before the next minute's load is there, in otherwise idle time."""
-        if self._bank is not None and self._bank.series.known >= LEAST_KNOWN:
-            self._bank.settle()
-            series = self._bank.series
+        bank, self._bank = self._bank, None  # whatever happens below, half a bank is none
+        if bank is not None and bank.series.known >= LEAST_KNOWN:
+            bank.settle()
+            series = bank.series
             if not isinstance(series.quantiles, Prepared):
                 series.quantiles = Prepared(series)
             series.quantiles.prepare()
             series.prepare()
+        self._bank = bank
 
     def _followed(
         self, controller: BankController, state: State, load: NDArray[np.float64]

@@ -59,7 +59,7 @@ def _hour(series: Series, index: IntArray) -> FloatArray:
 def sliding_peak(
     values: FloatArray, begin: int, end: int, width: int, *, low: bool = False
 ) -> FloatArray:
-    """Return the largest (or lowest) of the `width` values before each index.
+    """Return the largest (or lowest) of the `width` values before each index, shape (end - begin,).
 
     A few at a time directly, many by doubling the width: the result is the same.
     """
@@ -92,7 +92,17 @@ def nested_peaks(
 
 
 def coming_peaks(values: FloatArray, begin: int, end: int, widths: tuple[int, int]) -> FloatArray:
-    """Return the largest of the values from each index on, for two widths, ascending."""
+    """Return the largest of the values from each index on, for two widths, ascending.
+
+    Args:
+        values: as far as the wider of the two reaches beyond `end` - 1.
+        begin: the first index.
+        end: index after the last one.
+        widths: how many values count, that of the index included.
+
+    Returns:
+        Shape (2, end - begin).
+    """
     if end - begin > 1:
         return np.array(
             [sliding_peak(values, begin + width, end + width, width) for width in widths]

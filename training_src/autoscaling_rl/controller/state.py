@@ -230,9 +230,9 @@ def valid_load(loads: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _loads(value: object, field: str) -> NDArray[np.float64]:
-    if value == []:
-        return np.zeros(0)
     listed = value if isinstance(value, list) else [""]
+    if not listed:
+        return np.zeros(0)
     missing = None in listed
     if not numbers_alone([each for each in listed if each is not None] if missing else listed):
         raise InvalidRequest("must be a list of numbers (null: missing), oldest first", field)
