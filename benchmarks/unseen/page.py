@@ -47,13 +47,12 @@ def write_page(found: Sequence[Judged], made: Made, path: Path) -> None:
 def _head(found: Sequence[Judged], made: Made) -> str:
     families = {each.window.family for each in found}
     some = f"{len(families)} families" if len(families) > 1 else "one family"
-    looked = (
-        "" if families <= set(HELD) else ", some of which were looked at while changes were tried"
-    )
+    new = families <= set(HELD)
+    looked = "" if new else ", some of them looked at while changes were tried"
     return (
         "# Loads that nobody had looked at\n\n"
-        f"Made by `{made.command}`, sources `{made.revision}` (a hash of the training bundle), with "
-        f"{made.model}. Not written by hand.\n\n"
+        f"Made by `{made.command}`, sources `{made.revision}` (a hash of the training bundle), "
+        f"with {made.model}. Not written by hand.\n\n"
         f"{count(len(found), 'window')} of {some}{looked}. A second writer made the families "
         "([benchmarks/unseen](../benchmarks/unseen)) without sight of the policy, its training and "
         "its earlier tests; of the sixty, forty were not looked at before the policy was as it is. "
