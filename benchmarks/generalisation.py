@@ -2,7 +2,8 @@
 
     python benchmarks/generalisation.py [--model FOLDER] [--write docs/generalisation.md]
 
-Without --model the first model of `make results` is judged, seed 0 of the default preset. 400
+Without --model the first model of `make results` is judged, seed 0 of the default preset, which
+`python benchmarks/results.py train --presets hindsight-autoscaling --seeds 0` trains alone. 400
 windows take about a quarter of an hour on two cores; what is known already, from the same sources,
 is not run again.
 """
@@ -12,7 +13,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -21,7 +21,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training_src")]
 
 from autoscaling_rl.errors import UserError  # noqa: E402
 from autoscaling_rl.manifest import source_revision  # noqa: E402
-from autoscaling_rl.rollout import ArtifactPolicy  # noqa: E402
+from benchmarks.results_cache import judging_key  # noqa: E402
+from benchmarks.results_judge import load_model  # noqa: E402
 from benchmarks.unseen import DEVELOPMENT, HELD, KIND_OF  # noqa: E402
 from benchmarks.unseen.judge import judge_windows  # noqa: E402
 from benchmarks.unseen.page import Made, by_kind, write_page  # noqa: E402
@@ -29,6 +30,9 @@ from benchmarks.unseen.windows import Unseen  # noqa: E402
 
 WINDOWS = 10  # of each family
 PROGRAM = "python benchmarks/generalisation.py"
+FAMILIES = ("parts", "mild", "clock", "broken", "clockless", "windows", "judge")
+JUDGES = ("results_judge.py", *(f"unseen/{name}.py" for name in FAMILIES))
+TRAIN = "python benchmarks/results.py train --presets hindsight-autoscaling --seeds 0"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     families = dict.fromkeys(options.families)
     windows = [Unseen(family, number) for number in range(options.windows) for family in families]
-    folder, key = options.output / "generalisation", _key()
+    folder, key = options.output / "generalisation", judging_key(JUDGES)
     found = judge_windows(windows, options.model, folder, key, options.jobs)
     print(by_kind(found))
     if options.write:
@@ -59,23 +63,14 @@ def _model(folder: Path) -> str:
     """
     if not (folder / "manifest.json").is_file():
         raise UserError(
-            f"{folder} holds no manifest.json: run `make results`, or give the folder of an "
-            "unpacked model with --model"
+            f"{folder} holds no manifest.json: run `{TRAIN}`, or give the folder of an unpacked "
+            "model with --model"
         )
-    manifest = ArtifactPolicy.load(folder).manifest
+    manifest = load_model(folder).manifest
     if manifest["input"] != "states":
         raise UserError(f"{folder}: the model decides on observations alone, not on states of load")
     preset = manifest["preset"].get("name", "no name")
     return f"one model, `{preset}`, seed {manifest['seed']}"
-
-
-def _key() -> dict[str, str]:
-    """Return what every figure hangs on: the sources of the policy, and those of the judging."""
-    digest = sha256()
-    for path in sorted((ROOT / "benchmarks" / "unseen").glob("*.py")):
-        if path.name != "page.py":
-            digest.update(path.read_bytes())
-    return {"source": source_revision(), "benchmark": digest.hexdigest()[:12]}
 
 
 def _parser() -> argparse.ArgumentParser:

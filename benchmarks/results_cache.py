@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ Json = dict[str, Any]
 JUDGES = ("results_judge.py", "results_places.py", "results_times.py")
 
 
-def judging_key() -> Json:
-    """Return what every result of the judging stage hangs on: the sources."""
+def judging_key(programs: Iterable[str] = JUDGES) -> Json:
+    """Return what every figure that is judged hangs on: the sources of policy and programs."""
     digest = hashlib.sha256()
-    for name in JUDGES:
+    for name in programs:
         digest.update((Path(__file__).parent / name).read_bytes())
     return {"source": source_revision(), "benchmark": digest.hexdigest()[:12]}
 

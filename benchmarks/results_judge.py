@@ -2,13 +2,10 @@
 
 import dataclasses
 import hashlib
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import datetime
 from functools import cache, cached_property, partial
-from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
 from autoscaling_rl.scorecard import totals
 from benchmarks.results_cache import Json, cached
 from benchmarks.results_places import DEFAULT, Place
+from benchmarks.results_pool import as_found
 from benchmarks.results_train import Model
 
 BASELINES = "baselines"
@@ -63,17 +61,9 @@ def judge_all(
         for number, place in enumerate(places, 1):
             _report(number, places, judge(place, models, folder, key, ablated), place.name)
         return
-    ends = (signal.SIGTERM, signal.SIG_DFL)
-    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ends) as pool:
-        tasks = {pool.submit(judge, each, models, folder, key, ablated): each for each in places}
-        try:
-            for number, task in enumerate(as_completed(tasks), 1):
-                _report(number, places, task.result(), tasks[task].name)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in active_children():
-                process.terminate()
-            raise
+    work = partial(judge, models=models, folder=folder, key=key, ablated=ablated)
+    for number, (place, seconds) in enumerate(as_found(work, places, jobs), 1):
+        _report(number, places, seconds, place.name)
 
 
 def _report(number: int, places: Sequence[Place], seconds: float, name: str) -> None:
@@ -90,7 +80,7 @@ def judge(
     cached(folder / place.name / f"{BASELINES}.json", key, ground.baselines)
     varied = (place.kind, place.setting) == ("trace", DEFAULT)
     for model in models:
-        its_key = {**key, "model": _digest(model.folder)}
+        its_key = {**key, "model": digest(model.folder)}
         path = folder / place.name / f"{model.name}.json"
         cached(path, its_key, partial(ground.follow, model))
         for variant, changes in VARIANTS.items() if varied and model.preset == ablated else ():
@@ -127,15 +117,15 @@ class _Ground:
             if varied is None:
                 return {"runs": {}, "cpu_seconds": 0.0}
             policy = varied
-        minute_of_week = start.weekday() * DAY + start.hour * 60 + start.minute
-        warmups = window.rules.warmups
-        nominal = int(warmups[len(warmups) // 2])
+        return _measured(lambda: {"policy": _figures(follow(policy, window, start), window)})
 
-        def run() -> Json:
-            trajectory = rollout(policy, [Stretch(window, minute_of_week)], nominal)[0]
-            return {"policy": _figures(trajectory, window)}
 
-        return _measured(run)
+def follow(policy: ArtifactPolicy, window: Window, start: datetime) -> Trajectory:
+    """Run a policy over a window that starts at a time in UTC, told of the median warm-up."""
+    minute_of_week = start.weekday() * DAY + start.hour * 60 + start.minute
+    warmups = window.rules.warmups
+    nominal = int(warmups[len(warmups) // 2])
+    return rollout(policy, [Stretch(window, minute_of_week)], nominal)[0]
 
 
 def _measured(run: Callable[[], Json]) -> Json:
@@ -159,7 +149,8 @@ def load_model(folder: Path) -> ArtifactPolicy:
 
 
 @cache
-def _digest(folder: Path) -> str:
+def digest(folder: Path) -> str:
+    """Return what tells the artifact in a folder from others."""
     return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
 
 

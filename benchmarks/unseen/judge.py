@@ -1,25 +1,21 @@
 """Every method over unseen windows, each window's figures kept in a file of its own."""
 
-import signal
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-from multiprocessing import active_children
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from autoscaling_rl.backtest import cut
 from autoscaling_rl.backtest_settings import BacktestSettings
 from autoscaling_rl.baselines.registry import DEFAULT, ORACLE, run_baselines
-from autoscaling_rl.baselines.window import DAY
 from autoscaling_rl.load.file import Load
-from autoscaling_rl.rollout import ArtifactPolicy, Stretch, rollout
 from autoscaling_rl.scorecard import POLICY
 from benchmarks.results_cache import cached
+from benchmarks.results_judge import digest, follow, load_model
+from benchmarks.results_pool import as_found
 from benchmarks.unseen import KIND_OF
-from benchmarks.unseen.windows import Unseen
+from benchmarks.unseen.windows import Unseen, identity
 
 
 @dataclass(frozen=True)
@@ -74,19 +70,11 @@ def judge_windows(
         What was found, in the order of the windows.
     """
     found: dict[Unseen, Judged] = {}
-    ends = (signal.SIGTERM, signal.SIG_DFL)
-    with ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ends) as pool:
-        tasks = {pool.submit(judge, each, model, folder, key): each for each in windows}
-        try:
-            for number, task in enumerate(as_completed(tasks), 1):
-                found[tasks[task]] = task.result()
-                if number % 20 == 0 or number == len(windows):
-                    print(f"{number} of {len(windows)} windows", flush=True)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in active_children():
-                process.terminate()
-            raise
+    work = partial(judge, model=model, folder=folder, key=key)
+    for window, judged in as_found(work, windows, jobs):
+        found[window] = judged
+        if len(found) % 20 == 0 or len(found) == len(windows):
+            print(f"{len(found)} of {len(windows)} windows", flush=True)
     return [found[window] for window in windows]
 
 
@@ -94,34 +82,19 @@ def judge(window: Unseen, model: Path, folder: Path, key: Mapping[str, Any]) -> 
     """Return what is found in a window; see `judge_windows`."""
     load, settings = window.draw()
     ground, history, start = cut(load, settings)
-    key = {**key, "window": window.identity()}
+    key = {**key, "window": identity(load, settings)}
 
     def baselines() -> dict[str, Any]:
         runs = run_baselines(ground, history=history)
         return {name: run.trajectory.cost(ground.rules) for name, run in runs.items()}
 
     def policy() -> dict[str, Any]:
-        warmups = ground.rules.warmups
-        minute = start.weekday() * DAY + start.hour * 60 + start.minute
-        stretch = Stretch(ground, minute)
-        run = rollout(_artifact(model), [stretch], int(warmups[len(warmups) // 2]))[0]
-        return {POLICY: run.cost(ground.rules)}
+        return {POLICY: follow(load_model(model), ground, start).cost(ground.rules)}
 
     costs = cached(folder / f"{window.name}.json", key, baselines)
-    digest = _digest(model)
-    path = folder / f"{window.name}.{digest}.json"
-    costs |= cached(path, {**key, "model": digest}, policy)
+    its = digest(model)
+    costs |= cached(folder / f"{window.name}.{its[:12]}.json", {**key, "model": its}, policy)
     return Judged(window, in_words(load, settings), costs)
-
-
-@cache
-def _artifact(folder: Path) -> ArtifactPolicy:
-    return ArtifactPolicy.load(folder)
-
-
-@cache
-def _digest(folder: Path) -> str:
-    return sha256((folder / "manifest.json").read_bytes()).hexdigest()[:12]
 
 
 def in_words(load: Load, settings: BacktestSettings) -> str:

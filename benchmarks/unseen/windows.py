@@ -53,12 +53,12 @@ class Unseen:
         )
         return load, settings
 
-    def identity(self) -> dict[str, Any]:
-        """Return JSON values that tell load and rules from others."""
-        load, settings = self.draw()
-        rates = load.minute_rates
-        weights = np.linspace(1, 2, len(rates))
-        return {**asdict(settings), "sums": [float(rates.sum()), float((rates * weights).sum())]}
+
+def identity(load: Load, settings: BacktestSettings) -> dict[str, Any]:
+    """Return JSON values that tell load and rules from others."""
+    rates = load.minute_rates
+    weights = np.linspace(1, 2, len(rates))
+    return {**asdict(settings), "sums": [float(rates.sum()), float((rates * weights).sum())]}
 
 
 def draw_rules(rng: Generator) -> tuple[int, str, dict[str, Any]]:

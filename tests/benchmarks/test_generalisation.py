@@ -13,7 +13,7 @@ from benchmarks.unseen import DEVELOPMENT, FAMILIES, HELD, KIND_OF
 from benchmarks.unseen.judge import Judged, in_words
 from benchmarks.unseen.page import beyond, by_family, by_kind, by_method
 from benchmarks.unseen.parts import KINDS
-from benchmarks.unseen.windows import JUDGED, KNOWN, Unseen, binned
+from benchmarks.unseen.windows import JUDGED, KNOWN, Unseen, binned, identity
 from benchmarks.untrained import write_bank_model
 from tests.training_src.endpoints import cartpole_artifact
 
@@ -53,7 +53,8 @@ def test_windows_of_a_family_differ_in_load_and_rules():
     windows = [Unseen("gamma_noise", number).draw() for number in range(4)]
     assert len({float(load.minute_rates.sum()) for load, _ in windows}) == 4
     assert len({rules.mean_machines for _, rules in windows}) == 4
-    assert Unseen("gamma_noise", 1).identity() == Unseen("gamma_noise", 1).identity()
+    assert identity(*windows[1]) == identity(*Unseen("gamma_noise", 1).draw())
+    assert identity(*windows[1]) != identity(*windows[2])
 
 
 def test_bins_hold_or_join_the_means_of_five_minutes():
