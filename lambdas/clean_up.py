@@ -7,16 +7,14 @@ endpoint, configurations and models that the workflow deployed.
 import json
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from lambdas.aws import Client, client, missing
-from lambdas.names import stage_tags
+from lambdas.slots import empty, slots
 
-SERVING = "rl-serving-"
-"""How the names of models and configurations begin that `lambdas.deploy` makes."""
 PAUSE_SECONDS, TRIES = 20, 30
 """An endpoint that is being updated is waited for: ten of the function's fifteen minutes."""
 
@@ -26,15 +24,11 @@ class Leftovers:
     """What is to go; the properties of the custom resource.
 
     Attributes:
-        project: Of the stage; models of other stages stay.
-        stage: Likewise.
         buckets: Names.
         model_package_group: Its packages go, the group is CloudFormation's.
-        endpoint: Name.
+        endpoint: Name; its models and configurations go, too.
     """
 
-    project: str
-    stage: str
     buckets: tuple[str, ...]
     model_package_group: str
     endpoint: str
@@ -45,8 +39,6 @@ class Leftovers:
         buckets = properties["Buckets"]
         assert isinstance(buckets, list)
         return cls(
-            project=str(properties["Project"]),
-            stage=str(properties["Stage"]),
             buckets=tuple(str(name) for name in buckets),
             model_package_group=str(properties["ModelPackageGroup"]),
             endpoint=str(properties["Endpoint"]),
@@ -156,31 +148,8 @@ def _delete_endpoint(leftovers: Leftovers, sagemaker: Client) -> None:
     except ClientError as error:
         if not missing(error):
             raise
-    configs = sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=SERVING)
-    for config in _of_stage(configs, "EndpointConfig", leftovers, sagemaker):
-        sagemaker.delete_endpoint_config(EndpointConfigName=config)
-    models = sagemaker.get_paginator("list_models").paginate(NameContains=SERVING)
-    for model in _of_stage(models, "Model", leftovers, sagemaker):
-        sagemaker.delete_model(ModelName=model)
-
-
-def _of_stage(
-    pages: Iterator[Mapping[str, list[Mapping[str, str]]]],
-    member: str,
-    leftovers: Leftovers,
-    sagemaker: Client,
-) -> list[str]:
-    """Return the names on `pages` that this stage made, by their tags."""
-    wanted = stage_tags(project=leftovers.project, stage=leftovers.stage)
-    names = []
-    for page in pages:
-        for item in page[f"{member}s"]:
-            if not item[f"{member}Name"].startswith(SERVING):
-                continue
-            found = sagemaker.list_tags(ResourceArn=item[f"{member}Arn"])["Tags"]
-            if all(pair in found for pair in wanted):
-                names.append(item[f"{member}Name"])
-    return names
+    for slot in slots(leftovers.endpoint):
+        empty(sagemaker, slot)
 
 
 def _delete_packages(group: str, sagemaker: Client) -> None:

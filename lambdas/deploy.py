@@ -1,7 +1,8 @@
 """Puts an artifact behind the endpoint: a new one, or a blue/green update of the one there is."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -10,14 +11,12 @@ from lambdas.aws import Client, already_there, client, service_errors
 from lambdas.endpoint import DEAD, MOVING, EndpointState, find_endpoint
 from lambdas.errors import EndpointBusy
 from lambdas.hosting import Hosting
-from lambdas.names import EXECUTION_ID, resource_name, tags
+from lambdas.names import EXECUTION_ID, tags
 from lambdas.s3 import archive_address, object_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
-from lambdas.validation import checked, require, text
-
-PREVIOUS_TAG = "previous-endpoint-config"
-"""Tag of a configuration that names the one it replaced, for a deployment that is repeated."""
+from lambdas.slots import PREVIOUS_TAG, find_made, slots, vacate
+from lambdas.validation import checked, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,6 @@ class Request:
     """What the state machine passes on."""
 
     execution_id: str = checked(EXECUTION_ID)
-    preset: str = checked(text(".{1,256}", "a preset's name"))
     source_s3_uri: str = checked(object_address)
     model_s3_uri: str = checked(archive_address)
 
@@ -58,27 +56,50 @@ def deploy(request: Request, *, settings: Settings, sagemaker: Client) -> dict[s
         where there was no endpoint).
 
     Raises:
-        EndpointBusy: Another change of the endpoint is in progress.
+        EndpointBusy: Another change of the endpoint is in progress, or about to begin.
     """
-    name = resource_name("serving", request.preset, request.execution_id)
-    result: dict[str, object] = {"endpoint_name": settings.endpoint_name, "config_name": name}
-    found = _living_endpoint(sagemaker, settings.endpoint_name)
-    if found is not None and name in (found.config, found.pending):
-        return result | {"previous_config_name": _recorded_previous(sagemaker, name)}
+    endpoint = settings.endpoint_name
+    found = _living_endpoint(sagemaker, endpoint)
+    if begun := _begun(request, found, endpoint, sagemaker):
+        return begun
     if found is not None and found.status in MOVING:
         raise EndpointBusy(
-            f"The endpoint {settings.endpoint_name} is {found.status}: another deployment is in "
+            f"The endpoint {endpoint} is {found.status}: another deployment is in "
             "progress; start again when it is InService"
         )
     previous = found.config if found else None
-    _create_model(request, settings, sagemaker, name)
-    _create_config(request, settings, sagemaker, name, previous)
-    change = {"EndpointName": settings.endpoint_name, "EndpointConfigName": name}
+    name = next(slot for slot in slots(endpoint) if slot != previous)
+    vacate(sagemaker, name, execution=request.execution_id, endpoint=found)
+    with _taken_by_another(name):
+        _create_model(request, settings, sagemaker, name)
+        _create_config(request, settings, sagemaker, name, previous)
+    change = {"EndpointName": endpoint, "EndpointConfigName": name}
     if found is None:
         sagemaker.create_endpoint(**change, Tags=_tags(request, settings))
     else:
         sagemaker.update_endpoint(**change, **settings.rollout())
-    return result | {"previous_config_name": previous}
+    return _result(endpoint, name, previous)
+
+
+def _result(endpoint: str, config: str, previous: str | None) -> dict[str, object]:
+    return {
+        "endpoint_name": endpoint,
+        "config_name": config,
+        "previous_config_name": previous,
+    }
+
+
+def _begun(
+    request: Request, found: EndpointState | None, endpoint: str, sagemaker: Client
+) -> dict[str, object] | None:
+    """Return the result again if the endpoint already has, or moves to, what this call made."""
+    if found is None:
+        return None
+    for config in (it for it in slots(endpoint) if it in (found.config, found.pending)):
+        made = find_made(sagemaker, config)
+        if made is not None and made.execution == request.execution_id:
+            return _result(endpoint, config, made.previous)
+    return None
 
 
 def _living_endpoint(sagemaker: Client, name: str) -> EndpointState | None:
@@ -89,10 +110,18 @@ def _living_endpoint(sagemaker: Client, name: str) -> EndpointState | None:
     return found
 
 
-def _recorded_previous(sagemaker: Client, config: str) -> str | None:
-    arn = sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
-    pairs = sagemaker.list_tags(ResourceArn=arn)["Tags"]
-    return next((pair["Value"] for pair in pairs if pair["Key"] == PREVIOUS_TAG), None)
+@contextmanager
+def _taken_by_another(name: str) -> Iterator[None]:
+    """Wait for whoever took the place after it had been vacated."""
+    try:
+        yield
+    except ClientError as error:
+        if already_there(error):
+            raise EndpointBusy(
+                f"{name} was made meanwhile: another deployment is in progress; start again when "
+                "it has ended"
+            ) from error
+        raise
 
 
 def _create_model(request: Request, settings: Settings, sagemaker: Client, name: str) -> None:
@@ -102,33 +131,25 @@ def _create_model(request: Request, settings: Settings, sagemaker: Client, name:
         model=request.model_s3_uri,
         variables=settings.environment(),
     )
-    try:
-        sagemaker.create_model(
-            ModelName=name,
-            ExecutionRoleArn=settings.serving_role_arn or settings.training_role_arn,
-            PrimaryContainer=serving,
-            Tags=_tags(request, settings),
-            **settings.network(),
-        )
-    except ClientError as error:
-        if not already_there(error):
-            raise
+    sagemaker.create_model(
+        ModelName=name,
+        ExecutionRoleArn=settings.serving_role_arn or settings.training_role_arn,
+        PrimaryContainer=serving,
+        Tags=_tags(request, settings),
+        **settings.network(),
+    )
 
 
 def _create_config(
     request: Request, settings: Settings, sagemaker: Client, name: str, previous: str | None
 ) -> None:
     record = [{"Key": PREVIOUS_TAG, "Value": previous}] if previous else []
-    try:
-        sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[settings.variant(name)],
-            Tags=_tags(request, settings) + record,
-            **settings.storage(),
-        )
-    except ClientError as error:
-        if not already_there(error):
-            raise
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[settings.variant(name)],
+        Tags=_tags(request, settings) + record,
+        **settings.storage(),
+    )
 
 
 def _tags(request: Request, settings: Settings) -> list[dict[str, str]]:

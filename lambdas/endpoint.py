@@ -1,6 +1,7 @@
 """What deploying and rolling back have in common: the endpoint's state and its configurations."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,6 +22,7 @@ class EndpointState:
     config: str
     pending: str | None
     failure: str | None
+    modified: datetime
 
 
 def find_endpoint(sagemaker: Client, name: str) -> EndpointState | None:
@@ -40,6 +42,7 @@ def find_endpoint(sagemaker: Client, name: str) -> EndpointState | None:
         config=found["EndpointConfigName"],
         pending=found.get("PendingDeploymentSummary", {}).get("EndpointConfigName"),
         failure=found.get("FailureReason"),
+        modified=found["LastModifiedTime"],
     )
 
 

@@ -15,6 +15,9 @@ THING_GROUP = text(r"[A-Za-z0-9:_-]{1,128}", "a thing group's name")
 EXECUTION_ID = text("[0-9a-f]{12}", "12 hexadecimal digits")
 """What `execution_id` makes; a rule for `lambdas.validation`."""
 
+EXECUTION_TAG = "execution"
+"""The tag that tells which execution made something."""
+
 _RETRY_SUFFIX = len("-99")
 
 
@@ -38,7 +41,7 @@ def resource_name(step: str, preset: str, identity: str) -> str:
     """Name what a step makes: `rl-<step>-<preset>-<12 hex>`, with room for a retry number.
 
     Args:
-        step: `training`, `evaluation` or `serving`.
+        step: `training` or `evaluation`.
         preset: Any preset name; what SageMaker does not allow in names becomes a hyphen.
         identity: The execution's 12 digits.
 
@@ -50,13 +53,7 @@ def resource_name(step: str, preset: str, identity: str) -> str:
     return "-".join(part for part in ("rl", step, slug, identity) if part)
 
 
-def stage_tags(*, project: str, stage: str) -> list[dict[str, str]]:
-    """List the tags that tell what belongs to a stage, in the form SageMaker takes."""
-    pairs = {"sagemaker:project-name": project, "stage": stage}
-    return [{"Key": key, "Value": value} for key, value in pairs.items()]
-
-
 def tags(*, project: str, stage: str, identity: str) -> list[dict[str, str]]:
-    """List the tags of everything that an execution makes."""
-    execution = {"Key": "execution", "Value": identity}
-    return [*stage_tags(project=project, stage=stage), execution]
+    """List the tags of everything that an execution makes, in the form SageMaker takes."""
+    pairs = {"sagemaker:project-name": project, "stage": stage, EXECUTION_TAG: identity}
+    return [{"Key": key, "Value": value} for key, value in pairs.items()]

@@ -75,8 +75,6 @@ class CleanUp(Construct):
             "Resource",
             service_token=function.function_arn,
             properties={
-                "Project": config.project,
-                "Stage": config.stage,
                 "Buckets": [bucket.bucket_name for bucket in buckets],
                 "ModelPackageGroup": names.model_package_group,
                 "Endpoint": names.endpoint,

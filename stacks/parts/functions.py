@@ -33,11 +33,8 @@ RUNTIME, ARCHITECTURE = lambda_.Runtime.PYTHON_3_14, lambda_.Architecture.ARM_64
 """Of every function; the handlers need nothing that is compiled."""
 
 _WILDCARDS = {
-    "model-package/{group}/*": "The registry numbers the versions; the group is named.",
-    "model/rl-serving-*": "Executions name what they deploy; nothing else is called rl-serving-.",
-    "endpoint-config/rl-serving-*": "Likewise: one configuration for each execution.",
-}
-_DEVICE_WILDCARDS = {
+    ("sagemaker", "model-package/{group}/*"): "The registry numbers the versions; the group is "
+    "named.",
     ("greengrass", "components:{component}:versions:{versions}.*"): "Versions are counted, and "
     "each stage has its own first two numbers.",
     ("greengrass", "deployments:*"): "Greengrass names deployments; they are only looked at and "
@@ -90,12 +87,12 @@ class Functions(Construct):
             self.decide = self._function(
                 "decide", code, roles, names, chosen, bundle, log_days, layer=decide.numpy_layer
             )
-        for kind, why in _WILDCARDS.items():
-            acknowledge(
-                self, wildcard_arn("sagemaker", kind.format(group=names.model_package_group)), why
+        for (service, kind), why in _WILDCARDS.items():
+            resource = kind.format(
+                group=names.model_package_group,
+                component=names.component,
+                versions=names.component_versions,
             )
-        for (service, kind), why in _DEVICE_WILDCARDS.items():
-            resource = kind.format(component=names.component, versions=names.component_versions)
             acknowledge(self, wildcard_arn(service, resource), why)
         if reserved_concurrency:
             for function in (*self.by_step.values(), *filter(None, [self.decide])):

@@ -15,6 +15,7 @@ from stacks.parts.roles import arn, greengrass_arn
 
 JOBS = ("training-job", "rl-*")
 SAGEMAKER = "sagemaker.amazonaws.com"
+_SLOTS = ("a", "b")  # as `lambdas/slots.py` ends the names of models and configurations
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,11 @@ class Grant:
     Attributes:
         actions: Without the service's name.
         resources: Keys of `Names.arns`.
-        tagged: Only with the tags of this stage: all stages of an account make names alike.
         service: As IAM names it.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    tagged: bool = False
     service: str = "sagemaker"
 
 
@@ -52,8 +51,11 @@ FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
     "gate": (),
     "register": (Grant(("ListModelPackages", "CreateModelPackage"), ("group", "packages")),),
     "deploy": (
-        Grant(("CreateModel",), ("models",)),
-        Grant(("CreateEndpointConfig", "DescribeEndpointConfig"), ("configs",)),
+        Grant(("CreateModel", "DeleteModel"), ("models",)),
+        Grant(
+            ("CreateEndpointConfig", "DescribeEndpointConfig", "DeleteEndpointConfig"),
+            ("configs",),
+        ),
         Grant(("CreateEndpoint", "UpdateEndpoint"), ("endpoint", "configs")),
         Grant(("DescribeEndpoint", "DeleteEndpoint"), ("endpoint",)),
         Grant(("AddTags",), ("models", "configs", "endpoint")),
@@ -93,12 +95,10 @@ STATE_MACHINE: tuple[Grant, ...] = (
 
 CLEAN_UP: tuple[Grant, ...] = (
     Grant(("DeleteEndpoint",), ("endpoint",)),
-    Grant(("DeleteEndpointConfig",), ("configs",), tagged=True),
-    Grant(("DeleteModel",), ("models",), tagged=True),
-    Grant(("ListTags",), ("configs", "models")),
+    Grant(("DeleteEndpointConfig",), ("configs",)),
+    Grant(("DeleteModel",), ("models",)),
     Grant(("ListModelPackages",), ("group", "packages")),
     Grant(("DeleteModelPackage",), ("packages",)),
-    Grant(("ListModels", "ListEndpointConfigs"), ("any",)),
 )
 
 
@@ -106,8 +106,6 @@ CLEAN_UP: tuple[Grant, ...] = (
 class Names:
     """Names that the grants speak of."""
 
-    project: str
-    stage: str
     model_package_group: str
     endpoint: str
     component: str
@@ -118,8 +116,6 @@ class Names:
     def of(cls, config: StageConfig, *, model_package_group: str) -> "Names":
         """Return the names of a stage."""
         return cls(
-            project=config.project,
-            stage=config.stage,
             model_package_group=model_package_group,
             endpoint=config.prefix,
             component=config.component,
@@ -127,25 +123,22 @@ class Names:
             thing_groups=(config.thing_group, *config.edge.thing_groups),
         )
 
-    def tags(self) -> dict[str, str]:
-        """Return the condition keys of the tags that everything of the stage has."""
-        return {
-            "aws:ResourceTag/sagemaker:project-name": self.project,
-            "aws:ResourceTag/stage": self.stage,
-        }
-
     def arns(self, scope: Construct) -> dict[str, list[str]]:
         """Return the ARNs of each kind of resource; `rl-*` is what the workflow itself makes."""
+        slots = [f"{self.endpoint}-{letter}" for letter in _SLOTS]
         kinds = {
-            "jobs": JOBS,
-            "models": ("model", "rl-serving-*"),
-            "configs": ("endpoint-config", "rl-serving-*"),
-            "endpoint": ("endpoint", self.endpoint),
-            "group": ("model-package-group", self.model_package_group),
-            "packages": ("model-package", f"{self.model_package_group}/*"),
+            "jobs": [JOBS],
+            "models": [("model", slot) for slot in slots],
+            "configs": [("endpoint-config", slot) for slot in slots],
+            "endpoint": [("endpoint", self.endpoint)],
+            "group": [("model-package-group", self.model_package_group)],
+            "packages": [("model-package", f"{self.model_package_group}/*")],
         }
-        named = {kind: [arn(scope, "sagemaker", *pair)] for kind, pair in kinds.items()}
-        return named | self._devices(scope) | {"any": ["*"]}  # for actions that know no resource
+        named = {
+            kind: [arn(scope, "sagemaker", *pair) for pair in pairs]
+            for kind, pairs in kinds.items()
+        }
+        return named | self._devices(scope)
 
     def _devices(self, scope: Construct) -> dict[str, list[str]]:
         versions = f"{self.component}:versions:{self.component_versions}.*"
@@ -167,7 +160,6 @@ def statements(
         iam.PolicyStatement(
             actions=[f"{grant.service}:{action}" for action in grant.actions],
             resources=[each for kind in grant.resources for each in arns[kind]],
-            conditions={"StringEquals": names.tags()} if grant.tagged else None,
         )
         for grant in grants
     ]

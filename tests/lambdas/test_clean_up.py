@@ -14,14 +14,10 @@ from lambdas.clean_up import Leftovers, clean_up, empty_bucket, handler
 from tests.lambdas.samples import CREDENTIALS, KEEP_SESSION
 
 PROPERTIES = {
-    "Project": "rl",
-    "Stage": "dev",
     "Buckets": ["made"],
     "ModelPackageGroup": "rl-dev-policies",
     "Endpoint": "rl-dev",
 }
-OURS = [{"Key": "sagemaker:project-name", "Value": "rl"}, {"Key": "stage", "Value": "dev"}]
-THEIRS = [{"Key": "sagemaker:project-name", "Value": "rl"}, {"Key": "stage", "Value": "prod"}]
 
 
 @pytest.fixture
@@ -37,7 +33,7 @@ def account(monkeypatch):
         yield boto3.client("sagemaker")
 
 
-def deployed(sagemaker, name, tags):
+def deployed(sagemaker, name):
     """Make model and configuration as the workflow's deployment does."""
     container = {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/rl:1"}
     role = "arn:aws:iam::123456789012:role/x"
@@ -47,12 +43,8 @@ def deployed(sagemaker, name, tags):
         "InitialInstanceCount": 1,
         "InstanceType": "ml.m5.large",
     }
-    sagemaker.create_model(
-        ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container, Tags=tags
-    )
-    sagemaker.create_endpoint_config(
-        EndpointConfigName=name, ProductionVariants=[variant], Tags=tags
-    )
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container)
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
 
 
 def run(sagemaker):
@@ -71,15 +63,15 @@ def left(sagemaker):
 
 
 def test_what_the_stage_deployed_goes_and_what_others_made_stays(account):
-    deployed(account, "rl-serving-x-1", OURS)
-    deployed(account, "rl-serving-x-2", THEIRS)
-    deployed(account, "others", OURS)
-    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-serving-x-1")
-    account.create_endpoint(EndpointName="rl-prod", EndpointConfigName="rl-serving-x-2")
+    others = ["rl-dev", "rl-prod-a", "rl-dev-2-a", "others"]
+    for name in ["rl-dev-a", "rl-dev-b", *others]:
+        deployed(account, name)
+    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-dev-b")
+    account.create_endpoint(EndpointName="rl-prod", EndpointConfigName="rl-prod-a")
     boto3.client("logs").create_log_group(logGroupName="/aws/sagemaker/Endpoints/rl-dev")
     run(account)
     assert [it["EndpointName"] for it in account.list_endpoints()["Endpoints"]] == ["rl-prod"]
-    assert left(account) == (["rl-serving-x-2", "others"],) * 2
+    assert left(account) == (others, others)
     assert not boto3.client("logs").describe_log_groups()["logGroups"]
     run(account)  # a delivery that is repeated finds nothing, and that is no fault
 
@@ -87,8 +79,8 @@ def test_what_the_stage_deployed_goes_and_what_others_made_stays(account):
 @pytest.mark.parametrize(("busy", "ends"), [(3, True), (module.TRIES + 1, False)])
 def test_an_endpoint_that_is_being_updated_is_waited_for(account, monkeypatch, busy, ends):
     """As SageMaker refuses it; moto deletes endpoints in any state."""
-    deployed(account, "rl-serving-x-1", OURS)
-    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-serving-x-1")
+    deployed(account, "rl-dev-a")
+    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-dev-a")
     refusals, waited, original = [busy], [], account.delete_endpoint
 
     def delete(**request):

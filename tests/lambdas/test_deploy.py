@@ -7,17 +7,17 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from lambdas.deploy import PREVIOUS_TAG, handler
+from lambdas.deploy import handler
 from lambdas.errors import EndpointBusy, InvalidInput, ServiceRefused
+from lambdas.slots import PREVIOUS_TAG
 from tests.lambdas.samples import MODEL, SOURCE, VARIABLES
 
-NAME = "rl-serving-cem-autoscaling-0123456789ab"
 ENDPOINT = VARIABLES["ENDPOINT_NAME"]
+NAME, OTHER = f"{ENDPOINT}-a", f"{ENDPOINT}-b"
 CONFIG_ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/{NAME}"
 ENDPOINT_ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{ENDPOINT}"
 EVENT = {
     "execution_id": "0123456789ab",
-    "preset": "cem-autoscaling",
     "source_s3_uri": SOURCE,
     "model_s3_uri": MODEL,
 }
@@ -51,9 +51,36 @@ def missing(stubber: Stubber) -> None:
     )
 
 
+def vacant(stubber: Stubber, name: str = NAME) -> None:
+    """Expect that a place is looked at, and emptied though there is nothing in it."""
+    gone = "Could not find endpoint configuration or model"
+    for call in ("describe_endpoint_config", "delete_endpoint_config", "delete_model"):
+        member = "ModelName" if call == "delete_model" else "EndpointConfigName"
+        stubber.add_client_error(call, "ValidationException", gone, expected_params={member: name})
+
+
 def creations(stubber: Stubber) -> None:
+    vacant(stubber)
     stubber.add_response("create_model", {"ModelArn": "x" * 20})
     stubber.add_response("create_endpoint_config", {"EndpointConfigArn": CONFIG_ARN})
+
+
+def made(
+    stubber: Stubber, name: str, *, execution: str, previous: str = "", at: object = 0
+) -> None:
+    """Expect that a configuration is looked at, and answer what is known of it."""
+    arn = CONFIG_ARN.replace(NAME, name)
+    config = {
+        "EndpointConfigName": name,
+        "EndpointConfigArn": arn,
+        "ProductionVariants": [{"VariantName": "AllTraffic"}],
+        "CreationTime": at,
+    }
+    stubber.add_response("describe_endpoint_config", config, {"EndpointConfigName": name})
+    tags = [{"Key": "stage", "Value": "dev"}, {"Key": "execution", "Value": execution}]
+    if previous:
+        tags.append({"Key": PREVIOUS_TAG, "Value": previous})
+    stubber.add_response("list_tags", {"Tags": tags}, {"ResourceArn": arn})
 
 
 def test_the_first_deployment_creates_the_endpoint(sagemaker: Any) -> None:
@@ -97,7 +124,9 @@ def test_a_later_deployment_updates_and_names_the_way_back(
     stubber: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KMS_KEY_ARN", "arn:aws:kms:us-east-1:123456789012:key/1")
-    stubber.add_response("describe_endpoint", described("InService", "old"))
+    stubber.add_response("describe_endpoint", described("InService", OTHER))
+    made(stubber, OTHER, execution="ba9876543210")
+    vacant(stubber)
     stubber.add_response("create_model", {"ModelArn": "x" * 20})
     stubber.add_response(
         "create_endpoint_config",
@@ -110,12 +139,12 @@ def test_a_later_deployment_updates_and_names_the_way_back(
                 {"Key": "sagemaker:project-name", "Value": "rl"},
                 {"Key": "stage", "Value": "dev"},
                 {"Key": "execution", "Value": "0123456789ab"},
-                {"Key": PREVIOUS_TAG, "Value": "old"},
+                {"Key": PREVIOUS_TAG, "Value": OTHER},
             ],
         },
     )
     stubber.add_response("update_endpoint", {"EndpointArn": ENDPOINT_ARN}, CHANGE)
-    assert handler(EVENT, None)["previous_config_name"] == "old"
+    assert handler(EVENT, None)["previous_config_name"] == OTHER
 
 
 @pytest.mark.parametrize(
@@ -130,16 +159,12 @@ def test_a_repeated_update_still_knows_the_way_back(
     stubber: Stubber, state: dict[str, Any]
 ) -> None:
     stubber.add_response("describe_endpoint", state)
-    config = {
-        "EndpointConfigName": NAME,
-        "EndpointConfigArn": CONFIG_ARN,
-        "ProductionVariants": [{"VariantName": "AllTraffic"}],
-        "CreationTime": 0,
+    made(stubber, NAME, execution="0123456789ab", previous="old")
+    assert handler(EVENT, None) == {
+        "endpoint_name": ENDPOINT,
+        "config_name": NAME,
+        "previous_config_name": "old",
     }
-    stubber.add_response("describe_endpoint_config", config, {"EndpointConfigName": NAME})
-    tags = [{"Key": "stage", "Value": "dev"}, {"Key": PREVIOUS_TAG, "Value": "old"}]
-    stubber.add_response("list_tags", {"Tags": tags}, {"ResourceArn": CONFIG_ARN})
-    assert handler(EVENT, None)["previous_config_name"] == "old"
 
 
 ALARMS = "rl-dev-endpoint-errors, rl-dev-endpoint-latency"
@@ -150,6 +175,7 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 def replacing(stubber: Stubber, **expected: dict[str, Any]) -> None:
     """Expect an update, with what the requests must hold; the stubber checks them in any case."""
     stubber.add_response("describe_endpoint", described("InService", "old"))
+    vacant(stubber)
     model = {"ModelName": NAME, "ExecutionRoleArn": ANY, "PrimaryContainer": ANY, "Tags": ANY}
     config = {"EndpointConfigName": NAME, "ProductionVariants": ANY, "Tags": ANY}
     stubber.add_response(
@@ -312,18 +338,21 @@ def test_the_first_deployment_has_nothing_to_go_back_to(
     assert handler(EVENT, None)["previous_config_name"] is None
 
 
-def test_names_that_are_taken_by_an_earlier_try_are_used(stubber: Stubber) -> None:
+@pytest.mark.parametrize("call", ["create_model", "create_endpoint_config"])
+def test_a_place_that_is_taken_meanwhile_is_waited_for(stubber: Stubber, call: str) -> None:
     stubber.add_response("describe_endpoint", described("InService", "old"))
-    taken = "Cannot create already existing model"
-    stubber.add_client_error("create_model", "ValidationException", taken)
-    stubber.add_client_error("create_endpoint_config", "ValidationException", taken)
-    stubber.add_response("update_endpoint", {"EndpointArn": ENDPOINT_ARN}, CHANGE)
-    assert handler(EVENT, None)["previous_config_name"] == "old"
+    vacant(stubber)
+    if call == "create_endpoint_config":
+        stubber.add_response("create_model", {"ModelArn": "x" * 20})
+    stubber.add_client_error(call, "ValidationException", "Cannot create already existing model")
+    with pytest.raises(EndpointBusy, match=f"{NAME} was made meanwhile: another deployment"):
+        handler(EVENT, None)
 
 
 @pytest.mark.parametrize("call", ["create_model", "create_endpoint_config"])
 def test_other_refusals_are_told(stubber: Stubber, call: str) -> None:
     missing(stubber)
+    vacant(stubber)
     if call == "create_endpoint_config":
         stubber.add_response("create_model", {"ModelArn": "x" * 20})
     stubber.add_client_error(call, "ValidationException", "1 validation error")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lambdas.names import LONGEST, execution_id, resource_name, tags
 
 SAGEMAKER_NAME = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-STEPS = ("training", "evaluation", "serving")
+STEPS = ("training", "evaluation")
 
 
 def test_a_name_tells_step_preset_and_execution() -> None:

@@ -23,7 +23,7 @@ Put = Callable[[str, bytes], None]
 Answer = Callable[[dict[str, Any]], Any]
 
 ENDPOINT = VARIABLES["ENDPOINT_NAME"]
-CONFIG = "rl-serving-cem-autoscaling-0123456789ab"
+CONFIG = "rl-dev-b"
 EVENT = {
     "model_s3_uri": MODEL,
     "endpoint_name": ENDPOINT,

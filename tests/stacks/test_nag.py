@@ -6,7 +6,7 @@ from collections import Counter
 from tests.stacks.exceptions import read_exceptions
 from tests.stacks.synthesis import PACKS, Synthesis
 
-MOST = 14
+MOST = 12
 """Acknowledgements of the stage, those of a pipeline's stack apart."""
 
 PIPELINE = "Pipeline"
