@@ -12,13 +12,16 @@ from autoscaling_rl.controller.guard import DEFAULTS
 from autoscaling_rl.controller.members import (
     ALONE,
     HOLDS,
+    HPA_TARGETS,
     PEAK_HEADROOMS,
     PEAK_MINUTES,
     QUANTILE_RULES,
+    TRACKING_TARGETS,
     BankSettings,
 )
 from autoscaling_rl.controller.seasons import SEASON_HEADROOMS, SEASON_RULES
 from autoscaling_rl.controller.series import DAY
+from autoscaling_rl.controller.wishes import Layout
 from tests.training_src.banks import CHUNKS, MIDNIGHT, START, advance, busy_load, cut, new
 
 ALL = BankSettings()
@@ -185,15 +188,17 @@ def test_the_network_at_its_own_price_leads_before_anything_is_scored():
 
 
 def test_members_stand_in_the_order_of_their_settings():
-    bank = new()
+    layout = Layout.of(ALL)
     rules = len(QUANTILE_RULES) * len(HOLDS) + len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
-    assert bank.network == len(ALL.price_factors) * len(ALL.offsets)
-    assert bank.rules == bank.network + rules
-    assert bank.bands == bank.rules + len(SEASON_RULES) * len(SEASON_HEADROOMS)
-    assert new(chosen=QUICK).size == bank.bands
-    assert new(chosen=replace(QUICK, seasons=False)).size == bank.rules
-    assert new(chosen=replace(QUICK, rules=False, seasons=False)).size == bank.network
-    assert new(chosen=replace(QUICK, rules=False)).size == bank.network + bank.bands - bank.rules
+    assert layout.network == len(ALL.price_factors) * len(ALL.offsets)
+    assert layout.rules == layout.network + rules
+    assert layout.bands == layout.rules + len(SEASON_RULES) * len(SEASON_HEADROOMS)
+    assert new().size == layout.bands + len(TRACKING_TARGETS) + len(HPA_TARGETS)
+    assert new(chosen=QUICK).size == layout.bands
+    assert new(chosen=replace(QUICK, seasons=False)).size == layout.rules
+    assert new(chosen=replace(QUICK, rules=False, seasons=False)).size == layout.network
+    without_rules = layout.network + layout.bands - layout.rules
+    assert new(chosen=replace(QUICK, rules=False)).size == without_rules
     assert new(chosen=ALONE).size == 1
 
 

@@ -16,6 +16,7 @@ from autoscaling_rl.controller.members import (
     whole_machines,
 )
 from autoscaling_rl.controller.series import DAY, LOOKBACK, Series
+from autoscaling_rl.controller.wishes import Layout
 from autoscaling_rl.environments.dynamics import make_rules, new_fleet
 from tests.training_src.banks import POLICY, START, advance, busy_load, cut, new
 from tests.training_src.plain_dynamics import PlainFleet, paid
@@ -76,7 +77,7 @@ def test_costs_of_a_rule_are_those_of_its_fleet_machine_by_machine(fleet):
     load = np.round(busy_load(3 * DAY))
     bank = new(**fleet)
     advance(bank, cut(load, 1))
-    first = bank.rules - len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
+    first = Layout.of(bank.settings).rules - len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
     headroom = PEAK_HEADROOMS.index(0.0)
     for place, minutes in enumerate(PEAK_MINUTES):
         member = first + place * len(PEAK_HEADROOMS) + headroom
@@ -99,7 +100,7 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
         low, high = (
             whole_machines(each) for each in network_bands(POLICY, rows, BankSettings())[:2]
         )
-        for member in (0, bank.first, bank.network - 1):
+        for member in (0, bank.first, Layout.of(bank.settings).network - 1):
             edges = np.maximum(low[:, member], 1), np.maximum(high[:, member], 1)
             expected = plain_cost(*edges, load[span], fleet, age > 0)
             assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)

@@ -8,7 +8,7 @@ import pytest
 from autoscaling_rl.controller.bank import MOST_KEPT
 from autoscaling_rl.controller.bank_controller import BankController
 from autoscaling_rl.controller.controller import Controller
-from autoscaling_rl.controller.follower import Follower, Prepared, follow, parse
+from autoscaling_rl.controller.follower import Follower, follow, parse
 from autoscaling_rl.controller.guard import GuardSettings
 from autoscaling_rl.controller.inference import Inference
 from autoscaling_rl.controller.state import LONGEST_LOAD, InvalidRequest, State, parse_state
@@ -234,24 +234,3 @@ def test_an_inference_is_followed(tmp_path):
     assert follower.memory() == answer["memory"][0]
     with pytest.raises(ValueError, match="observations alone"):
         follow(Inference.load(cartpole_artifact(tmp_path / "other")))
-
-
-def test_what_is_prepared_is_what_is_found():
-    """Quantiles come out the same, prepared or not, whatever the newest value is."""
-    load = busy_load(3 * DAY)
-    for newest in (0.0, 1.0, float(load[-1]), 1e5):
-        one, other = (Follower(CONTROLLER) for _ in range(2))
-        now = 2 * DAY + (-START % 60)  # on the hour
-        given = CAPACITY * np.append(load[: now - 1], newest)
-        for follower in (one, other):
-            follower.decide(state(given[:-1]))
-        one.prepare()
-        assert len(one._bank.series.quantiles._bounds) == 7
-        for follower in (one, other):
-            follower.decide(state(given))
-        assert one._bank.series.quantiles._bounds == {}
-        assert isinstance(one._bank.series.quantiles, Prepared)
-        found, expected = (each._bank.series.quantiles for each in (one, other))
-        assert {key: (minute, values.tolist()) for key, (minute, values) in found.items()} == {
-            key: (minute, values.tolist()) for key, (minute, values) in expected.items()
-        }

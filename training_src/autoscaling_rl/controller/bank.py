@@ -10,54 +10,28 @@ count. So the choice is a function of the last two weeks of load, and whoever re
 these decides as one that has run for years.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .features import NAMES, features
 from .fleet import Fleet, charge, in_service, still_owed
-from .members import (
-    HOLDS,
-    PEAK_HEADROOMS,
-    PEAK_MINUTES,
-    QUANTILE_RULES,
-    BankSettings,
-    Trackers,
-    network_bands,
-    rule_bands,
-    whole_machines,
-)
-from .peaks import past_days
+from .members import HOLDS, QUANTILE_RULES, BankSettings, Trackers
+from .peaks import PastDays, past_days
 from .policy import MAX_MACHINES, Policy
-from .seasons import DAYS, SEASON_HEADROOMS, SEASON_RULES, season_bands
+from .prepared import Prepared
+from .seasons import DAYS
 from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
+from .wishes import Layout, Wishes
 
 INTERFACE = 3  # of what `rollout` calls here and in `fleet`: another is another number
 MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
 BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
 MOST = 1e18  # of any number of a state
-_WEEK_PEAK = NAMES.index("peak_10080")
 
 # What is said after a minute: machines that the leader wants and would keep; how far out the
 # farthest number is that the network reads (`Policy.distance`), and how far the networks of an
 # ensemble are apart.
 SAID = ("wanted", "keep", "outside", "spread")
-
-
-class _Bands(NamedTuple):
-    """What network and rules want in some minutes.
-
-    Attributes:
-        begin: index of the first.
-        low, high: machines wanted and worth keeping, shape (minutes, bands).
-        most: most machines of any member, shape (minutes, 1).
-    """
-
-    begin: int
-    low: FloatArray
-    high: FloatArray
-    most: FloatArray
 
 
 class Bank:
@@ -77,16 +51,14 @@ class Bank:
         """Begin with no load; the first value will be that of `minute`, in minutes since 1970."""
         self.policy, self.settings, self.fleet = policy, settings, fleet
         self.series = Series(minute, fleet.horizon, room)
-        self.network = len(settings.price_factors) * len(settings.offsets)
-        rules = len(QUANTILE_RULES) * len(HOLDS) + len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
-        self.rules = self.network + (rules if settings.rules else 0)
-        seasons = len(SEASON_RULES) * len(SEASON_HEADROOMS)
-        self.bands = self.rules + (seasons if settings.seasons else 0)
+        self.bands = Layout.of(settings).bands
         self.trackers = Trackers(settings.trackers)
         self.size = self.bands + self.trackers.size
         self.held = np.full((max(HOLDS) - 1, len(QUANTILE_RULES)), -np.inf)
         self.machines = np.zeros((0, self.size))
-        self._due: _Bands | None = None
+        self._due: Wishes | None = None  # of minutes whose fleets were not stepped yet
+        self._tracked: FloatArray | None = None  # the trackers' fleets in the first of them
+        self._prepared: Prepared | None = None
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
         self.first = self.leader = settings.first
@@ -105,6 +77,8 @@ class Bank:
             too little is known.
         """
         self.settle()  # by the places of before
+        if len(load) != 1:
+            self._prepared = None
         if self.series.size > MOST_KEPT:
             since -= self.series.size - KEPT
             self.series.forget(KEPT)
@@ -142,6 +116,13 @@ class Bank:
         self._catch_up()
         self.machines = self.machines[-self.fleet.rows :]
 
+    def prepare(self) -> None:
+        """Do what the decision after the next minute will need and can be done before its load."""
+        self.settle()
+        series = self.series
+        if LEAST_KNOWN <= series.known and series.size <= MOST_KEPT and series.prepare():
+            self._prepared = Prepared(series, self.fleet.price, self.fleet.change_price)
+
     def _stretch(self, begin: int, end: int) -> FloatArray:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
         series, delay = self.series, self.fleet.delay
@@ -151,13 +132,13 @@ class Bank:
             self.costs[0] += charge(self.fleet, known, series.load[begin - 1 : begin])[0]
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
-        bands, doubt = self._bands(begin, end)
-        self._due = bands
+        wishes = self._due = self._wishes(begin, end)
         costs = self._known_costs(begin, end)
         leaders = self._choose(begin, costs)
         self.costs[0] += costs.sum(axis=0)
         self.leader = int(leaders[-1])
-        return np.array((*self._wanted(leaders, bands), *doubt))
+        wanted = self._led(wishes) if end - begin == 1 else self._wanted(leaders, wishes)
+        return np.array((*wanted, *wishes.doubts()))
 
     def _known_costs(self, begin: int, end: int) -> FloatArray:
         """Return what the minutes from `begin` on cost, as far as that is known before `end`."""
@@ -171,16 +152,24 @@ class Bank:
         costs[len(costs) - charged :] = charge(self.fleet, known, loads)
         return costs
 
-    def _wanted(self, leaders: IntArray, bands: _Bands) -> tuple[FloatArray, FloatArray]:
+    def _wanted(self, leaders: IntArray, wishes: Wishes) -> tuple[FloatArray, FloatArray]:
         """Return the machines that the leaders want and would keep."""
+        self._catch_up()
         rows, theirs = np.arange(len(leaders)), leaders < self.bands
         place = np.where(theirs, leaders, 0)
-        wanted, keep = bands.low[rows, place], bands.high[rows, place]
-        if theirs.all():
-            return wanted, keep
-        self._catch_up()
         made = self.machines[-len(leaders) :][rows, leaders]
+        wanted, keep = (each[rows, place] for each in wishes.all)
         return np.where(theirs, wanted, made), np.where(theirs, keep, made)
+
+    def _led(self, wishes: Wishes) -> tuple[tuple[float], tuple[float]]:
+        """Return what the leader wants and would keep in the only minute."""
+        if self.leader < self.bands:
+            wanted, keep = wishes.one(self.leader)
+            return (wanted,), (keep,)
+        fleets = self.machines[:, self.bands :]
+        self._tracked = self._step_trackers(fleets, wishes.begin, wishes.most[0])
+        made = float(self._tracked[self.leader - self.bands])
+        return (made,), (made,)
 
     def _turn_day(self, day: int, begin: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
@@ -194,26 +183,31 @@ class Bank:
         self.held[:] = -np.inf
         first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)
         if first < begin:
-            self._due, _ = self._bands(first, begin)
+            self._due = self._wishes(first, begin)
             self.settle()
 
-    def _bands(self, begin: int, end: int) -> tuple[_Bands, FloatArray]:
-        """Return the bands of network and rules, and the last two rows of `SAID`."""
-        series, fleet = self.series, self.fleet
-        week = past_days(series, begin, end, DAYS) if self.settings.seasons else None
-        prices = {"price": fleet.price, "change_price": fleet.change_price}
-        rows = features(series, begin, end, **prices, week=week)
-        *bands, spread = network_bands(self.policy, rows, self.settings)
-        logs = np.empty((2, end - begin, self.bands))
-        logs[0, :, : self.network], logs[1, :, : self.network] = bands
-        if self.settings.rules:
-            logs[:, :, self.network : self.rules], self.held = rule_bands(rows, self.held)
-        if week is not None:
-            logs[:, :, self.rules :] = season_bands(begin, end, rows, week)
-        most = self._most(rows)
-        low, high = self._limited(whole_machines(logs), most)
-        outside = self.policy.distance(rows.T) if self.network else np.zeros(end - begin)
-        return _Bands(begin, low, high, most), np.array((outside, spread))
+    def _wishes(self, begin: int, end: int) -> Wishes:
+        """Return what the members want in the minutes of index `begin` to `end` - 1."""
+        series, fleet, prepared = self.series, self.fleet, self._prepared
+        week: PastDays | None = None
+        if prepared is not None and prepared.index == begin == end - 1:
+            self._prepared = None
+            rows, week = prepared.read()
+        else:
+            if self.settings.seasons:
+                week = past_days(series, begin, end, DAYS)
+            rows = features(
+                series, begin, end, price=fleet.price, change_price=fleet.change_price, week=week
+            )
+        return Wishes(
+            begin,
+            rows,
+            week,
+            self.held,
+            policy=self.policy,
+            settings=self.settings,
+            fleet=fleet,
+        )
 
     def features(self) -> dict[str, float]:
         """Return what the network reads for the next decision, by name."""
@@ -223,44 +217,36 @@ class Bank:
         )
         return dict(zip(NAMES, row[:, 0].tolist(), strict=True))
 
-    def _most(self, rows: FloatArray) -> FloatArray:
-        """Return the most machines of any member in each minute, given the features of it."""
-        peaks = np.expm1(rows[0] + rows[_WEEK_PEAK])[:, None]
-        # Less a little: demand is on a grid, and may lie a hair above what the load just needs.
-        most = np.ceil(self.settings.peak_factor * peaks - 0.01)
-        least, limit = self.fleet.least, self.fleet.most or MAX_MACHINES
-        allowed: FloatArray = np.minimum(np.maximum(most, least), limit)
-        return allowed
-
-    def _limited(self, machines: FloatArray, most: FloatArray) -> FloatArray:
-        limited: FloatArray = np.minimum(np.maximum(machines, self.fleet.least), most)
-        return limited
-
     def _catch_up(self) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
         if self._due is None:
             return
-        (begin, low, high, most), self._due = self._due, None
-        load, old, longest = self.series.load, len(self.machines), self.fleet.waits[-1]
-        bands, made = self.bands, np.empty((old + len(low), self.size))
+        (due, self._due), (tracked, self._tracked) = (self._due, None), (self._tracked, None)
+        (low, high), most, self.held = due.all, due.most, due.held
+        old, bands = len(self.machines), self.bands
+        made = np.empty((old + len(low), self.size))
         made[:old] = self.machines
         for row in range(len(low)):
             place = old + row
-            if place == 0:
-                made[0, :bands] = low[0]
-                if self.trackers.size:
-                    made[0, bands:] = self._limited(self.trackers.begin(load[begin - 1]), most[0])
-                continue
-            np.maximum(made[place - 1, :bands], low[row], out=made[place, :bands])
+            before = made[place - 1, :bands] if place else low[row]
+            np.maximum(before, low[row], out=made[place, :bands])
             np.minimum(made[place, :bands], high[row], out=made[place, :bands])
-            if not self.trackers.size:
-                continue
-            fleets = made[:place, bands:]
-            serving = fleets[-longest:].min(axis=0) if longest else fleets[-1]
-            served = self._served(fleets)
-            stepped = self.trackers.step(load[begin + row - 1], fleets[-1], served, serving)
-            made[place, bands:] = self._limited(stepped, most[row])
+            if tracked is None and self.trackers.size:
+                tracked = self._step_trackers(made[:place, bands:], due.begin + row, most[row])
+            if tracked is not None:
+                made[place, bands:], tracked = tracked, None
         self.machines = made
+
+    def _step_trackers(self, fleets: FloatArray, index: int, most: FloatArray) -> FloatArray:
+        """Return the trackers' fleets in the minute of an index, after those in `fleets`."""
+        load, longest = self.series.load[index - 1], self.fleet.waits[-1]
+        if len(fleets):
+            serving = fleets[-longest:].min(axis=0) if longest else fleets[-1]
+            stepped = self.trackers.step(load, fleets[-1], self._served(fleets), serving)
+        else:
+            stepped = self.trackers.begin(load)
+        allowed: FloatArray = np.minimum(np.maximum(stepped, self.fleet.least), most)
+        return allowed
 
     def _served(self, fleets: FloatArray) -> FloatArray:
         """Return the machines that were in service in the last minute whose load is known."""

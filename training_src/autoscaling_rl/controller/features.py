@@ -121,7 +121,7 @@ class _Writer:
         self.series, self.begin, self.end, self.out = series, begin, end, out
         self.index = np.arange(begin, end)
         self.level = series.level[begin:end]
-        rows, newest, oldest, minutes = _windows(series.warmup)
+        rows, newest, oldest, minutes = windows(series.warmup)
         self.sums = series.sums[rows, self.index - newest] - series.sums[rows, self.index - oldest]
         self.means = self.sums / minutes
         self.row = 0
@@ -138,7 +138,7 @@ class _Writer:
         self.put(self.level)
         self.row += 1  # the fleet
         self.put(series.demand[index - _LAGS] - self.level)
-        self.put(self.means[_MEAN] - self.level)
+        self.put(self.means[MEAN_WINDOWS] - self.level)
         for widths, low in ((PEAKS, False), (LOWS, True)):
             peaks = nested_peaks(series.demand, self.begin, self.end, widths, low=low)
             self.put(peaks - self.level)
@@ -146,12 +146,12 @@ class _Writer:
             first = self.row
             self._residuals("demand", width, 1, every)
             self.out[first : self.row] -= self.level
-        self.put(self.means[_MOTION])
+        self.put(self.means[MOTION_WINDOWS])
         for name, width, stride, every in (each[1:] for each in RESIDUALS):
             self._residuals(name, width, stride, every)
         self._seasons(week)
         self._recording()
-        self.put(_turns()[:, (series.origin + index) % WEEK])
+        self.put(turns()[:, (series.origin + index) % WEEK])
         self.put(np.full(len(index), series.warmup / 10.0))
 
     def _residuals(self, name: str, width: int, stride: int, every: int) -> None:
@@ -173,11 +173,11 @@ class _Writer:
     def _seasons(self, week: PastDays | None) -> None:
         series, begin, end, level = self.series, self.begin, self.end, self.level
         ahead = series.warmup
-        known = (self.index >= _KNOWN).astype(np.float64)
+        known = (self.index >= KNOWN_FROM).astype(np.float64)
         season, shift = known[0], series.shift[begin:end] - level
         self.put(known)
         self.put((shift + level) * season)
-        self.put((series.profile[self.index + _leads(ahead)] + shift) * season)
+        self.put((series.profile[self.index + leads(ahead)] + shift) * season)
         peaks = coming_peaks(series.profile, begin, end, (ahead + 1, ahead + 61))
         self.put((peaks + shift) * season)
         self._days(known, week)
@@ -185,13 +185,13 @@ class _Writer:
     def _days(self, known: FloatArray, week: PastDays | None) -> None:
         """What yesterday and last week say: demand a warm-up ahead, and its peak until then."""
         days = week or past_days(self.series, self.begin, self.end, (1, 7))
-        shift = days.shifts[_ENDS] - self.level
-        self.put((self.means[_AHEAD] + shift) * known)
-        self.put((days.peaks[_ENDS] + shift) * known)
+        shift = days.shifts[ENDS] - self.level
+        self.put((self.means[AHEAD_WINDOWS] + shift) * known)
+        self.put((days.peaks[ENDS] + shift) * known)
 
     def _recording(self) -> None:
         """How coarsely the load was recorded, and where its present slope leads."""
-        self.put(recording(self.series, self.begin, self.end, *self.sums[_KNOTS]))
+        self.put(recording(self.series, self.begin, self.end, *self.sums[KNOT_WINDOWS]))
         self.out[self.row - 1] -= self.level
 
 
@@ -202,17 +202,17 @@ _MOVING = (
     *((MOVES, width) for width in MOTION[2:]),
     *((RISES, width) for width in MOTION[2:]),
 )
-# Where in `_windows` what is.
-_MEAN = slice(0, len(MEANS))
-_MOTION = slice(_MEAN.stop, _MEAN.stop + len(_MOVING))
-_AHEAD = slice(_MOTION.stop, _MOTION.stop + 2)
-_KNOTS = slice(_AHEAD.stop, _AHEAD.stop + 2)
-_ENDS = [0, -1]  # yesterday and last week among some days
-_KNOWN = np.array(((SEASON_KNOWN,), (SEASON_KNOWN - DAY + WEEK,)))
+# Where in `windows` what is.
+MEAN_WINDOWS = slice(0, len(MEANS))
+MOTION_WINDOWS = slice(MEAN_WINDOWS.stop, MEAN_WINDOWS.stop + len(_MOVING))
+AHEAD_WINDOWS = slice(MOTION_WINDOWS.stop, MOTION_WINDOWS.stop + 2)
+KNOT_WINDOWS = slice(AHEAD_WINDOWS.stop, AHEAD_WINDOWS.stop + 2)
+ENDS = [0, -1]  # yesterday and last week among some days
+KNOWN_FROM = np.array(((SEASON_KNOWN,), (SEASON_KNOWN - DAY + WEEK,)))
 
 
 @cache
-def _windows(ahead: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+def windows(ahead: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return what is summed: rows of `Series.sums`, and the minutes between which, before now.
 
     All of them at once, since one look at many places takes hardly longer than at one.
@@ -235,13 +235,13 @@ def _windows(ahead: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
 
 
 @cache
-def _leads(ahead: int) -> IntArray:
+def leads(ahead: int) -> IntArray:
     """Return the minutes from now that the profile is read at, shape (n, 1)."""
     return np.array([*(ahead + lead for lead in LEADS), 0])[:, None]
 
 
 @cache
-def _turns() -> FloatArray:
+def turns() -> FloatArray:
     """Return sines and cosines of hour, day and week, shape (6, 10080), from a Thursday 0:00."""
     minute = np.arange(WEEK)
     rows = []

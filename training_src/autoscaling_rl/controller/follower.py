@@ -6,19 +6,16 @@ decides is, bit for bit, what the controller decides from the same load (`BankCo
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bank import LEAST_KNOWN, MOST_KEPT, Bank
+from .bank import Bank
 from .bank_controller import BankController, bank_minute
 from .controller import Controller, Decision
-from .features import DEMANDS, QUANTILES, RESIDUALS
 from .guard import GuardSettings
 from .inference import Inference
 from .memory import known_load, recall, remember
-from .series import LOOKBACK, FloatArray, Series
 from .state import LONGEST_LOAD, InvalidRequest, State, parse_state
 
 INTERFACE = 1  # of what the edge component calls here: another is another number
@@ -127,13 +124,8 @@ class Follower:
     def prepare(self) -> None:
         """Do what can be done before the next minute's load is there, in otherwise idle time."""
         bank, self._bank = self._bank, None  # whatever happens below, half a bank is none
-        if bank is not None and bank.series.known >= LEAST_KNOWN:
-            bank.settle()
-            series = bank.series
-            if not isinstance(series.quantiles, Prepared):
-                series.quantiles = Prepared(series)
-            series.quantiles.prepare()
-            series.prepare()
+        if bank is not None:
+            bank.prepare()
         self._bank = bank
 
     def _followed(
@@ -166,54 +158,3 @@ class Follower:
         # Bit for bit, which is faster where minutes are missing (NaN).
         then = before.load[len(before.load) - common :]
         return np.array_equal(load[:common].view(np.int64), then.view(np.int64))
-
-
-class Prepared(dict[tuple[str, int], tuple[int, FloatArray]]):
-    """Quantiles of a series of which those due next are known but for the newest value.
-
-    Of a window with one value missing, the k-th smallest lies between the (k-1)-th and the k-th of
-    the others: sorting can be done before, and what is left is a comparison.
-    """
-
-    def __init__(self, series: Series) -> None:
-        """Take over the series' quantiles."""
-        super().__init__(series.quantiles)
-        self._series = series
-        self._minute = -1
-        self._bounds: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
-
-    def prepare(self) -> None:
-        """Sort the windows that are due when one more minute of load is known."""
-        series, self._bounds = self._series, {}
-        if series.size > MOST_KEPT:  # the next minute moves everything
-            return
-        self._minute = series.origin + series.size + 1
-        for name, width, stride, every in _WINDOWS:
-            if self._minute % every:
-                continue
-            values = getattr(series, name)[series.size + 1 - width : series.size + 1 : stride]
-            newest = (width - 1) % stride == 0  # is among them, and not known yet
-            others = np.sort(values[:-1] if newest else values)
-            places = [int(quantile * (len(values) - 1)) for quantile in QUANTILES]
-            if newest:
-                padded = np.concatenate(([-np.inf], others, [np.inf]))
-                low, high = padded[places], padded[[place + 1 for place in places]]
-            else:
-                low = high = others[places]
-            self._bounds[name, width] = low[:, None], high[:, None]
-
-    def get(self, key: tuple[str, int], default: Any = None) -> Any:  # noqa: ANN401
-        """Return minute and quantiles, completed by the newest value if they were prepared."""
-        series = self._series
-        bounds = self._bounds.pop(key, None)
-        if bounds is not None and series.origin + series.size == self._minute:
-            newest = getattr(series, key[0])[series.size - 1]
-            self[key] = self._minute, np.minimum(np.maximum(newest, bounds[0]), bounds[1])
-        return super().get(key, default)
-
-
-_WINDOWS = (
-    *(("demand", width, 1, every) for width, every in DEMANDS),
-    *(each[1:] for each in RESIDUALS),
-)
-assert LOOKBACK >= max(each[1] for each in _WINDOWS)

@@ -129,6 +129,24 @@ def network_bands(
     return wanted.reshape(shape), keep.reshape(shape), spread
 
 
+def network_band(
+    policy: Policy, rows: FloatArray, settings: BankSettings, member: int
+) -> FloatArray:
+    """Return what the network wants and keeps as one of its members, logs of shape (2,).
+
+    Args:
+        policy: the network.
+        rows: features of one minute, shape (SIZE, 1).
+        settings: which prices and offsets.
+        member: index of price and offset, as `network_bands` has them.
+    """
+    price, offset = divmod(member, len(settings.offsets))
+    outputs, _ = policy.outputs_at(rows.T, settings.price_logs[price : price + 1])
+    more, kept = outputs[0, 0].tolist()
+    wanted = float(rows[0, 0]) + more + settings.offsets[offset]
+    return np.array((wanted, wanted + max(kept, 0.0)))
+
+
 def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the logs that rules want, shape (minutes, rules), and those of the last minutes.
 

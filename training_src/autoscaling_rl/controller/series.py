@@ -115,15 +115,23 @@ class Series:
             self._make_room(max(end, self.size + self.size // 4))
         self.load[begin:end] = load
         self.demand[begin:end] = rounded(np.log1p(load))
+        if len(load) == 1:
+            self._add_one(begin)
+            self.size = end
+            self._append_profile(end + AHEAD)
+            self._forecast_one(begin)
+            return
         self._add_sums(begin, end)
         self.size = end
         self._append_profile(end + AHEAD)
         self._append_forecast(begin, end)
 
-    def prepare(self) -> None:
-        """Do what the next minute will need and its load says nothing of, if there is room."""
-        if self.size and self.size + AHEAD + 2 < len(self.profile):
-            self._append_profile(self.size + 1 + AHEAD)
+    def prepare(self) -> bool:
+        """Do what the next minute will need and its load says nothing of; tell if there is room."""
+        if not self.size or self.size + AHEAD + 2 >= len(self.profile):
+            return False
+        self._append_profile(self.size + 1 + AHEAD)
+        return True
 
     def forget(self, keep: int) -> None:
         """Drop all but the last `keep` minutes; seasons stay known if that is 16 days or more."""
@@ -155,19 +163,32 @@ class Series:
         np.abs(step - (before - earlier), out=new[BENDS])
         np.abs(moved, out=new[MOVES])
         np.maximum(moved, 0.0, out=new[RISES])
-        new[KNOTS] = self._find_knots(begin, end) if end - begin > 1 else self._find_knot(begin)
+        new[KNOTS] = self._find_knots(begin, end)
         new[BENT] = self.bent[begin:end]
-        if end - begin > 1:
-            new = np.cumsum(new, axis=1)
-        self.sums[:, begin + 1 : end + 1] = new + self.sums[:, begin : begin + 1]
+        self.sums[:, begin + 1 : end + 1] = np.cumsum(new, axis=1) + self.sums[:, begin : begin + 1]
         total = self.sums[TOTAL]
         self.level[begin + 1 : end + 1] = (
             total[begin + 1 : end + 1] - total[begin - 2 : end - 2]
         ) / 3.0
         self.persistence[begin:end] = now - self.level[begin - horizon + 1 : end - horizon + 1]
 
+    def _add_one(self, index: int) -> None:
+        """Do for one minute what `_add_sums` does for many; plain numbers take a third."""
+        horizon = self.warmup + 1
+        earlier, before, now = self.demand[index - 2 : index + 1].tolist()
+        step, moved = now - before, now - float(self.demand[index - horizon])
+        found = self._find_knot(index)
+        new = [0.0] * ROWS
+        new[TOTAL], new[STEPS], new[BENDS] = now, abs(step), abs(step - (before - earlier))
+        new[MOVES], new[RISES] = abs(moved), max(moved, 0.0)
+        new[KNOTS], new[BENT] = found, float(self.bent[index])
+        self.sums[:, index + 1] = self.sums[:, index] + new
+        total = self.sums[TOTAL]
+        self.level[index + 1] = (total[index + 1] - total[index - 2]) / 3.0
+        self.persistence[index] = now - self.level[index - horizon + 1]
+
     def _find_knot(self, index: int) -> float:
-        """Do for one minute what `_find_knots` does for many; plain numbers take a fifth."""
+        """Do for one minute what `_find_knots` does for many."""
         earlier, before, now = self.load[index - 2 : index + 1].tolist()
         bent = abs(now - 2 * before + earlier) > FLAT * (now + before + earlier)
         found = bent and not self.bent[index - 1]
@@ -222,3 +243,17 @@ class Series:
         target = self.profile[low + ahead : high + ahead] + shift
         self.forecast[low:high] = np.where(known, target, self.level[low:high])
         self.missed[begin:end] = self.demand[begin:end] - self.forecast[begin - ahead : end - ahead]
+
+    def _forecast_one(self, index: int) -> None:
+        """Do for one minute what `_append_forecast` does for many."""
+        now, ahead, said = index + 1, self.warmup, self.profile_total
+        target = float(self.level[now])
+        self.shift[now] = 0.0
+        if now >= SEASON_KNOWN:
+            total = self.sums[TOTAL]
+            hour = total[now] - total[now - 60]
+            shift = float((hour - (said[now] - said[now - 60])) / 60.0)
+            shift = min(max(shift, -CORRECTION_LIMIT), CORRECTION_LIMIT)
+            self.shift[now], target = shift, float(self.profile[now + ahead]) + shift
+        self.forecast[now] = target
+        self.missed[index] = self.demand[index] - self.forecast[index - ahead]

@@ -1,0 +1,149 @@
+"""What is prepared for a minute is what is found without, to the bit, whatever its load is."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
+from autoscaling_rl.controller.features import features
+from autoscaling_rl.controller.peaks import past_days
+from autoscaling_rl.controller.prepared import Prepared
+from autoscaling_rl.controller.seasons import DAYS
+from autoscaling_rl.controller.series import DAY, Series
+from autoscaling_rl.controller.wishes import Layout, Wishes
+from tests.training_src.banks import MIDNIGHT, advance, busy_load, fixed_policy, new
+
+PRICE, CHANGE_PRICE = 35.0, 1.5
+LOAD = busy_load(10 * DAY, seed=5)
+HELD = np.repeat(busy_load(2 * DAY, seed=6)[::5], 5)
+
+
+def series(load, warmup, start) -> Series:
+    made = Series(start, warmup, len(load) + DAY)
+    made.append(load)
+    return made
+
+
+def found(of: Series, newest: float):
+    """Return what is found once a minute more is known, and the quantiles that are kept."""
+    of.append(np.array([newest]))
+    now = of.size
+    week = past_days(of, now, now + 1, DAYS)
+    rows = features(of, now, now + 1, price=PRICE, change_price=CHANGE_PRICE, week=week)
+    return rows, week, kept(of)
+
+
+def read(of: Series, newest: float):
+    """Return the same, prepared."""
+    assert of.prepare()
+    prepared = Prepared(of, PRICE, CHANGE_PRICE)
+    of.append(np.array([newest]))
+    assert prepared.index == of.size
+    return (*prepared.read(), kept(of))
+
+
+def kept(of: Series):
+    return {key: (minute, values.tolist()) for key, (minute, values) in of.quantiles.items()}
+
+
+def alike(one, other) -> None:
+    np.testing.assert_array_equal(one[0], other[0])
+    for each, expected in zip(one[1], other[1], strict=True):
+        np.testing.assert_array_equal(each, expected)
+    assert one[2] == other[2]
+
+
+@settings(max_examples=60)
+@given(
+    known=st.integers(LEAST_KNOWN, 10 * DAY - 200),
+    warmup=st.sampled_from((0, 1, 5, 30, 60)),
+    # Every minute of an hour: some quantiles are due on it, some ten minutes after.
+    late=st.integers(0, 59),
+    newest=st.sampled_from((0.0, 1.0, 17.3, 25.0, 400.0, 1e6)),
+    bins=st.booleans(),
+)
+def test_a_minute_that_was_prepared_is_the_minute_that_is_found(known, warmup, late, newest, bins):
+    load = HELD[: min(known, len(HELD))] if bins else LOAD[:known]
+    start = MIDNIGHT + late
+    alike(read(series(load, warmup, start), newest), found(series(load, warmup, start), newest))
+
+
+@pytest.mark.parametrize("warmup", [0, 5, 60])
+def test_minutes_that_follow_one_another_are_prepared_one_by_one(warmup):
+    one, other = (series(LOAD[: 9 * DAY], warmup, MIDNIGHT + 11) for _ in range(2))
+    for now in range(9 * DAY, 9 * DAY + 130):
+        if now % 7 == 3:  # not every minute is prepared
+            alike(found(one, LOAD[now]), found(other, LOAD[now]))
+        else:
+            alike(read(one, LOAD[now]), found(other, LOAD[now]))
+
+
+def test_nothing_is_prepared_without_room():
+    full = Series(MIDNIGHT, 5, 100)
+    assert not full.prepare()
+    full.append(LOAD[:100])
+    assert not full.prepare()
+
+
+def prepared_minutes(bank: Bank, load):
+    """Take a load minute by minute, each prepared."""
+    for minute in load:
+        bank.prepare()
+        yield bank.advance(np.array([minute]))
+
+
+@pytest.mark.parametrize("leader", ["whoever leads", "network", "rule", "season", "tracker"])
+def test_a_bank_that_prepares_says_what_it_says_without(leader, monkeypatch):
+    layout, begins = Layout.of(new().settings), 7 * DAY + 650
+    members = {
+        "network": 4,
+        "rule": layout.network + 3,
+        "season": layout.rules + 1,
+        "tracker": layout.bands + 20,
+    }
+    if member := members.get(leader):
+        original = Bank._choose
+
+        def choose(bank, begin, costs):
+            return np.full_like(original(bank, begin, costs), member)
+
+        monkeypatch.setattr(Bank, "_choose", choose)
+    load = LOAD[: begins + 120]  # over midnight
+    one, other = new(), new()
+    said = advance(one, [load[:begins]])
+    said = np.concatenate((said, *prepared_minutes(one, load[begins:])), axis=1)
+    np.testing.assert_array_equal(said, other.advance(load))
+    assert one.dump() == other.dump()
+    assert (one.leader == member) if member else one.leader >= 0
+
+
+def test_what_was_prepared_for_another_minute_is_not_used():
+    one, other = new(), new()
+    for bank in (one, other):
+        bank.advance(LOAD[:700])
+    one.prepare()
+    parts = [LOAD[700:702], LOAD[702:703]]
+    np.testing.assert_array_equal(advance(one, parts), advance(other, parts))
+    assert one.dump() == other.dump()
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+def test_what_one_member_wants_is_what_it_wants_among_all(networks):
+    bank = Bank(fixed_policy(networks=networks), new().settings, new().fleet, MIDNIGHT)
+    bank.advance(LOAD[: 8 * DAY])
+    bank.settle()
+    made = bank._wishes(bank.series.size, bank.series.size + 1)
+    low, high = made.all
+    for member in range(bank.bands):
+        assert made.one(member) == (low[0, member], high[0, member])
+
+
+def test_a_decision_works_out_what_the_leader_wants_alone(monkeypatch):
+    bank = new()
+    bank.advance(LOAD[: 8 * DAY])
+    asked = []
+    monkeypatch.setattr(Wishes, "all", property(lambda _: asked.append(1)))
+    bank.prepare()
+    bank.advance(LOAD[8 * DAY : 8 * DAY + 1])
+    assert not asked
