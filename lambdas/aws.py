@@ -49,12 +49,16 @@ def service_errors() -> Iterator[None]:
 
 
 def _translated(error: ClientError) -> WorkflowError:
-    code = error.response["Error"].get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     line = f"{error.operation_name} was refused: {' '.join(str(error).split())}"
-    if code == "ResourceLimitExceeded":
+    if error.response["Error"].get("Code", "") == "ResourceLimitExceeded":
         return ResourceLimit(line)
-    return ServiceUnavailable(line) if code in THROTTLING or status >= 500 else ServiceRefused(line)
+    return ServiceUnavailable(line) if unavailable(error) else ServiceRefused(line)
+
+
+def unavailable(error: ClientError) -> bool:
+    """Tell whether AWS only was throttling or out of order."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error.response["Error"].get("Code", "") in THROTTLING or status >= 500
 
 
 def missing(error: ClientError) -> bool:

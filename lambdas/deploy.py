@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from lambdas.aws import Client, already_there, client, service_errors
+from lambdas.aws import Client, already_there, client, missing, service_errors, unavailable
 from lambdas.endpoint import DEAD, MOVING, EndpointState, find_endpoint
 from lambdas.errors import EndpointBusy
 from lambdas.hosting import Hosting
@@ -15,7 +15,8 @@ from lambdas.names import EXECUTION_ID, tags
 from lambdas.s3 import archive_address, object_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
-from lambdas.slots import PREVIOUS_TAG, find_made, slots, vacate
+from lambdas.slots import PREVIOUS_TAG, await_made, empty, find_made, free_slot, slots
+from lambdas.turns import Turn
 from lambdas.validation import checked, require
 
 
@@ -25,6 +26,7 @@ class Settings(Hosting):
 
     project: str
     stage: str
+    artifact_bucket: str
     image_uri: str
     training_role_arn: str
     serving_role_arn: str = ""
@@ -44,41 +46,92 @@ def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `deploy`."""
     settings = read_settings(Settings, os.environ)
     request = require(Request, event)
+    turn = Turn(
+        s3=client("s3"),
+        bucket=settings.artifact_bucket,
+        endpoint=settings.endpoint_name,
+        execution=request.execution_id,
+    )
     with service_errors():
-        return deploy(request, settings=settings, sagemaker=client("sagemaker"))
+        return deploy(request, settings=settings, sagemaker=client("sagemaker"), turn=turn)
 
 
-def deploy(request: Request, *, settings: Settings, sagemaker: Client) -> dict[str, object]:
-    """Begin a deployment; the same call again finds what it made and goes on from there.
+def deploy(
+    request: Request, *, settings: Settings, sagemaker: Client, turn: Turn
+) -> dict[str, object]:
+    """Begin a deployment; of the same call again, too, one comes.
+
+    The turn is taken, and ended if SageMaker refuses the deployment; else the smoke test ends it.
 
     Returns:
         `endpoint_name`, `config_name`, and `previous_config_name`, what to roll back to (None
         where there was no endpoint).
 
     Raises:
-        EndpointBusy: Another change of the endpoint is in progress, or about to begin.
+        EndpointBusy: Another execution's deployment has not been judged yet, or somebody else
+            changes the endpoint.
     """
     endpoint = settings.endpoint_name
-    found = _living_endpoint(sagemaker, endpoint)
-    if begun := _begun(request, found, endpoint, sagemaker):
-        return begun
-    if found is not None and found.status in MOVING:
-        raise EndpointBusy(
-            f"The endpoint {endpoint} is {found.status}: another deployment is in "
-            "progress; start again when it is InService"
-        )
-    previous = found.config if found else None
-    name = next(slot for slot in slots(endpoint) if slot != previous)
-    vacate(sagemaker, name, execution=request.execution_id, endpoint=found)
-    with _taken_by_another(name):
+    found = find_endpoint(sagemaker, endpoint)
+    turn.take(settled=found.modified if found else None)
+    with _ended_by_refusal(turn):
+        found = _living_endpoint(sagemaker, endpoint)
+        if begun := _begun(request, found, endpoint, sagemaker):
+            return begun
+        if found is not None and found.status in MOVING:
+            raise EndpointBusy(
+                f"The endpoint {endpoint} is {found.status}: another change is in progress; "
+                "start again when it is InService"
+            )
+        return _replace(request, found, settings, sagemaker)
+
+
+def _replace(
+    request: Request, found: EndpointState | None, settings: Settings, sagemaker: Client
+) -> dict[str, object]:
+    """Fill a free place, and have the endpoint serve it."""
+    endpoint, previous = settings.endpoint_name, found.config if found else None
+    name = free_slot(sagemaker, endpoint, previous)
+    empty(sagemaker, name)
+    change = {"EndpointName": endpoint, "EndpointConfigName": name}
+    with _in_a_moment(endpoint):
         _create_model(request, settings, sagemaker, name)
         _create_config(request, settings, sagemaker, name, previous)
-    change = {"EndpointName": endpoint, "EndpointConfigName": name}
-    if found is None:
-        sagemaker.create_endpoint(**change, Tags=_tags(request, settings))
-    else:
-        sagemaker.update_endpoint(**change, **settings.rollout())
+        await_made(sagemaker, name, request.execution_id)
+        if found is None:
+            sagemaker.create_endpoint(**change, Tags=_tags(request, settings))
+        else:
+            sagemaker.update_endpoint(**change, **settings.rollout())
     return _result(endpoint, name, previous)
+
+
+@contextmanager
+def _ended_by_refusal(turn: Turn) -> Iterator[None]:
+    """End the turn of a deployment that does not begin and will not by itself."""
+    try:
+        yield
+    except ClientError as error:
+        if not unavailable(error):
+            turn.end()
+        raise
+
+
+@contextmanager
+def _in_a_moment(endpoint: str) -> Iterator[None]:
+    """Have a call tried again that SageMaker may take in a moment.
+
+    So it is with one that was repeated because its answer was lost, and where SageMaker does not
+    find yet what was just made.
+    """
+    try:
+        yield
+    except ClientError as error:
+        # A model's data may be missing for good.
+        behind = missing(error) and error.operation_name != "CreateModel"
+        if behind or already_there(error) or "in-progress" in str(error):
+            line = " ".join(str(error).split())
+            raise EndpointBusy(f"{endpoint} was changed meanwhile: {line}") from error
+        raise
 
 
 def _result(endpoint: str, config: str, previous: str | None) -> dict[str, object]:
@@ -108,20 +161,6 @@ def _living_endpoint(sagemaker: Client, name: str) -> EndpointState | None:
         sagemaker.delete_endpoint(EndpointName=name)
         return find_endpoint(sagemaker, name)
     return found
-
-
-@contextmanager
-def _taken_by_another(name: str) -> Iterator[None]:
-    """Wait for whoever took the place after it had been vacated."""
-    try:
-        yield
-    except ClientError as error:
-        if already_there(error):
-            raise EndpointBusy(
-                f"{name} was made meanwhile: another deployment is in progress; start again when "
-                "it has ended"
-            ) from error
-        raise
 
 
 def _create_model(request: Request, settings: Settings, sagemaker: Client, name: str) -> None:

@@ -1,40 +1,37 @@
-"""The two places that deployments take in turn, each a model and a configuration of one name.
+"""The places that deployments take in turn, each a model and a configuration of one name.
 
-While the endpoint serves one of them, the next deployment fills the other: there is always a way
-back, nothing piles up, and a role names what it may make and delete, without a wildcard.
+One is served, one is what it replaced, the next deployment fills another: there is a way back,
+nothing piles up, and a role names what it may make and delete, without a wildcard.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import ClientError
 
 from lambdas.aws import Client, missing
-from lambdas.endpoint import EndpointState
 from lambdas.errors import EndpointBusy
 from lambdas.names import EXECUTION_TAG
 
 PREVIOUS_TAG = "previous-endpoint-config"
-"""Tag of a configuration that names the one it replaced, for a deployment that is repeated."""
+"""Tag of a configuration that names the one it replaced."""
 
-LONGEST_DEPLOY = timedelta(minutes=15)
-"""The time limit of the function: what was begun before that is not being made any more."""
+_SEEN_TRIES, _SEEN_SECONDS = 10, 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What is known of a configuration: when it was made, by which execution, in whose place."""
+    """What is known of a configuration: by which execution it was made, and in whose place."""
 
-    created: datetime
     execution: str | None
     previous: str | None
 
 
-def slots(endpoint: str) -> tuple[str, str]:
-    """Name the two places of an endpoint; model and configuration share the name."""
-    return f"{endpoint}-a", f"{endpoint}-b"
+def slots(endpoint: str) -> tuple[str, ...]:
+    """Name the places of an endpoint; model and configuration share the name."""
+    return tuple(f"{endpoint}-{letter}" for letter in "abc")
 
 
 def find_made(sagemaker: Client, config: str) -> Made | None:
@@ -51,39 +48,15 @@ def find_made(sagemaker: Client, config: str) -> Made | None:
         raise
     pairs = sagemaker.list_tags(ResourceArn=found["EndpointConfigArn"])["Tags"]
     tags = {pair["Key"]: pair["Value"] for pair in pairs}
-    return Made(
-        created=found["CreationTime"],
-        execution=tags.get(EXECUTION_TAG),
-        previous=tags.get(PREVIOUS_TAG),
-    )
+    return Made(execution=tags.get(EXECUTION_TAG), previous=tags.get(PREVIOUS_TAG))
 
 
-def vacate(sagemaker: Client, slot: str, *, execution: str, endpoint: EndpointState | None) -> None:
-    """Delete what an earlier deployment left in a place that the endpoint does not serve.
-
-    Args:
-        sagemaker: The client.
-        slot: The place.
-        execution: Whose deployment is to take it.
-        endpoint: The endpoint, if there is one.
-
-    Raises:
-        EndpointBusy: Another execution filled the place after the endpoint was last changed: it
-            is about to change it.
-    """
-    made = find_made(sagemaker, slot)
-    if (
-        made is not None
-        and endpoint is not None
-        and made.execution != execution
-        and made.created > endpoint.modified
-        and made.created > datetime.now(UTC) - LONGEST_DEPLOY
-    ):
-        raise EndpointBusy(
-            f"{slot} was made by execution {made.execution} and is not served yet: another "
-            "deployment is in progress; start again when it has ended"
-        )
-    empty(sagemaker, slot)
+def free_slot(sagemaker: Client, endpoint: str, served: str | None) -> str:
+    """Return a place that holds neither what is served nor what that replaced."""
+    kept = {served}
+    if served in slots(endpoint) and (made := find_made(sagemaker, served)) is not None:
+        kept.add(made.previous)
+    return next(slot for slot in slots(endpoint) if slot not in kept)
 
 
 def empty(sagemaker: Client, slot: str) -> None:
@@ -92,6 +65,23 @@ def empty(sagemaker: Client, slot: str) -> None:
         sagemaker.delete_endpoint_config(EndpointConfigName=slot)
     with _gone():
         sagemaker.delete_model(ModelName=slot)
+
+
+def await_made(sagemaker: Client, slot: str, execution: str) -> None:
+    """Wait until SageMaker shows the configuration that was just made.
+
+    Its reads may be a little behind, and the name is an old one: what an endpoint is then given
+    could be what the place held before.
+
+    Raises:
+        EndpointBusy: It shows another one, or none, after some seconds.
+    """
+    for _ in range(_SEEN_TRIES):
+        made = find_made(sagemaker, slot)
+        if made is not None and made.execution == execution:
+            return
+        time.sleep(_SEEN_SECONDS)
+    raise EndpointBusy(f"SageMaker does not show {slot} yet, which was just made: start again")
 
 
 @contextmanager

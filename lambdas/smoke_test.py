@@ -1,15 +1,18 @@
 """Asks the endpoint real questions, and takes the deployment back when an answer is wrong."""
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.artifact import load_artifact
 from lambdas.aws import Client, client, service_errors
 from lambdas.endpoint import find_endpoint, roll_back
 from lambdas.errors import EndpointFailed, SmokeTestFailed
+from lambdas.names import EXECUTION_ID
 from lambdas.probes import (
     GOLDEN_ROWS,
     USUAL,
@@ -19,6 +22,8 @@ from lambdas.probes import (
     states,
 )
 from lambdas.s3 import archive_address
+from lambdas.settings import read_settings
+from lambdas.turns import Turn
 from lambdas.validation import checked, require, text
 
 JSON = "application/json"
@@ -28,9 +33,17 @@ _NAME = text("[A-Za-z0-9](-*[A-Za-z0-9]){0,62}", "a SageMaker name")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The handler's environment variables."""
+
+    artifact_bucket: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What the state machine passes on; `previous_config_name` None: there was no endpoint."""
 
+    execution_id: str = checked(EXECUTION_ID)
     model_s3_uri: str = checked(archive_address)
     endpoint_name: str = checked(_NAME)
     config_name: str = checked(_NAME)
@@ -48,12 +61,26 @@ class Clients:
 
 def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     """Run as a Lambda function; see `smoke_test`."""
+    settings = read_settings(Settings, os.environ)
     request = require(Request, event)
     clients = Clients(
         s3=client("s3"), sagemaker=client("sagemaker"), runtime=client("sagemaker-runtime")
     )
+    turn = Turn(
+        s3=clients.s3,
+        bucket=settings.artifact_bucket,
+        endpoint=request.endpoint_name,
+        execution=request.execution_id,
+    )
     with service_errors():
-        return smoke_test(request, clients=clients)
+        try:
+            decision = smoke_test(request, clients=clients)
+        except (EndpointFailed, SmokeTestFailed):
+            with suppress(ClientError, BotoCoreError):  # then it ends by itself: see `turns`
+                turn.end()
+            raise
+        turn.end()
+        return decision
 
 
 def smoke_test(request: Request, *, clients: Clients) -> dict[str, object]:

@@ -30,7 +30,8 @@ ACCESS: Mapping[str, tuple[Access, ...]] = {
     "prepare": (Access((READ,), ("loads", "jobs")), Access((READ, WRITE), ("source",))),
     "gate": (Access((READ,), ("jobs",)), Access((WRITE,), ("executions",))),
     "register": (Access((READ,), ("jobs",)),),
-    "smoke_test": (Access((READ,), ("jobs",)),),
+    "deploy": (Access((READ, WRITE), ("deployments",)),),
+    "smoke_test": (Access((READ,), ("jobs",)), Access((READ, WRITE), ("deployments",))),
     "decide": (Access((READ,), ("jobs",)),),
     "training": (
         Access((READ,), ("loads", "source")),

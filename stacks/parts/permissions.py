@@ -15,7 +15,7 @@ from stacks.parts.roles import arn, greengrass_arn
 
 JOBS = ("training-job", "rl-*")
 SAGEMAKER = "sagemaker.amazonaws.com"
-_SLOTS = ("a", "b")  # as `lambdas/slots.py` ends the names of models and configurations
+_SLOTS = ("a", "b", "c")  # as `lambdas/slots.py` ends the names of models and configurations
 
 
 @dataclass(frozen=True)

@@ -37,24 +37,32 @@ def described(status: str, config: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def stubber(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+def stubber(account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     sagemaker = boto3.client("sagemaker")
-    monkeypatch.setattr("lambdas.deploy.client", lambda _: sagemaker)
+    clients = {"s3": boto3.client("s3"), "sagemaker": sagemaker}
+    monkeypatch.setattr("lambdas.deploy.client", clients.__getitem__)
     with Stubber(sagemaker) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
 
 
-def missing(stubber: Stubber) -> None:
-    stubber.add_client_error(
-        "describe_endpoint", "ValidationException", f'Could not find endpoint "{ENDPOINT_ARN}".'
-    )
+def missing(stubber: Stubber, times: int = 2) -> None:
+    for _ in range(times):
+        stubber.add_client_error(
+            "describe_endpoint", "ValidationException", f'Could not find endpoint "{ENDPOINT_ARN}".'
+        )
+
+
+def looks(stubber: Stubber, state: dict[str, Any]) -> None:
+    """Expect that the endpoint is looked at, before the turn is taken and after."""
+    for _ in range(2):
+        stubber.add_response("describe_endpoint", state)
 
 
 def vacant(stubber: Stubber, name: str = NAME) -> None:
-    """Expect that a place is looked at, and emptied though there is nothing in it."""
+    """Expect that a place is emptied though there is nothing in it."""
     gone = "Could not find endpoint configuration or model"
-    for call in ("describe_endpoint_config", "delete_endpoint_config", "delete_model"):
+    for call in ("delete_endpoint_config", "delete_model"):
         member = "ModelName" if call == "delete_model" else "EndpointConfigName"
         stubber.add_client_error(call, "ValidationException", gone, expected_params={member: name})
 
@@ -63,6 +71,7 @@ def creations(stubber: Stubber) -> None:
     vacant(stubber)
     stubber.add_response("create_model", {"ModelArn": "x" * 20})
     stubber.add_response("create_endpoint_config", {"EndpointConfigArn": CONFIG_ARN})
+    made(stubber, NAME, execution="0123456789ab")
 
 
 def made(
@@ -124,8 +133,9 @@ def test_a_later_deployment_updates_and_names_the_way_back(
     stubber: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KMS_KEY_ARN", "arn:aws:kms:us-east-1:123456789012:key/1")
-    stubber.add_response("describe_endpoint", described("InService", OTHER))
-    made(stubber, OTHER, execution="ba9876543210")
+    looks(stubber, described("InService", OTHER))
+    for _ in range(2):  # whether it is one's own, and what it replaced
+        made(stubber, OTHER, execution="ba9876543210", previous=f"{ENDPOINT}-c")
     vacant(stubber)
     stubber.add_response("create_model", {"ModelArn": "x" * 20})
     stubber.add_response(
@@ -143,6 +153,7 @@ def test_a_later_deployment_updates_and_names_the_way_back(
             ],
         },
     )
+    made(stubber, NAME, execution="0123456789ab")
     stubber.add_response("update_endpoint", {"EndpointArn": ENDPOINT_ARN}, CHANGE)
     assert handler(EVENT, None)["previous_config_name"] == OTHER
 
@@ -158,7 +169,7 @@ def test_a_later_deployment_updates_and_names_the_way_back(
 def test_a_repeated_update_still_knows_the_way_back(
     stubber: Stubber, state: dict[str, Any]
 ) -> None:
-    stubber.add_response("describe_endpoint", state)
+    looks(stubber, state)
     made(stubber, NAME, execution="0123456789ab", previous="old")
     assert handler(EVENT, None) == {
         "endpoint_name": ENDPOINT,
@@ -174,7 +185,7 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 
 def replacing(stubber: Stubber, **expected: dict[str, Any]) -> None:
     """Expect an update, with what the requests must hold; the stubber checks them in any case."""
-    stubber.add_response("describe_endpoint", described("InService", "old"))
+    looks(stubber, described("InService", "old"))
     vacant(stubber)
     model = {"ModelName": NAME, "ExecutionRoleArn": ANY, "PrimaryContainer": ANY, "Tags": ANY}
     config = {"EndpointConfigName": NAME, "ProductionVariants": ANY, "Tags": ANY}
@@ -186,6 +197,7 @@ def replacing(stubber: Stubber, **expected: dict[str, Any]) -> None:
         {"EndpointConfigArn": CONFIG_ARN},
         config | expected.get("create_endpoint_config", {}),
     )
+    made(stubber, NAME, execution="0123456789ab")
     stubber.add_response(
         "update_endpoint",
         {"EndpointArn": ENDPOINT_ARN},
@@ -339,17 +351,6 @@ def test_the_first_deployment_has_nothing_to_go_back_to(
 
 
 @pytest.mark.parametrize("call", ["create_model", "create_endpoint_config"])
-def test_a_place_that_is_taken_meanwhile_is_waited_for(stubber: Stubber, call: str) -> None:
-    stubber.add_response("describe_endpoint", described("InService", "old"))
-    vacant(stubber)
-    if call == "create_endpoint_config":
-        stubber.add_response("create_model", {"ModelArn": "x" * 20})
-    stubber.add_client_error(call, "ValidationException", "Cannot create already existing model")
-    with pytest.raises(EndpointBusy, match=f"{NAME} was made meanwhile: another deployment"):
-        handler(EVENT, None)
-
-
-@pytest.mark.parametrize("call", ["create_model", "create_endpoint_config"])
 def test_other_refusals_are_told(stubber: Stubber, call: str) -> None:
     missing(stubber)
     vacant(stubber)
@@ -368,16 +369,16 @@ def test_a_refused_description_is_told(stubber: Stubber) -> None:
 
 @pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed"])
 def test_a_dead_endpoint_is_made_anew(stubber: Stubber, status: str) -> None:
-    stubber.add_response("describe_endpoint", described(status, "old"))
+    looks(stubber, described(status, "old"))
     stubber.add_response("delete_endpoint", {}, {"EndpointName": ENDPOINT})
-    missing(stubber)
+    missing(stubber, times=1)
     creations(stubber)
     stubber.add_response("create_endpoint", {"EndpointArn": ENDPOINT_ARN}, {**CHANGE, "Tags": ANY})
     assert handler(EVENT, None)["previous_config_name"] is None
 
 
 def test_a_dead_endpoint_takes_its_time_to_go(stubber: Stubber) -> None:
-    stubber.add_response("describe_endpoint", described("Failed", "old"))
+    looks(stubber, described("Failed", "old"))
     stubber.add_response("delete_endpoint", {}, {"EndpointName": ENDPOINT})
     stubber.add_response("describe_endpoint", described("Deleting", "old"))
     with pytest.raises(EndpointBusy, match=f"The endpoint {ENDPOINT} is Deleting"):
@@ -385,9 +386,9 @@ def test_a_dead_endpoint_takes_its_time_to_go(stubber: Stubber) -> None:
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "RollingBack"])
-def test_a_deployment_of_another_execution_is_waited_for(stubber: Stubber, status: str) -> None:
-    stubber.add_response("describe_endpoint", described(status, "old"))
-    with pytest.raises(EndpointBusy, match="another deployment is in progress"):
+def test_a_change_by_somebody_else_is_waited_for(stubber: Stubber, status: str) -> None:
+    looks(stubber, described(status, "old"))
+    with pytest.raises(EndpointBusy, match="another change is in progress"):
         handler(EVENT, None)
 
 

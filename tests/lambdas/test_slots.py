@@ -1,45 +1,47 @@
-"""Two places in turn: what is served stays, what another execution is filling is waited for."""
+"""Places in turn: what is served, and what it replaced, stays."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas import slots as module
 from lambdas.deploy import handler
-from lambdas.endpoint import EndpointState
-from lambdas.errors import EndpointBusy
-from lambdas.slots import LONGEST_DEPLOY, empty, find_made, slots, vacate
-from tests.lambdas.samples import MODEL, SOURCE, VARIABLES
+from lambdas.errors import EndpointBusy, ServiceRefused
+from lambdas.slots import empty, find_made, slots
+from lambdas.turns import Turn
+from tests.lambdas.samples import BUCKET, MODEL, SOURCE, VARIABLES
 
 ENDPOINT = VARIABLES["ENDPOINT_NAME"]
-A, B = slots(ENDPOINT)
+A, B, C = slots(ENDPOINT)
 
 
 def deploy(number: int) -> dict[str, Any]:
-    event = {
-        "execution_id": f"{number:012x}",
-        "source_s3_uri": SOURCE,
-        "model_s3_uri": MODEL,
-    }
-    return handler(event, None)
+    """Deploy, and end the turn as the smoke test does."""
+    identity = f"{number:012x}"
+    event = {"execution_id": identity, "source_s3_uri": SOURCE, "model_s3_uri": MODEL}
+    result = handler(event, None)
+    turn = Turn(s3=boto3.client("s3"), bucket=BUCKET, endpoint=ENDPOINT, execution=identity)
+    turn.end()
+    return result
 
 
 @pytest.fixture
 def updating(sagemaker: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """SageMaker as moto knows it, and UpdateEndpoint, which moto does not."""
 
-    def update_endpoint(EndpointName: str, **change: Any) -> None:
-        sagemaker.describe_endpoint_config(EndpointConfigName=change["EndpointConfigName"])
+    def update_endpoint(EndpointName: str, EndpointConfigName: str) -> None:
+        sagemaker.describe_endpoint_config(EndpointConfigName=EndpointConfigName)
         sagemaker.delete_endpoint(EndpointName=EndpointName)
-        sagemaker.create_endpoint(
-            EndpointName=EndpointName, EndpointConfigName=change["EndpointConfigName"]
-        )
+        sagemaker.create_endpoint(EndpointName=EndpointName, EndpointConfigName=EndpointConfigName)
 
     monkeypatch.setattr(sagemaker, "update_endpoint", update_endpoint, raising=False)
-    monkeypatch.setattr("lambdas.deploy.client", lambda _: sagemaker)
+    clients = {"s3": boto3.client("s3"), "sagemaker": sagemaker}
+    monkeypatch.setattr("lambdas.deploy.client", clients.__getitem__)
     return sagemaker
 
 
@@ -51,94 +53,114 @@ def names(sagemaker: Any) -> tuple[set[str], set[str]]:
 
 def test_deployments_take_turns_and_nothing_piles_up(updating: Any) -> None:
     results = [deploy(number) for number in range(5)]
-    assert [it["config_name"] for it in results] == [A, B, A, B, A]
-    assert [it["previous_config_name"] for it in results] == [None, A, B, A, B]
-    assert names(updating) == ({A, B}, {A, B})
-    made = find_made(updating, A)
+    assert [it["config_name"] for it in results] == [A, B, C, A, B]
+    assert [it["previous_config_name"] for it in results] == [None, A, B, C, A]
+    assert names(updating) == ({A, B, C}, {A, B, C})
+    made = find_made(updating, B)
     assert made is not None
-    assert (made.execution, made.previous) == (f"{4:012x}", B)
+    assert (made.execution, made.previous) == (f"{4:012x}", A)
     # A repeated call finds what it made.
     assert deploy(4) == results[4]
 
 
-def test_after_a_roll_back_the_served_place_stays(updating: Any) -> None:
-    deploy(0)
-    deploy(1)
-    updating.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=A)
-    kept = find_made(updating, A)
-    assert deploy(2)["config_name"] == B
-    assert find_made(updating, A) == kept
+def test_after_a_roll_back_the_place_that_failed_is_taken(updating: Any) -> None:
+    for number in range(3):
+        deploy(number)
+    updating.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=B)
+    kept = [find_made(updating, slot) for slot in (A, B)]
+    result = deploy(3)
+    assert (result["config_name"], result["previous_config_name"]) == (C, B)
+    assert [find_made(updating, slot) for slot in (A, B)] == kept
+
+
+def test_a_deployment_that_is_not_judged_yet_is_waited_for(updating: Any) -> None:
+    event = {"execution_id": "0" * 12, "source_s3_uri": SOURCE, "model_s3_uri": MODEL}
+    handler(event, None)
+    before = names(updating)
+    with pytest.raises(EndpointBusy, match=f"0{{12}} is deploying to {ENDPOINT}"):
+        deploy(1)
+    assert names(updating) == before
+
+
+def test_a_deployment_that_is_refused_lets_the_next_one_go_on(
+    updating: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, refusals = updating.create_model, ["Could not find model data"]
+
+    def create_model(**request: Any) -> Any:
+        if refusals:
+            error = {"Code": "ValidationException", "Message": refusals.pop()}
+            raise ClientError({"Error": error}, "CreateModel")
+        return original(**request)
+
+    monkeypatch.setattr(updating, "create_model", create_model)
+    with pytest.raises(ServiceRefused, match="Could not find model data"):
+        deploy(0)
+    assert deploy(1)["config_name"] == A
+
+
+def test_a_configuration_of_before_is_not_given_to_the_endpoint(
+    updating: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", waited.append)
+    original = module.find_made
+    late = [None, module.Made(execution="before", previous=None)]
+
+    def behind(sagemaker: Any, config: str) -> Any:
+        return late.pop() if late else original(sagemaker, config)
+
+    monkeypatch.setattr(module, "find_made", behind)
+    assert deploy(0)["config_name"] == A
+    assert len(waited) == 2
+    late += [None] * 50
+    with pytest.raises(EndpointBusy, match="does not show"):
+        module.await_made(updating, A, "0" * 12)
 
 
 @given(st.text("abcdefghij-0123456789", min_size=1, max_size=61))
-def test_places_are_two_and_short_enough(endpoint: str) -> None:
-    assert len({*slots(endpoint), endpoint}) == 3
+def test_places_are_three_and_short_enough(endpoint: str) -> None:
+    assert len({*slots(endpoint), endpoint}) == 4
     assert max(map(len, slots(endpoint))) <= 63
 
 
-NOW = datetime.now(UTC)
-TURNS = {"another": "0" * 12, "own": "1" * 12}
+def test_a_place_half_empty_is_emptied(updating: Any) -> None:
+    deploy(0)
+    boto3.client("sagemaker").delete_endpoint_config(EndpointConfigName=A)
+    empty(updating, A)
+    empty(updating, A)
+    assert names(updating) == (set(), set())
 
 
-class Account:
-    """One configuration of another execution, made at some time; notes deletions."""
+@pytest.fixture
+def refusing(updating: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Return a function that has SageMaker refuse a call."""
 
-    def __init__(self, created: datetime) -> None:
-        self.created = created
-        self.deleted: list[str] = []
+    def refuse(call: str, message: str) -> None:
+        def refused(**_: Any) -> None:
+            operation = "".join(part.title() for part in call.split("_"))
+            error = {"Code": "ValidationException", "Message": message}
+            raise ClientError({"Error": error}, operation)
 
-    def describe_endpoint_config(self, EndpointConfigName: str) -> dict[str, Any]:
-        return {"EndpointConfigArn": EndpointConfigName, "CreationTime": self.created}
+        monkeypatch.setattr(updating, call, refused)
 
-    def list_tags(self, ResourceArn: str) -> dict[str, Any]:
-        return {"Tags": [{"Key": "execution", "Value": TURNS["another"]}]}
-
-    def delete_endpoint_config(self, EndpointConfigName: str) -> None:
-        self.deleted.append(EndpointConfigName)
-
-    def delete_model(self, ModelName: str) -> None:
-        self.deleted.append(ModelName)
+    return refuse
 
 
 @pytest.mark.parametrize(
-    ("age", "changed", "who", "waits"),
+    ("call", "message"),
     [
-        # Filled after the last change of the endpoint: about to be served.
-        (timedelta(minutes=1), timedelta(minutes=2), "own", True),
-        (timedelta(minutes=14), timedelta(days=2), "own", True),
-        # The endpoint was changed since: to it, or away from it.
-        (timedelta(minutes=2), timedelta(minutes=1), "own", False),
-        # Whoever filled it has ended.
-        (LONGEST_DEPLOY, timedelta(days=2), "own", False),
-        # It is an earlier try of the same execution.
-        (timedelta(minutes=1), timedelta(minutes=2), "another", False),
+        ("create_model", "Cannot create already existing model"),
+        ("create_endpoint_config", "Cannot create already existing endpoint configuration"),
+        ("create_endpoint_config", "Could not find model"),
+        ("update_endpoint", "Cannot update in-progress endpoint"),
+        ("update_endpoint", "Could not find endpoint configuration"),
     ],
 )
-def test_a_place_that_is_being_filled_is_left_alone(
-    age: timedelta, changed: timedelta, who: str, waits: bool
+def test_what_may_be_right_in_a_moment_is_tried_again(
+    updating: Any, refusing: Callable[[str, str], None], call: str, message: str
 ) -> None:
-    account = Account(NOW - age)
-    endpoint = EndpointState(
-        status="InService", config=B, pending=None, failure=None, modified=NOW - changed
-    )
-    if waits:
-        with pytest.raises(EndpointBusy, match=f"{A} was made by execution 0{{12}} and is not"):
-            vacate(account, A, execution=TURNS[who], endpoint=endpoint)
-        assert account.deleted == []
-        return
-    vacate(account, A, execution=TURNS[who], endpoint=endpoint)
-    assert account.deleted == [A, A]
-
-
-def test_without_an_endpoint_nothing_is_served() -> None:
-    account = Account(NOW)
-    vacate(account, A, execution=TURNS["own"], endpoint=None)
-    assert account.deleted == [A, A]
-
-
-def test_a_place_half_empty_is_emptied(sagemaker: Any) -> None:
     deploy(0)
-    boto3.client("sagemaker").delete_endpoint_config(EndpointConfigName=A)
-    empty(sagemaker, A)
-    empty(sagemaker, A)
-    assert names(sagemaker) == (set(), set())
+    refusing(call, message)
+    with pytest.raises(EndpointBusy, match=f"{ENDPOINT} was changed meanwhile: .*{message}"):
+        deploy(1)

@@ -14,10 +14,17 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.errors import EndpointFailed, InvalidInput, SmokeTestFailed
+from lambdas.errors import (
+    EndpointBusy,
+    EndpointFailed,
+    InvalidInput,
+    ServiceUnavailable,
+    SmokeTestFailed,
+)
 from lambdas.probes import check_golden, check_states, states
 from lambdas.smoke_test import handler
-from tests.lambdas.samples import MODEL, VARIABLES, Files, golden_actions, make_artifact
+from lambdas.turns import Turn
+from tests.lambdas.samples import BUCKET, MODEL, VARIABLES, Files, golden_actions, make_artifact
 
 Put = Callable[[str, bytes], None]
 Answer = Callable[[dict[str, Any]], Any]
@@ -25,6 +32,7 @@ Answer = Callable[[dict[str, Any]], Any]
 ENDPOINT = VARIABLES["ENDPOINT_NAME"]
 CONFIG = "rl-dev-b"
 EVENT = {
+    "execution_id": "0123456789ab",
     "model_s3_uri": MODEL,
     "endpoint_name": ENDPOINT,
     "config_name": CONFIG,
@@ -258,6 +266,31 @@ def test_the_models_own_message_is_passed_on(
         )
         with pytest.raises(SmokeTestFailed, match="it refused observations: weights are missing"):
             handler(EVENT, None)
+
+
+@pytest.mark.usefixtures("takes")
+@pytest.mark.parametrize("judged", ["passed", "failed", "not yet"])
+def test_the_turn_ends_once_the_deployment_is_judged(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, judged: str
+) -> None:
+    parts = {"s3": boto3.client("s3"), "bucket": BUCKET, "endpoint": ENDPOINT}
+    Turn(execution="0123456789ab", **parts).take(settled=None)
+    serve(right)
+    other = Turn(execution="ba9876543210", **parts)
+    if judged == "not yet":
+        sagemaker_stub.add_client_error("describe_endpoint", "ThrottlingException", "slower")
+        with pytest.raises(ServiceUnavailable, match="slower"):
+            handler(EVENT, None)
+        with pytest.raises(EndpointBusy, match="its smoke test has not ended"):
+            other.take(settled=None)
+        return
+    in_service(sagemaker_stub, config=CONFIG if judged == "passed" else "old")
+    if judged == "passed":
+        handler(EVENT, None)
+    else:
+        with pytest.raises(EndpointFailed):
+            handler(EVENT, None)
+    other.take(settled=None)
 
 
 @pytest.mark.usefixtures("takes")

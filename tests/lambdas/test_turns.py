@@ -1,0 +1,217 @@
+"""One deployment at a time, whatever two executions do at once, and always a way back."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas import deploy as deploying
+from lambdas import smoke_test as judging
+from lambdas import turns
+from lambdas.errors import EndpointBusy, SmokeTestFailed, WorkflowError
+from lambdas.turns import ABANDONED, Turn
+from tests.lambdas.interleaving import S3, Endpoint, SageMaker, Schedule
+from tests.lambdas.samples import BUCKET, SOURCE, VARIABLES
+
+ENDPOINT = VARIABLES["ENDPOINT_NAME"]
+OLD, X, Y = (f"s3://{BUCKET}/{name}/model.tar.gz" for name in ("old", "x", "y"))
+
+
+class Stage:
+    """A stage whose endpoint serves a model that was seen to be right, or that has none."""
+
+    def __init__(self, choose: Callable[[list[str]], str], *, fresh: bool, good: set[str]) -> None:
+        self.schedule, self.good = Schedule(choose), {OLD, *good}
+        self.s3 = S3(self.schedule.point)
+        self.sagemaker = SageMaker(self.schedule.point)
+        if fresh:
+            return
+        slot = f"{ENDPOINT}-b"
+        tags = [{"Key": "execution", "Value": "f" * 12}]
+        self.sagemaker.models[slot] = OLD
+        self.sagemaker.configs[slot] = {"EndpointConfigArn": slot, "model": slot, "Tags": tags}
+        past = datetime.now(UTC) - timedelta(hours=1)
+        self.sagemaker.endpoint = Endpoint("InService", slot, "", OLD, past)
+
+    def client(self, service: str) -> Any:
+        return self.s3 if service == "s3" else self.sagemaker
+
+    def ask(self, request: judging.Request, clients: judging.Clients) -> dict[str, object]:
+        """Stand for the questions of the smoke test."""
+        self.schedule.point()
+        endpoint = self.sagemaker.endpoint
+        serves = endpoint.serves if endpoint else None
+        if serves != request.model_s3_uri or serves not in self.good:
+            raise SmokeTestFailed(f"{serves} answers wrongly")
+        return {}
+
+    def execute(self, identity: str, model: str) -> str:
+        """Do what the state machine does from Deploy on; return the status or the fault."""
+        common = {"execution_id": identity * 12, "model_s3_uri": model}
+        try:
+            begun = self._deploy({**common, "source_s3_uri": SOURCE})
+            while self._moving():
+                self.schedule.point()
+            judging.handler({**common, **begun}, None)
+        except WorkflowError as error:
+            return f"{type(error).__name__}: {error}"
+        return "SUCCEEDED"
+
+    def _deploy(self, event: dict[str, Any]) -> dict[str, Any]:
+        while True:
+            try:
+                return deploying.handler(event, None)
+            except EndpointBusy:
+                self.schedule.point()
+
+    def _moving(self) -> bool:
+        endpoint = self.sagemaker.endpoint
+        return endpoint is not None and endpoint.status in ("Creating", "Updating")
+
+
+@pytest.fixture
+def stage(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
+    def make(choose: Callable[[list[str]], str], **given: Any) -> Stage:
+        made = Stage(choose, **given)
+        for module in (deploying, judging):
+            monkeypatch.setattr(module, "client", made.client)
+        monkeypatch.setattr(judging, "_ask", made.ask)
+        return made
+
+    return make
+
+
+def play(made: Stage) -> dict[str, str]:
+    """Run two executions to their ends, with SageMaker ending changes at any time."""
+
+    def settle() -> None:
+        while True:
+            made.schedule.point()
+            made.sagemaker.settle()
+
+    made.schedule.add("x", lambda: made.execute("1", X))
+    made.schedule.add("y", lambda: made.execute("2", Y))
+    made.schedule.add("sagemaker", settle)
+    ended = made.schedule.run(lambda ended: {"x", "y"} <= ended.keys())
+    made.sagemaker.settle()
+    return ended
+
+
+@settings(max_examples=150, suppress_health_check=["function_scoped_fixture"], deadline=None)
+@given(
+    seed=st.integers(0, 2**32),  # a fair schedule: whoever is never chosen never ends
+    fresh=st.booleans(),
+    good=st.sets(st.sampled_from((X, Y))),
+)
+def test_two_executions_at_once_do_what_they_would_do_one_after_the_other(
+    stage: Callable[..., Stage], seed: int, fresh: bool, good: set[str]
+) -> None:
+    draw, burst = random.Random(seed), list[str]()
+
+    def choose(waiting: list[str]) -> str:
+        if not burst or burst[-1] not in waiting:
+            burst[:] = [draw.choice(waiting)] * draw.choice((1, 1, 2, 4, 9))
+        return burst.pop()
+
+    made = stage(choose, fresh=fresh, good=good)
+    ended = play(made)
+    assert made.sagemaker.faults == []
+    for name, model in (("x", X), ("y", Y)):
+        assert (ended[name] == "SUCCEEDED") == (model in good), ended
+        assert ended[name] == "SUCCEEDED" or ended[name].startswith("SmokeTestFailed"), ended
+    endpoint = made.sagemaker.endpoint
+    if fresh and not good:
+        assert endpoint is None
+    else:
+        # What serves was seen to be right, and its configuration is its own.
+        assert endpoint is not None
+        assert endpoint.serves in (good or {OLD})
+        assert made.sagemaker.models[endpoint.config] == endpoint.serves
+    assert made.s3.holder is None
+
+
+@pytest.fixture
+def turn(account: None) -> Callable[[str], Turn]:
+    client = boto3.client("s3")
+    return lambda execution: Turn(s3=client, bucket=BUCKET, endpoint=ENDPOINT, execution=execution)
+
+
+def test_a_turn_is_one_executions_until_it_ends(turn: Callable[[str], Turn]) -> None:
+    one, other = turn("1"), turn("2")
+    one.take(settled=None)
+    one.take(settled=None)  # of a call that is repeated
+    with pytest.raises(EndpointBusy, match=f"1 is deploying to {ENDPOINT}.* after 30 minutes"):
+        other.take(settled=None)
+    other.end()  # is not its own
+    with pytest.raises(EndpointBusy):
+        other.take(settled=None)
+    one.end()
+    other.take(settled=None)
+    with pytest.raises(EndpointBusy, match="2 is deploying"):
+        one.take(settled=None)
+
+
+def test_a_turn_that_was_ended_by_hand_is_over(turn: Callable[[str], Turn]) -> None:
+    one = turn("1")
+    one.end()
+    one.take(settled=None)
+    one.s3.delete_object(Bucket=BUCKET, Key=one.key)
+    one.end()
+    turn("2").take(settled=None)
+
+
+@pytest.mark.parametrize(
+    ("passed", "settled", "ends"),
+    [
+        (ABANDONED - timedelta(minutes=1), None, False),
+        (ABANDONED + timedelta(minutes=1), None, True),
+        (ABANDONED + timedelta(minutes=1), ABANDONED - timedelta(minutes=1), False),
+        (timedelta(hours=3), ABANDONED + timedelta(minutes=1), True),
+    ],
+)
+def test_a_turn_that_was_abandoned_ends_by_itself(
+    turn: Callable[[str], Turn],
+    monkeypatch: pytest.MonkeyPatch,
+    passed: timedelta,
+    settled: timedelta | None,
+    ends: bool,
+) -> None:
+    turn("1").take(settled=None)
+    later = datetime.now(UTC) + passed
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return later
+
+    monkeypatch.setattr(turns, "datetime", Clock)
+    changed = None if settled is None else later - settled
+    if ends:
+        turn("2").take(settled=changed)
+        return
+    with pytest.raises(EndpointBusy):
+        turn("2").take(settled=changed)
+
+
+def test_whoever_is_a_moment_late_waits(
+    turn: Callable[[str], Turn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = turn("1"), turn("2")
+    one.take(settled=None)
+    one.end()
+    read = Turn._read
+
+    def late(asking: Turn) -> Any:
+        found = read(asking)
+        if asking is other:
+            one.take(settled=None)
+        return found
+
+    monkeypatch.setattr(Turn, "_read", late)
+    with pytest.raises(EndpointBusy, match="another execution is deploying"):
+        other.take(settled=None)
