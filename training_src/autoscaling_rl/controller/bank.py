@@ -59,6 +59,7 @@ class Bank:
         self._due: Wishes | None = None  # of minutes whose fleets were not stepped yet
         self._tracked: FloatArray | None = None  # the trackers' fleets in the first of them
         self._prepared: Prepared | None = None
+        self._earlier: FloatArray | None = None  # the costs of the days before, as they count
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
         self.first = self.leader = settings.first
@@ -85,6 +86,10 @@ class Bank:
         begin = self.series.size or LOOKBACK
         self.series.append(self._sound(load))
         end = self.series.size
+        if end - begin == 1 and end >= max(LOOKBACK + LEAST_KNOWN, since):
+            newest = self._stretch(end, end + 1)
+            self.said[:] = newest[:, 0]
+            return newest
         said = np.full((len(SAID), end - begin), np.nan)
         first = max(begin + 1, LOOKBACK + LEAST_KNOWN, since)
         while first <= end:
@@ -98,6 +103,8 @@ class Bank:
 
     def _sound(self, load: FloatArray) -> FloatArray:
         """Return the load without what is no number, negative, or beyond any fleet."""
+        if len(load) == 1 and 0.0 <= load[0] <= MAX_MACHINES:
+            return load
         good = np.isfinite(load)
         if not good.all():
             before = self.series.load[self.series.size - 1] if self.series.size else 0.0
@@ -178,7 +185,7 @@ class Bank:
             self.costs[0] += still_owed(self.fleet, charged, BURN_IN)
         gone = min(day - self.day, len(self.costs)) if self.day >= 0 else 0
         self.costs = np.concatenate((np.zeros((gone, self.size)), self.costs))[: len(self.costs)]
-        self.day = day
+        self.day, self._earlier = day, None
         self.machines = np.zeros((0, self.size))
         self.held[:] = -np.inf
         first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)
@@ -256,22 +263,27 @@ class Bank:
 
     def _choose(self, begin: int, costs: FloatArray) -> IntArray:
         """Return the member to follow in each minute from `begin` on."""
-        every, settings = self.settings.choose_every, self.settings
+        every = self.settings.choose_every
         leaders = np.full(len(costs) + 1, self.leader)
         late = -(self.series.origin + begin) % every
         if late >= len(leaders):
             return leaders
-        today = self.costs[0]
+        today, earlier = self.costs[0], self._earlier_costs()
         running = np.cumsum(costs, axis=0)
-        earlier = np.zeros(self.size)
-        for past in self.costs[:0:-1]:
-            earlier = (earlier + past) * settings.decay
         for place in range(late, len(leaders), every):
             known = today + running[place - 1] if place else today
             scores = earlier + known
             chosen = int(scores.argmin()) if scores.any() else self.first
             leaders[place : place + every] = chosen
         return leaders
+
+    def _earlier_costs(self) -> FloatArray:
+        """Return what the days before today cost, older ones less."""
+        if self._earlier is None:
+            self._earlier = np.zeros(self.size)
+            for past in self.costs[:0:-1]:
+                self._earlier = (self._earlier + past) * self.settings.decay
+        return self._earlier
 
     def scored_since(self, minute: int) -> int:
         """Return the index from which costs count for a decision of `minute`."""
@@ -305,7 +317,7 @@ class Bank:
         known = self.series.known >= LEAST_KNOWN
         if day != ((self.series.origin + self.series.size) // DAY if known else -1):
             raise ValueError("no state of this bank")
-        self.day, self.leader = day, leader
+        self.day, self.leader, self._earlier = day, leader, None
         self.machines = parts[0].reshape(shapes[0]).astype(np.float64)
         for target, part in zip(self._state(), parts[1:], strict=True):
             target[:] = part.reshape(target.shape)

@@ -5,7 +5,7 @@ which costs more than the decision. A process that decides for one fleet can kee
 decides is, bit for bit, what the controller decides from the same load (`BankController.decide`).
 """
 
-from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from .bank_controller import BankController, bank_minute
 from .controller import Controller, Decision
 from .guard import GuardSettings
 from .inference import Inference
-from .memory import known_load, recall, remember
+from .memory import begun_load, recall, remember
 from .state import LONGEST_LOAD, InvalidRequest, State, parse_state
 
 INTERFACE = 1  # of what the edge component calls here: another is another number
@@ -41,6 +41,13 @@ def parse(raw: object, field: str = "state") -> State:
     return parse_state({**raw, "memory": ""} if isinstance(raw, dict) else raw, field)
 
 
+class _Known(NamedTuple):
+    """The load that was decided from, whole: of the minutes before `minute`."""
+
+    minute: int
+    load: NDArray[np.float64]
+
+
 class Follower:
     """Decides for one fleet; every decision hangs on the state alone, only its speed on the last.
 
@@ -52,7 +59,7 @@ class Follower:
         self._controller = controller
         self._bank: Bank | None = None
         self._mark = b""
-        self._known: State | None = None  # what the bank has followed, its load whole
+        self._known: _Known | None = None  # what the bank has followed
         self.rebuilt = 0
 
     def use_guard(self, settings: GuardSettings) -> None:
@@ -77,21 +84,21 @@ class Follower:
         """
         all_known = state.load if load is None else load
         # A copy: whoever calls may go on writing to the same array.
-        state = replace(state, load=all_known[-LONGEST_LOAD:].copy(), memory=None)
-        known = known_load(state, field)
-        controller = self._controller
+        whole = all_known[-LONGEST_LOAD:].copy()
+        begun = begun_load(whole, field)
+        controller, known = self._controller, _Known(state.minute, whole)
         if isinstance(controller, Controller):
-            self._known = state
-            return controller.decided(state, known, "")
+            self._known = known
+            return controller.decided(state, begun, "")
         before = self.rebuilt
-        bank = self._followed(controller, state, known)
-        return controller.decided(state, known, bank, "", len(known) * (self.rebuilt - before))
+        bank = self._followed(controller, state, known, begun)
+        return controller.decided(state, begun, bank, "", len(begun) * (self.rebuilt - before))
 
     def memory(self) -> str | None:
         """Return the text that the controller would answer with now; None before any decision."""
         if self._known is None:
             return None
-        load, extra = known_load(self._known, "state"), b""
+        load, extra = begun_load(self._known.load, "state"), b""
         if self._bank is not None:
             bank, self._bank = self._bank, None  # half a bank is none
             extra = self._mark + bank.dump()
@@ -110,15 +117,14 @@ class Follower:
             return False
         try:
             remembered = recall(memory, "memory")
-            load = known_load(replace(state, memory=None), "state")
+            load = begun_load(state.load, "state")
         except InvalidRequest:
             return False
         bank = controller.restored(state, load, remembered)
         if bank is None:
             return False
         self._bank, self._mark = bank, controller.mark(state)
-        past = np.ascontiguousarray(remembered.load)
-        self._known = replace(state, minute=remembered.after, load=past, memory=None)
+        self._known = _Known(remembered.after, np.ascontiguousarray(remembered.load))
         return True
 
     def prepare(self) -> None:
@@ -129,32 +135,32 @@ class Follower:
         self._bank = bank
 
     def _followed(
-        self, controller: BankController, state: State, load: NDArray[np.float64]
+        self, controller: BankController, state: State, known: _Known, load: NDArray[np.float64]
     ) -> Bank:
         """Return the bank after `load`: the one that is there, if it has followed the same."""
         mark, bank = controller.mark(state), self._bank
-        if bank is None or mark != self._mark or not self._goes_on(state, load):
+        if bank is None or mark != self._mark or not self._goes_on(known, load):
             self._bank = None  # whatever happens below, half a bank is none
             bank = controller.rebuild(state, load)
             self.rebuilt += 1
         elif new := state.minute - bank_minute(bank):
             self._bank = None
             bank.advance(load[len(load) - new :] / state.capacity)
-        self._bank, self._mark, self._known = bank, mark, state
+        self._bank, self._mark, self._known = bank, mark, known
         return bank
 
-    def _goes_on(self, state: State, load: NDArray[np.float64]) -> bool:
+    def _goes_on(self, known: _Known, load: NDArray[np.float64]) -> bool:
         """Return whether `load` is what the bank has followed, and maybe some minutes more."""
         before = self._known
-        if before is None or not 0 <= state.minute - before.minute < len(load):
+        if before is None or not 0 <= known.minute - before.minute < len(load):
             return False
-        begins, began = (each.minute - len(each.load) for each in (state, before))
+        begins, began = (each.minute - len(each.load) for each in (known, before))
         # Two weeks are as good as all that was known before; less is another history.
-        if begins < began or (begins > began and len(state.load) < LONGEST_LOAD):
+        if begins < began or (begins > began and len(known.load) < LONGEST_LOAD):
             return False
-        common = len(load) - (state.minute - before.minute)
+        common = len(load) - (known.minute - before.minute)
         if common > len(before.load):
             return False
         # Bit for bit, which is faster where minutes are missing (NaN).
         then = before.load[len(before.load) - common :]
-        return np.array_equal(load[:common].view(np.int64), then.view(np.int64))
+        return bool((load[:common].view(np.int64) == then.view(np.int64)).all())

@@ -135,14 +135,13 @@ def network_band(
     """Return what the network wants and keeps as one of its members, logs of shape (2,).
 
     Args:
-        policy: the network.
+        policy: the network; no ensemble.
         rows: features of one minute, shape (SIZE, 1).
         settings: which prices and offsets.
         member: index of price and offset, as `network_bands` has them.
     """
     price, offset = divmod(member, len(settings.offsets))
-    outputs, _ = policy.outputs_at(rows.T, settings.price_logs[price : price + 1])
-    more, kept = outputs[0, 0].tolist()
+    more, kept = policy.output_of(rows[:, 0], float(settings.price_logs[price])).tolist()
     wanted = float(rows[0, 0]) + more + settings.offsets[offset]
     return np.array((wanted, wanted + max(kept, 0.0)))
 
@@ -164,6 +163,26 @@ def rule_bands(rows: FloatArray, held: FloatArray) -> tuple[FloatArray, FloatArr
     peaks = (level + rows[_PEAKS]).T[:, :, None] + _HEADROOM_LOGS
     kept.append(peaks.reshape(len(level), -1))
     return np.concatenate(kept, axis=1), wishes[-len(held) :]
+
+
+def rule_band(rows: FloatArray, held: FloatArray, rule: int) -> FloatArray:
+    """Return the log that one rule wants in one minute, shape (1,): a column of `rule_bands`.
+
+    Args:
+        rows: features, shape (SIZE, 1).
+        held: as for `rule_bands`.
+        rule: index of the rule.
+    """
+    level = rows[0]
+    peak = rule - len(HOLDS) * len(QUANTILE_RULES)
+    if peak >= 0:
+        place, headroom = divmod(peak, len(PEAK_HEADROOMS))
+        wish: FloatArray = level + rows[_PEAKS[place]] + _HEADROOM_LOGS[headroom]
+        return wish
+    hold, place = divmod(rule, len(QUANTILE_RULES))
+    now = level + _MULTIPLIERS[place] * np.maximum(rows[_RESIDUALS[place]], 0.0)
+    longest: FloatArray = np.maximum(held[1 - HOLDS[hold] :, place].max(), now)
+    return longest
 
 
 _MULTIPLIERS = np.array([multiplier for _, multiplier, _ in QUANTILE_RULES])

@@ -95,10 +95,19 @@ def known_load(state: State, field: str, memory: Remembered | None = None) -> ND
         InvalidRequest: there is a gap between the memory and the state's load, the memory is of a
             later minute, or no minute is known.
     """
-    load = _begun(_joined(state, field, memory))
-    if load.size == 0:
+    return begun_load(_joined(state, field, memory), field)
+
+
+def begun_load(load: NDArray[np.float64], field: str) -> NDArray[np.float64]:
+    """Return the load from the first minute on that is known.
+
+    Raises:
+        InvalidRequest: none is.
+    """
+    begun = _begun(load)
+    if begun.size == 0:
         raise InvalidRequest("give at least one minute of load", f"{field}.load")
-    return load
+    return begun
 
 
 def _begun(load: NDArray[np.float64]) -> NDArray[np.float64]:

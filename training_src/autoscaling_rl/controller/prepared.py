@@ -96,10 +96,10 @@ class Prepared:
         series, index = self._series, self.index
         level, total = float(series.level[index]), series.sums[TOTAL]
         newest = np.array([getattr(series, name)[index - 1] for name in _NEWEST])
-        out: FloatArray = np.minimum(np.maximum(newest[self._which], self._low), self._high)
+        out: FloatArray = np.minimum(np.maximum(newest.take(self._which), self._low), self._high)
         for key, minute, rows in self._due:
             series.quantiles[key] = minute, out[rows, None].copy()
-        sums = series.sums[self._sum_rows, index] - self._sums_before
+        sums = series.sums[:, index].take(self._sum_rows) - self._sums_before
         means = sums / self._minutes
         out[_MEANS], out[_MOTION] = means[MEAN_WINDOWS], means[MOTION_WINDOWS]
         out -= self._levelled * level
@@ -108,7 +108,7 @@ class Prepared:
         out[_SEASONS] = (self._seasonal + shift) * self._season
         shifts = (total[index] - total[index - HOUR] - self._hours) / HOUR
         shifts = np.minimum(np.maximum(shifts, -CORRECTION_LIMIT), CORRECTION_LIMIT)
-        out[_DAYS] = (self._days + (shifts[_ENDS_TWICE] - level)) * self._days_known
+        out[_DAYS] = (self._days + (shifts.take(_ENDS_TWICE) - level)) * self._days_known
         out[_RECORDING] = recording(series, index, index + 1, sums[-2:-1], sums[-1:])[:, 0]
         out[_RECORDING.stop - 1] -= level
         out[0] = level

@@ -19,6 +19,7 @@ from .members import (
     BankSettings,
     network_band,
     network_bands,
+    rule_band,
     rule_bands,
     whole_machines,
 )
@@ -132,10 +133,12 @@ class Wishes:
     def one(self, member: int) -> tuple[float, float]:
         """Return what one member of network or rules wants and would keep in the only minute."""
         layout = self._layout
-        if member < layout.network:
+        if member < layout.network and self._policy.members > 1:
+            logs = np.array([each[0, member] for each in self._network[:2]])
+        elif member < layout.network:
             logs = network_band(self._policy, self._rows, self._settings, member)
         elif member < layout.rules:
-            logs = self._ruled[0][:, member - layout.network]
+            logs = rule_band(self._rows, self._held, member - layout.network)
         else:
             logs = self._seasoned[:, member - layout.rules]
         machines = self.limited(whole_machines(logs), self.most[0]).tolist()
