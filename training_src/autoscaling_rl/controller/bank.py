@@ -39,6 +39,7 @@ class Bank:
 
     Attributes:
         series: the load.
+        layout: where which members stand.
         machines: the members' fleets in the last minutes, newest last; complete after `settle`.
         costs: of each day and member, today first.
         leader: the member that is followed.
@@ -51,9 +52,9 @@ class Bank:
         """Begin with no load; the first value will be that of `minute`, in minutes since 1970."""
         self.policy, self.settings, self.fleet = policy, settings, fleet
         self.series = Series(minute, fleet.horizon, room)
-        self.bands = Layout.of(settings).bands
+        self.layout = Layout.of(settings)
         self.trackers = Trackers(settings.trackers)
-        self.size = self.bands + self.trackers.size
+        self.size = self.layout.bands + self.trackers.size
         self.held = np.full((max(HOLDS) - 1, len(QUANTILE_RULES)), -np.inf)
         self.machines = np.zeros((0, self.size))
         self._due: Wishes | None = None  # of minutes whose fleets were not stepped yet
@@ -162,7 +163,7 @@ class Bank:
     def _wanted(self, leaders: IntArray, wishes: Wishes) -> tuple[FloatArray, FloatArray]:
         """Return the machines that the leaders want and would keep."""
         self._catch_up()
-        rows, theirs = np.arange(len(leaders)), leaders < self.bands
+        rows, theirs = np.arange(len(leaders)), leaders < self.layout.bands
         place = np.where(theirs, leaders, 0)
         made = self.machines[-len(leaders) :][rows, leaders]
         wanted, keep = (each[rows, place] for each in wishes.all)
@@ -170,12 +171,12 @@ class Bank:
 
     def _led(self, wishes: Wishes) -> tuple[tuple[float], tuple[float]]:
         """Return what the leader wants and would keep in the only minute."""
-        if self.leader < self.bands:
+        if self.leader < self.layout.bands:
             wanted, keep = wishes.one(self.leader)
             return (wanted,), (keep,)
-        fleets = self.machines[:, self.bands :]
+        fleets = self.machines[:, self.layout.bands :]
         self._tracked = self._step_trackers(fleets, wishes.begin, wishes.most[0])
-        made = float(self._tracked[self.leader - self.bands])
+        made = float(self._tracked[self.leader - self.layout.bands])
         return (made,), (made,)
 
     def _turn_day(self, day: int, begin: int) -> None:
@@ -230,7 +231,7 @@ class Bank:
             return
         (due, self._due), (tracked, self._tracked) = (self._due, None), (self._tracked, None)
         (low, high), most, self.held = due.all, due.most, due.held
-        old, bands = len(self.machines), self.bands
+        old, bands = len(self.machines), self.layout.bands
         made = np.empty((old + len(low), self.size))
         made[:old] = self.machines
         for row in range(len(low)):
