@@ -4,7 +4,7 @@
 
 Without a model one is made with the network and the bank of the default preset, untrained: what a
 decision takes hangs on which kind of member leads, not on the weights. So each kind is made to lead
-in turn, minute by minute. Decisions are timed in a process of their own on one core, message in,
+in turn, seven minutes each. Decisions are timed in a process of their own on one core, message in,
 answer out, with two weeks of load known, and all that the component does between two messages
 (journal, fsync, work ahead) done between them. The same small work is timed between them, too: how
 its longest times relate to its median is the machine's doing. Memory and start are those of the
@@ -139,18 +139,15 @@ def decisions(work: Path, model: Path, minutes: int) -> dict[str, float]:
         begun = time.perf_counter()
         same_work()
         taken["same"].append(time.perf_counter() - begun)
-    assert json.loads(answer)["source"] == "model", answer
+        assert json.loads(answer)["source"] == "model", answer
     return decision_figures({name: 1e3 * np.array(each) for name, each in taken.items()})
 
 
 def decision_figures(taken: dict[str, Any]) -> dict[str, float]:
     """Return the table's figures of what decisions took, in milliseconds."""
     figures = {}
-    all_taken = np.concatenate([each for name, each in taken.items() if name in Leads.KINDS])
-    for name, each in {
-        "decision": all_taken,
-        **{f"{it} leads": taken[it] for it in Leads.KINDS},
-    }.items():
+    led = {f"{name} leads": each for name, each in taken.items() if name in Leads.KINDS}
+    for name, each in {"decision": np.concatenate([*led.values()]), **led}.items():
         figures[f"{name}, p50 ms"], figures[f"{name}, p99 ms"] = np.quantile(each, (0.5, 0.99))
     figures["between two decisions, p50 ms"] = np.median(taken["between"])
     same = taken["same"]
@@ -167,8 +164,10 @@ class Leads:
         """Take the choice out of the bank's hands; it is still worked out."""
         bank = core.models.active._follower._bank
         layout = bank.layout
-        members = (bank.first, layout.network, layout.rules, layout.bands + bank.trackers.size // 2)
-        self.members = dict(zip(self.KINDS, members, strict=True))
+        ends = (*layout, bank.size)
+        begins = (bank.first, *layout)
+        kinds = zip(self.KINDS, begins, ends, strict=True)
+        self.members = {name: begin for name, begin, end in kinds if begin < end}
         self._leader, choose = bank.first, type(bank)._choose
 
         def chosen(bank: Any, begin: int, costs: Any) -> Any:  # noqa: ANN401
@@ -179,7 +178,7 @@ class Leads:
     def turn(self, minute: int) -> str:
         """Say who leads in a minute."""
         # Seven minutes each: choices and renewals at round minutes come upon every kind.
-        name = self.KINDS[minute // 7 % len(self.KINDS)]
+        name = list(self.members)[minute // 7 % len(self.members)]
         self._leader = self.members[name]
         return name
 

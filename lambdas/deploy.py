@@ -15,7 +15,7 @@ from lambdas.names import EXECUTION_ID, tags
 from lambdas.s3 import archive_address, object_address
 from lambdas.serving import container
 from lambdas.settings import read_settings
-from lambdas.slots import PREVIOUS_TAG, await_made, empty, find_made, free_slot, slots
+from lambdas.slots import PREVIOUS_TAG, Made, await_made, empty, find_made, free_slot, slots
 from lambdas.turns import Turn
 from lambdas.validation import checked, require
 
@@ -73,7 +73,7 @@ def deploy(
     """
     endpoint = settings.endpoint_name
     found = find_endpoint(sagemaker, endpoint)
-    turn.take(settled=found.modified if found else None)
+    turn.take(settled=found.settled if found else None)
     with _ended_by_refusal(turn):
         found = _living_endpoint(sagemaker, endpoint)
         if begun := _begun(request, found, endpoint, sagemaker):
@@ -83,21 +83,23 @@ def deploy(
                 f"The endpoint {endpoint} is {found.status}: another change is in progress; "
                 "start again when it is InService"
             )
-        return _replace(request, found, settings, sagemaker)
+        return _serve(request, found, settings, sagemaker)
 
 
-def _replace(
+def _serve(
     request: Request, found: EndpointState | None, settings: Settings, sagemaker: Client
 ) -> dict[str, object]:
-    """Fill a free place, and have the endpoint serve it."""
+    """Fill a free place, unless an earlier try has, and have the endpoint serve it."""
     endpoint, previous = settings.endpoint_name, found.config if found else None
     name = free_slot(sagemaker, endpoint, previous)
-    empty(sagemaker, name)
     change = {"EndpointName": endpoint, "EndpointConfigName": name}
     with _in_a_moment(endpoint):
-        _create_model(request, settings, sagemaker, name)
-        _create_config(request, settings, sagemaker, name, previous)
-        await_made(sagemaker, name, request.execution_id)
+        made = find_made(sagemaker, name)
+        if made != Made(execution=request.execution_id, previous=previous):
+            empty(sagemaker, name)
+            _create_model(request, settings, sagemaker, name)
+            _create_config(request, settings, sagemaker, name, previous)
+            await_made(sagemaker, name, request.execution_id)
         if found is None:
             sagemaker.create_endpoint(**change, Tags=_tags(request, settings))
         else:
@@ -112,7 +114,7 @@ def _ended_by_refusal(turn: Turn) -> Iterator[None]:
         yield
     except ClientError as error:
         if not unavailable(error):
-            turn.end()
+            turn.leave()
         raise
 
 

@@ -1,7 +1,7 @@
 """What deploying and rolling back have in common: the endpoint's state and its configurations."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,6 +23,11 @@ class EndpointState:
     pending: str | None
     failure: str | None
     modified: datetime
+
+    @property
+    def settled(self) -> datetime:
+        """When it was last changed; now, while it is being changed."""
+        return datetime.now(UTC) if self.status in MOVING else self.modified
 
 
 def find_endpoint(sagemaker: Client, name: str) -> EndpointState | None:

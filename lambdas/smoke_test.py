@@ -3,10 +3,9 @@
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from lambdas.artifact import load_artifact
 from lambdas.aws import Client, client, service_errors
@@ -74,21 +73,21 @@ def handler(event: Mapping[str, object], context: object) -> dict[str, object]:
     )
     with service_errors():
         try:
-            decision = smoke_test(request, clients=clients)
+            decision = smoke_test(request, clients=clients, turn=turn)
         except (EndpointFailed, SmokeTestFailed):
-            with suppress(ClientError, BotoCoreError):  # then it ends by itself: see `turns`
-                turn.end()
+            turn.leave()
             raise
-        turn.end()
+        turn.leave()
         return decision
 
 
-def smoke_test(request: Request, *, clients: Clients) -> dict[str, object]:
+def smoke_test(request: Request, *, clients: Clients, turn: Turn) -> dict[str, object]:
     """Compare the endpoint's answers with the artifact's own, and its decisions with their bounds.
 
     Args:
         request: Which endpoint, and what it should be serving.
         clients: The services.
+        turn: While it is another execution's, the endpoint is left alone.
 
     Returns:
         `decision`: the `input` of one question, shortened, and the `answer` to it.
@@ -98,20 +97,27 @@ def smoke_test(request: Request, *, clients: Clients) -> dict[str, object]:
         SmokeTestFailed: An answer was wrong or missing. As for EndpointFailed, the endpoint has
             then been rolled back, and the message says how.
     """
-    _require_in_service(request, clients)
+    _require_in_service(request, clients, turn)
     try:
         decision = _ask(request, clients)
     # Whatever went wrong, an endpoint that was not seen to be right must not stay in service.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        done = roll_back(
-            clients.sagemaker, request.endpoint_name, previous=request.previous_config_name
-        )
+        done = _taken_back(request, clients, turn)
         raise SmokeTestFailed(f"The endpoint failed its smoke test: {reason}. {done}") from error
     return {"decision": decision}
 
 
-def _require_in_service(request: Request, clients: Clients) -> None:
+def _taken_back(request: Request, clients: Clients, turn: Turn) -> str:
+    """Roll back; return what was done, a sentence."""
+    name = request.endpoint_name
+    # A turn that was ended, by an answer that was lost, may be another's by now.
+    if turn.is_anothers():
+        return f"The endpoint {name} was left alone: another execution is deploying to it."
+    return roll_back(clients.sagemaker, name, previous=request.previous_config_name)
+
+
+def _require_in_service(request: Request, clients: Clients, turn: Turn) -> None:
     name = request.endpoint_name
     found = find_endpoint(clients.sagemaker, name)
     if found is None:
@@ -124,7 +130,7 @@ def _require_in_service(request: Request, clients: Clients) -> None:
             f"not with {request.config_name}{reason}"
         )
     if found.status != "InService":
-        done = roll_back(clients.sagemaker, name, previous=request.previous_config_name)
+        done = _taken_back(request, clients, turn)
         raise EndpointFailed(f"The endpoint {name} is {found.status}{reason} {done}")
 
 

@@ -7,10 +7,12 @@ two executions one gets the turn.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws import Client
 from lambdas.errors import EndpointBusy
@@ -20,7 +22,8 @@ ABANDONED = timedelta(minutes=30)
 """A turn ends by itself so long after it began and the endpoint came to rest: to poll, and for
 the smoke test, whose function has 15 minutes, a few are enough."""
 
-_LOST = (409, 412)  # another writes at the same time, or has written
+_LOST = (404, 409, 412)  # it was deleted meanwhile, another writes at the same time, or has written
+_TRIES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,33 +58,53 @@ class Turn:
         """
         if self._write(self.execution, IfNoneMatch="*"):
             return
-        holder, since, version = self._read()
-        if holder == self.execution:
-            return
-        oldest = max(since, settled or since)
-        if holder is None or datetime.now(UTC) - oldest > ABANDONED:
-            if self._write(self.execution, IfMatch=version):
+        holder = "another execution"
+        if found := self._read():
+            if found.holder == self.execution:
                 return
-            holder = "another execution"
+            oldest = max(found.since, settled or found.since)
+            if found.holder is None or datetime.now(UTC) - oldest > ABANDONED:
+                if self._write(self.execution, IfMatch=found.version):
+                    return
+            else:
+                holder = found.holder
         raise EndpointBusy(
             f"{holder} is deploying to {self.endpoint}, and its smoke test has not ended: start "
             f"again when it has; a turn that was abandoned ends after {ABANDONED.seconds // 60} "
             "minutes"
         )
 
-    def end(self) -> None:
-        """End the turn, if it is still one's own."""
-        try:
-            holder, _, version = self._read()
-        except self.s3.exceptions.NoSuchKey:  # somebody has ended it by hand
-            return
-        if holder == self.execution:
-            self._write(None, IfMatch=version)
+    def is_anothers(self) -> bool:
+        """Tell whether another execution deploys."""
+        found = self._read()
+        return found is not None and found.holder not in (None, self.execution)
 
-    def _read(self) -> tuple[str | None, datetime, str]:
-        found = self.s3.get_object(Bucket=self.bucket, Key=self.key)
-        holder = json.loads(found["Body"].read())["execution"]
-        return holder, found["LastModified"], found["ETag"]
+    def leave(self) -> None:
+        """End the turn, if it is still one's own.
+
+        What it ends with is told already: where S3 refuses, the turn ends by itself.
+        """
+        with suppress(ClientError, BotoCoreError):
+            for _ in range(_TRIES):
+                found = self._read()
+                if found is None or found.holder != self.execution:
+                    return
+                if self._write(None, IfMatch=found.version):
+                    return
+
+    def _read(self) -> "_Found | None":
+        """Return what is written; None if there is nothing, which a person may have deleted."""
+        try:
+            found = self.s3.get_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if status_of(error) == 404:
+                return None
+            raise
+        try:
+            holder = str(json.loads(found["Body"].read())["execution"] or "") or None
+        except (ValueError, KeyError, TypeError):  # no program wrote that
+            holder = None
+        return _Found(holder, found["LastModified"], found["ETag"])
 
     def _write(self, holder: str | None, **condition: str) -> bool:
         """Write who has the turn; tell if nobody else was faster."""
@@ -93,3 +116,11 @@ class Turn:
                 return False
             raise
         return True
+
+
+class _Found(NamedTuple):
+    """What is written: whose turn it is, since when, and the object's ETag."""
+
+    holder: str | None
+    since: datetime
+    version: str

@@ -14,7 +14,16 @@ from stacks.parts.buckets import logs_bucket, private_bucket
 from stacks.parts.replication import Replication
 
 READ, WRITE = "s3:GetObject", "s3:PutObject"
-LISTS = ("prepare", "gate", "register", "smoke_test", "decide", "edge_publish", "training")
+LISTS = (
+    "prepare",
+    "gate",
+    "register",
+    "deploy",
+    "smoke_test",
+    "decide",
+    "edge_publish",
+    "training",
+)
 """Steps that tell what is not there from what they may not read, or look below a prefix."""
 
 

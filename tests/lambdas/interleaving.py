@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -83,9 +83,13 @@ class Endpoint:
 
 @dataclass
 class SageMaker:
-    """Models, configurations and one endpoint; `faults` are deletions of what is in use."""
+    """Models, configurations and one endpoint; `faults` are deletions of what is in use.
+
+    `lost` says whether the answer to a call gets lost.
+    """
 
     point: Callable[[], None]
+    lost: Callable[[], bool]
     endpoint: Endpoint | None = None
     models: dict[str, str] = field(default_factory=dict)
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -112,6 +116,7 @@ class SageMaker:
         if ModelName in self.models:
             raise refusal("CreateModel", "Cannot create already existing model")
         self.models[ModelName] = PrimaryContainer["ModelDataUrl"]
+        self._answer()
 
     def delete_model(self, ModelName: str) -> None:
         self._delete(self.models, ModelName, "DeleteModel")
@@ -159,16 +164,22 @@ class SageMaker:
             raise refusal("CreateEndpoint", "Cannot create already existing endpoint")
         coming = self._loaded(EndpointConfigName, "CreateEndpoint")
         self.endpoint = Endpoint("Creating", EndpointConfigName, coming, None, self.now())
+        self._answer()
 
     def update_endpoint(self, EndpointName: str, EndpointConfigName: str, **_: Any) -> None:
         self.point()
         found = self._settled("UpdateEndpoint")
         found.coming = self._loaded(EndpointConfigName, "UpdateEndpoint")
         found.status, found.pending, found.modified = "Updating", EndpointConfigName, self.now()
+        self._answer()
 
     def delete_endpoint(self, EndpointName: str) -> None:
         self.point()
         self._settled("DeleteEndpoint").status = "Deleting"
+
+    def _answer(self) -> None:
+        if self.lost():
+            raise refusal("Call", "the answer was lost", 503)
 
     def _found(self, operation: str) -> Endpoint:
         if self.endpoint is None:
@@ -187,7 +198,10 @@ class SageMaker:
         return self.configs[name]
 
     def _loaded(self, config: str, operation: str) -> str:
-        return self.models[self._config(config, operation)["model"]]
+        model = self._config(config, operation)["model"]
+        if model not in self.models:
+            raise refusal(operation, "Could not find model")
+        return self.models[model]
 
     def _delete(self, items: dict[str, Any], name: str, operation: str) -> None:
         self.point()
@@ -203,10 +217,10 @@ class S3:
     """One object, written under conditions."""
 
     point: Callable[[], None]
+    conflicts: Callable[[], bool]
     content: bytes | None = None
     version: int = 0
     modified: datetime = field(default_factory=lambda: datetime.now(UTC))
-    exceptions: ClassVar[Any] = SimpleNamespace(NoSuchKey=KeyError)
 
     @property
     def holder(self) -> str | None:
@@ -215,6 +229,10 @@ class S3:
 
     def put_object(self, Body: bytes, IfNoneMatch: str = "", IfMatch: str = "", **_: Any) -> None:
         self.point()
+        if self.conflicts():
+            raise refusal("PutObject", "another writes at the same time", 409)
+        if IfMatch and self.content is None:
+            raise refusal("PutObject", "there is no such key", 404)
         if (IfNoneMatch and self.content is not None) or (IfMatch and IfMatch != str(self.version)):
             raise refusal("PutObject", "a condition did not hold", 412)
         self.content, self.version, self.modified = Body, self.version + 1, datetime.now(UTC)
@@ -222,6 +240,6 @@ class S3:
     def get_object(self, **_: Any) -> dict[str, Any]:
         self.point()
         if self.content is None:
-            raise KeyError
+            raise refusal("GetObject", "there is no such key", 404)
         version, body = str(self.version), io.BytesIO(self.content)
         return {"Body": body, "ETag": version, "LastModified": self.modified}

@@ -60,9 +60,9 @@ def looks(stubber: Stubber, state: dict[str, Any]) -> None:
 
 
 def vacant(stubber: Stubber, name: str = NAME) -> None:
-    """Expect that a place is emptied though there is nothing in it."""
+    """Expect that a place is looked at, and emptied though there is nothing in it."""
     gone = "Could not find endpoint configuration or model"
-    for call in ("delete_endpoint_config", "delete_model"):
+    for call in ("describe_endpoint_config", "delete_endpoint_config", "delete_model"):
         member = "ModelName" if call == "delete_model" else "EndpointConfigName"
         stubber.add_client_error(call, "ValidationException", gone, expected_params={member: name})
 

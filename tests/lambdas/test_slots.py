@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambdas import slots as module
 from lambdas.deploy import handler
-from lambdas.errors import EndpointBusy, ServiceRefused
+from lambdas.errors import EndpointBusy, ServiceRefused, ServiceUnavailable
 from lambdas.slots import empty, find_made, slots
 from lambdas.turns import Turn
 from tests.lambdas.samples import BUCKET, MODEL, SOURCE, VARIABLES
@@ -20,13 +20,17 @@ ENDPOINT = VARIABLES["ENDPOINT_NAME"]
 A, B, C = slots(ENDPOINT)
 
 
+def deploy_alone(number: int) -> dict[str, Any]:
+    """Deploy as the execution of a number."""
+    event = {"execution_id": f"{number:012x}", "source_s3_uri": SOURCE, "model_s3_uri": MODEL}
+    return handler(event, None)
+
+
 def deploy(number: int) -> dict[str, Any]:
     """Deploy, and end the turn as the smoke test does."""
-    identity = f"{number:012x}"
-    event = {"execution_id": identity, "source_s3_uri": SOURCE, "model_s3_uri": MODEL}
-    result = handler(event, None)
+    result, identity = deploy_alone(number), f"{number:012x}"
     turn = Turn(s3=boto3.client("s3"), bucket=BUCKET, endpoint=ENDPOINT, execution=identity)
-    turn.end()
+    turn.leave()
     return result
 
 
@@ -74,8 +78,7 @@ def test_after_a_roll_back_the_place_that_failed_is_taken(updating: Any) -> None
 
 
 def test_a_deployment_that_is_not_judged_yet_is_waited_for(updating: Any) -> None:
-    event = {"execution_id": "0" * 12, "source_s3_uri": SOURCE, "model_s3_uri": MODEL}
-    handler(event, None)
+    deploy_alone(0)
     before = names(updating)
     with pytest.raises(EndpointBusy, match=f"0{{12}} is deploying to {ENDPOINT}"):
         deploy(1)
@@ -97,6 +100,53 @@ def test_a_deployment_that_is_refused_lets_the_next_one_go_on(
     with pytest.raises(ServiceRefused, match="Could not find model data"):
         deploy(0)
     assert deploy(1)["config_name"] == A
+
+
+def test_a_deployment_that_is_throttled_keeps_its_turn(
+    updating: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "CreateModel")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(updating, "create_model", throttled)
+        with pytest.raises(ServiceUnavailable):
+            deploy_alone(0)
+    with pytest.raises(EndpointBusy):
+        deploy_alone(1)
+    assert deploy_alone(0)["config_name"] == A
+
+
+def test_what_sagemaker_refuses_is_told_though_the_turn_cannot_be_ended(
+    updating: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: Any) -> None:
+        # Somebody has ended the turn by hand, and may not even tell what is not there.
+        monkeypatch.setattr(Turn, "_read", denied)
+        error = {"Code": "ValidationException", "Message": "an unknown type of instance"}
+        raise ClientError({"Error": error}, "CreateEndpointConfig")
+
+    def denied(_: Turn) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+
+    monkeypatch.setattr(updating, "create_endpoint_config", refused)
+    with pytest.raises(ServiceRefused, match="an unknown type of instance"):
+        deploy_alone(0)
+
+
+def test_what_an_earlier_try_has_made_is_used(
+    updating: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateEndpoint")
+
+    deploy(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(updating, "update_endpoint", lost)
+        with pytest.raises(ServiceUnavailable):
+            deploy_alone(1)
+    monkeypatch.setattr("lambdas.deploy.empty", lambda *_: pytest.fail("it is in the making"))
+    assert deploy_alone(1)["config_name"] == B
 
 
 def test_a_configuration_of_before_is_not_given_to_the_endpoint(

@@ -294,6 +294,20 @@ def test_the_turn_ends_once_the_deployment_is_judged(
 
 
 @pytest.mark.usefixtures("takes")
+@pytest.mark.parametrize("status", ["Updating", "InService"])
+def test_the_deployment_of_another_execution_is_left_alone(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, status: str
+) -> None:
+    """A repeated test, whose first answer was lost, may come upon the next deployment."""
+    parts = {"s3": boto3.client("s3"), "bucket": BUCKET, "endpoint": ENDPOINT}
+    Turn(execution="ba9876543210", **parts).take(settled=None)
+    in_service(sagemaker_stub, status)
+    serve(lambda body: {**right(body), "actions": []})
+    with pytest.raises((EndpointFailed, SmokeTestFailed), match="left alone: another execution"):
+        handler(EVENT, None)
+
+
+@pytest.mark.usefixtures("takes")
 @pytest.mark.parametrize("status", ["Failed", "OutOfService"])
 def test_an_endpoint_that_failed_is_taken_back(
     serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, status: str

@@ -7,13 +7,14 @@ from typing import Any
 
 import boto3
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas import deploy as deploying
 from lambdas import smoke_test as judging
 from lambdas import turns
-from lambdas.errors import EndpointBusy, SmokeTestFailed, WorkflowError
+from lambdas.endpoint import EndpointState
+from lambdas.errors import EndpointBusy, ServiceUnavailable, SmokeTestFailed, WorkflowError
 from lambdas.turns import ABANDONED, Turn
 from tests.lambdas.interleaving import S3, Endpoint, SageMaker, Schedule
 from tests.lambdas.samples import BUCKET, SOURCE, VARIABLES
@@ -25,10 +26,17 @@ OLD, X, Y = (f"s3://{BUCKET}/{name}/model.tar.gz" for name in ("old", "x", "y"))
 class Stage:
     """A stage whose endpoint serves a model that was seen to be right, or that has none."""
 
-    def __init__(self, choose: Callable[[list[str]], str], *, fresh: bool, good: set[str]) -> None:
+    def __init__(
+        self,
+        choose: Callable[[list[str]], str],
+        *,
+        fresh: bool,
+        good: set[str],
+        faulty: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.schedule, self.good = Schedule(choose), {OLD, *good}
-        self.s3 = S3(self.schedule.point)
-        self.sagemaker = SageMaker(self.schedule.point)
+        self.s3 = S3(self.schedule.point, faulty)
+        self.sagemaker = SageMaker(self.schedule.point, faulty)
         if fresh:
             return
         slot = f"{ENDPOINT}-b"
@@ -54,19 +62,19 @@ class Stage:
         """Do what the state machine does from Deploy on; return the status or the fault."""
         common = {"execution_id": identity * 12, "model_s3_uri": model}
         try:
-            begun = self._deploy({**common, "source_s3_uri": SOURCE})
+            begun = self._tried({**common, "source_s3_uri": SOURCE}, deploying.handler)
             while self._moving():
                 self.schedule.point()
-            judging.handler({**common, **begun}, None)
+            self._tried({**common, **begun}, judging.handler)
         except WorkflowError as error:
             return f"{type(error).__name__}: {error}"
         return "SUCCEEDED"
 
-    def _deploy(self, event: dict[str, Any]) -> dict[str, Any]:
+    def _tried(self, event: dict[str, Any], handler: Callable[..., Any]) -> dict[str, Any]:
         while True:
             try:
-                return deploying.handler(event, None)
-            except EndpointBusy:
+                return dict(handler(event, None))
+            except (EndpointBusy, ServiceUnavailable):
                 self.schedule.point()
 
     def _moving(self) -> bool:
@@ -102,15 +110,8 @@ def play(made: Stage) -> dict[str, str]:
     return ended
 
 
-@settings(max_examples=150, suppress_health_check=["function_scoped_fixture"], deadline=None)
-@given(
-    seed=st.integers(0, 2**32),  # a fair schedule: whoever is never chosen never ends
-    fresh=st.booleans(),
-    good=st.sets(st.sampled_from((X, Y))),
-)
-def test_two_executions_at_once_do_what_they_would_do_one_after_the_other(
-    stage: Callable[..., Stage], seed: int, fresh: bool, good: set[str]
-) -> None:
+def chooser(seed: int) -> Callable[[list[str]], str]:
+    """Return a fair schedule: whoever is never chosen never ends."""
     draw, burst = random.Random(seed), list[str]()
 
     def choose(waiting: list[str]) -> str:
@@ -118,20 +119,54 @@ def test_two_executions_at_once_do_what_they_would_do_one_after_the_other(
             burst[:] = [draw.choice(waiting)] * draw.choice((1, 1, 2, 4, 9))
         return burst.pop()
 
-    made = stage(choose, fresh=fresh, good=good)
-    ended = play(made)
+    return choose
+
+
+def require_proven(made: Stage, good: set[str], *, fresh: bool) -> None:
+    """Require that what serves was seen to be right, and that its configuration is its own."""
     assert made.sagemaker.faults == []
-    for name, model in (("x", X), ("y", Y)):
-        assert (ended[name] == "SUCCEEDED") == (model in good), ended
-        assert ended[name] == "SUCCEEDED" or ended[name].startswith("SmokeTestFailed"), ended
     endpoint = made.sagemaker.endpoint
     if fresh and not good:
         assert endpoint is None
-    else:
-        # What serves was seen to be right, and its configuration is its own.
-        assert endpoint is not None
-        assert endpoint.serves in (good or {OLD})
-        assert made.sagemaker.models[endpoint.config] == endpoint.serves
+        return
+    assert endpoint is not None
+    assert endpoint.serves in (good or {OLD})
+    assert made.sagemaker.models[endpoint.config] == endpoint.serves
+
+
+FIXTURES = [HealthCheck.function_scoped_fixture]
+
+
+@settings(max_examples=150, suppress_health_check=FIXTURES, deadline=None)
+@given(st.integers(0, 2**32), st.booleans(), st.sets(st.sampled_from((X, Y))))
+def test_two_executions_at_once_do_what_they_would_do_one_after_the_other(
+    stage: Callable[..., Stage], seed: int, fresh: bool, good: set[str]
+) -> None:
+    made = stage(chooser(seed), fresh=fresh, good=good)
+    ended = play(made)
+    require_proven(made, good, fresh=fresh)
+    for name, model in (("x", X), ("y", Y)):
+        assert (ended[name] == "SUCCEEDED") == (model in good), ended
+        assert ended[name] == "SUCCEEDED" or ended[name].startswith("SmokeTestFailed"), ended
+    assert made.s3.holder is None
+
+
+@settings(max_examples=100, suppress_health_check=FIXTURES, deadline=None)
+@given(st.integers(0, 2**32), st.booleans(), st.sets(st.sampled_from((X, Y))))
+def test_answers_that_get_lost_and_conflicts_change_nothing(
+    stage: Callable[..., Stage], seed: int, fresh: bool, good: set[str]
+) -> None:
+    draw, before = random.Random(seed + 1), [False]
+
+    def faulty() -> bool:  # never twice running: three conflicts would leave a turn behind
+        before[0] = not before[0] and draw.random() < 0.3
+        return before[0]
+
+    made = stage(chooser(seed), fresh=fresh, good=good, faulty=faulty)
+    ended = play(made)
+    require_proven(made, good, fresh=fresh)
+    for name, model in (("x", X), ("y", Y)):
+        assert (ended[name] == "SUCCEEDED") == (model in good), ended
     assert made.s3.holder is None
 
 
@@ -147,10 +182,10 @@ def test_a_turn_is_one_executions_until_it_ends(turn: Callable[[str], Turn]) -> 
     one.take(settled=None)  # of a call that is repeated
     with pytest.raises(EndpointBusy, match=f"1 is deploying to {ENDPOINT}.* after 30 minutes"):
         other.take(settled=None)
-    other.end()  # is not its own
+    other.leave()  # is not its own
     with pytest.raises(EndpointBusy):
         other.take(settled=None)
-    one.end()
+    one.leave()
     other.take(settled=None)
     with pytest.raises(EndpointBusy, match="2 is deploying"):
         one.take(settled=None)
@@ -158,10 +193,10 @@ def test_a_turn_is_one_executions_until_it_ends(turn: Callable[[str], Turn]) -> 
 
 def test_a_turn_that_was_ended_by_hand_is_over(turn: Callable[[str], Turn]) -> None:
     one = turn("1")
-    one.end()
+    one.leave()
     one.take(settled=None)
     one.s3.delete_object(Bucket=BUCKET, Key=one.key)
-    one.end()
+    one.leave()
     turn("2").take(settled=None)
 
 
@@ -203,7 +238,7 @@ def test_whoever_is_a_moment_late_waits(
 ) -> None:
     one, other = turn("1"), turn("2")
     one.take(settled=None)
-    one.end()
+    one.leave()
     read = Turn._read
 
     def late(asking: Turn) -> Any:
@@ -215,3 +250,50 @@ def test_whoever_is_a_moment_late_waits(
     monkeypatch.setattr(Turn, "_read", late)
     with pytest.raises(EndpointBusy, match="another execution is deploying"):
         other.take(settled=None)
+    assert one.is_anothers() is False
+    assert other.is_anothers() is True
+
+
+def test_a_turn_that_somebody_else_took_meanwhile_is_not_ended(
+    turn: Callable[[str], Turn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = turn("1"), turn("2")
+    one.take(settled=None)
+    read = Turn._read
+
+    def late(asking: Turn) -> Any:
+        found = read(asking)
+        if asking is one:  # an abandoned turn, whose holder goes on after all
+            other.s3.put_object(Bucket=BUCKET, Key=one.key, Body=b'{"execution": "2"}')
+        return found
+
+    monkeypatch.setattr(Turn, "_read", late)
+    one.leave()
+    monkeypatch.undo()
+    assert one.is_anothers()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"execution": null}', b"{}"])
+def test_an_object_that_no_program_wrote_is_nobodys_turn(
+    turn: Callable[[str], Turn], content: bytes
+) -> None:
+    one = turn("1")
+    one.s3.put_object(Bucket=BUCKET, Key=one.key, Body=content)
+    assert not one.is_anothers()
+    one.take(settled=None)
+
+
+@pytest.mark.parametrize(("status", "waits"), [("Updating", True), ("InService", False)])
+def test_a_turn_lasts_as_long_as_the_endpoint_moves(
+    turn: Callable[[str], Turn], monkeypatch: pytest.MonkeyPatch, status: str, waits: bool
+) -> None:
+    begun = datetime.now(UTC) - timedelta(hours=2)
+    state = EndpointState(status=status, config="x", pending=None, failure=None, modified=begun)
+    turn("1").take(settled=None)
+    monkeypatch.setattr(turns, "ABANDONED", timedelta(0))
+    if waits:
+        monkeypatch.setattr(turns, "ABANDONED", timedelta(seconds=30))
+        with pytest.raises(EndpointBusy):
+            turn("2").take(settled=state.settled)
+        return
+    turn("2").take(settled=state.settled)

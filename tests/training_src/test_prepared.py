@@ -1,12 +1,15 @@
 """What is prepared for a minute is what is found without, to the bit, whatever its load is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
+from autoscaling_rl.controller.bank import LEAST_KNOWN, MOST_KEPT, Bank
 from autoscaling_rl.controller.features import features
+from autoscaling_rl.controller.members import BankSettings
 from autoscaling_rl.controller.peaks import past_days
 from autoscaling_rl.controller.prepared import Prepared
 from autoscaling_rl.controller.seasons import DAYS
@@ -15,6 +18,7 @@ from autoscaling_rl.controller.wishes import Layout, Wishes
 from tests.training_src.banks import MIDNIGHT, advance, busy_load, fixed_policy, new
 
 PRICE, CHANGE_PRICE = 35.0, 1.5
+ALL = BankSettings()
 LOAD = busy_load(10 * DAY, seed=5)
 HELD = np.repeat(busy_load(2 * DAY, seed=6)[::5], 5)
 
@@ -48,7 +52,8 @@ def kept(of: Series):
 
 
 def alike(one, other) -> None:
-    np.testing.assert_array_equal(one[0], other[0])
+    # Bit for bit: 0.0 is not -0.0.
+    np.testing.assert_array_equal(one[0].view(np.int64), other[0].view(np.int64))
     for each, expected in zip(one[1], other[1], strict=True):
         np.testing.assert_array_equal(each, expected)
     assert one[2] == other[2]
@@ -128,9 +133,38 @@ def test_what_was_prepared_for_another_minute_is_not_used():
     assert one.dump() == other.dump()
 
 
-@pytest.mark.parametrize("networks", [1, 3])
+@pytest.mark.parametrize("minutes", [1, 2])
+def test_what_was_prepared_before_a_prepared_minute_was_skipped_is_not_used(minutes):
+    """Minutes are counted anew when old ones are forgotten: an index may come round again."""
+    bank = new()
+    bank.advance(LOAD[:700])
+    bank.prepare()
+    bank.advance(LOAD[700 : 700 + minutes])
+    assert bank._prepared is None
+
+
+def test_nothing_is_prepared_for_a_minute_in_which_old_ones_are_forgotten():
+    load = busy_load(MOST_KEPT - 8 * DAY + 3, seed=2)
+    one, other = (new(chosen=replace(ALL, trackers=False, days=1)) for _ in range(2))
+    for bank in (one, other):
+        bank.advance(load[:-5], since=10**9)
+    said = np.concatenate([*prepared_minutes(one, load[-5:])], axis=1)
+    np.testing.assert_array_equal(said, other.advance(load[-5:]))
+    assert one.series.size < MOST_KEPT
+    assert one.dump() == other.dump()
+
+
+@pytest.mark.parametrize("networks", [1, 3, "one in a stack"])
 def test_what_one_member_wants_is_what_it_wants_among_all(networks):
-    bank = Bank(fixed_policy(networks=networks), new().settings, new().fleet, MIDNIGHT)
+    policy = fixed_policy(networks=networks if networks != "one in a stack" else 1)
+    if networks == "one in a stack":
+        policy = replace(
+            policy,
+            weights=tuple(each[None] for each in policy.weights),
+            biases=tuple(each[None, None] for each in policy.biases),
+            skip=policy.skip[None],
+        )
+    bank = Bank(policy, new().settings, new().fleet, MIDNIGHT)
     bank.advance(LOAD[: 8 * DAY])
     bank.settle()
     made = bank._wishes(bank.series.size, bank.series.size + 1)
@@ -147,3 +181,16 @@ def test_a_decision_works_out_what_the_leader_wants_alone(monkeypatch):
     bank.prepare()
     bank.advance(LOAD[8 * DAY : 8 * DAY + 1])
     assert not asked
+
+
+def test_a_load_below_zero_by_its_sign_alone_is_zero():
+    one, other = new(), new()
+    load = np.append(LOAD[:700], -0.0)
+    one.advance(load[:-1])
+    one.advance(load[-1:])
+    other.advance(load)
+    for name in ("load", "demand", "persistence", "missed"):
+        found, expected = (getattr(bank.series, name) for bank in (one, other))
+        np.testing.assert_array_equal(
+            found[: one.series.size].view(np.int64), expected[: one.series.size].view(np.int64)
+        )

@@ -79,8 +79,6 @@ class Bank:
             too little is known.
         """
         self.settle()  # by the places of before
-        if len(load) != 1:
-            self._prepared = None
         if self.series.size > MOST_KEPT:
             since -= self.series.size - KEPT
             self.series.forget(KEPT)
@@ -105,7 +103,7 @@ class Bank:
     def _sound(self, load: FloatArray) -> FloatArray:
         """Return the load without what is no number, negative, or beyond any fleet."""
         if len(load) == 1 and 0.0 <= load[0] <= MAX_MACHINES:
-            return load
+            return load + 0.0  # not -0.0
         good = np.isfinite(load)
         if not good.all():
             before = self.series.load[self.series.size - 1] if self.series.size else 0.0
@@ -196,10 +194,11 @@ class Bank:
 
     def _wishes(self, begin: int, end: int) -> Wishes:
         """Return what the members want in the minutes of index `begin` to `end` - 1."""
-        series, fleet, prepared = self.series, self.fleet, self._prepared
+        series, fleet = self.series, self.fleet
+        # Whatever comes first is what was prepared, or makes it useless.
+        prepared, self._prepared = self._prepared, None
         week: PastDays | None = None
         if prepared is not None and prepared.index == begin == end - 1:
-            self._prepared = None
             rows, week = prepared.read()
         else:
             if self.settings.seasons:

@@ -98,7 +98,12 @@ class Policy:
     @property
     def members(self) -> int:
         """Networks whose outputs are averaged."""
-        return self.weights[0].shape[0] if self.weights[0].ndim == 3 else 1
+        return self.weights[0].shape[0] if self.stacked else 1
+
+    @property
+    def stacked(self) -> bool:
+        """Whether parameters have a first axis for the networks of an ensemble."""
+        return bool(self.weights[0].ndim == 3)
 
     def _parameters(self) -> tuple[FloatArray, ...]:
         return (*self.weights, *self.biases, *(() if self.skip is None else (self.skip,)))
@@ -200,7 +205,7 @@ class Policy:
         return _to_grid(split.mean(axis=0)), spread
 
     def output_of(self, observation: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
-        """Return `outputs_at` for one observation and one shift, and one network, shape (k,).
+        """Return `outputs_at` for one observation and one shift, shape (k,); of no ensemble.
 
         With fewer operations: as the layers' inputs are multiples of 2**-16, what would be
         multiplied by that is multiplied by it in the weights. The bits are the same.
