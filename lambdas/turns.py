@@ -97,7 +97,7 @@ class Turn:
         try:
             found = self.s3.get_object(Bucket=self.bucket, Key=self.key)
         except ClientError as error:
-            if status_of(error) == 404:
+            if error.response["Error"].get("Code") == "NoSuchKey":
                 return None
             raise
         try:

@@ -240,6 +240,6 @@ class S3:
     def get_object(self, **_: Any) -> dict[str, Any]:
         self.point()
         if self.content is None:
-            raise refusal("GetObject", "there is no such key", 404)
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         version, body = str(self.version), io.BytesIO(self.content)
         return {"Body": body, "ETag": version, "LastModified": self.modified}

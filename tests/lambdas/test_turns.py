@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas import deploy as deploying
+from lambdas import endpoint, turns
 from lambdas import smoke_test as judging
-from lambdas import turns
 from lambdas.endpoint import EndpointState
 from lambdas.errors import EndpointBusy, ServiceUnavailable, SmokeTestFailed, WorkflowError
 from lambdas.turns import ABANDONED, Turn
@@ -200,6 +200,17 @@ def test_a_turn_that_was_ended_by_hand_is_over(turn: Callable[[str], Turn]) -> N
     turn("2").take(settled=None)
 
 
+def at(moment: datetime) -> type[datetime]:
+    """Return a clock that stands still."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return moment
+
+    return Clock
+
+
 @pytest.mark.parametrize(
     ("passed", "settled", "ends"),
     [
@@ -218,13 +229,7 @@ def test_a_turn_that_was_abandoned_ends_by_itself(
 ) -> None:
     turn("1").take(settled=None)
     later = datetime.now(UTC) + passed
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return later
-
-    monkeypatch.setattr(turns, "datetime", Clock)
+    monkeypatch.setattr(turns, "datetime", at(later))
     changed = None if settled is None else later - settled
     if ends:
         turn("2").take(settled=changed)
@@ -287,12 +292,13 @@ def test_an_object_that_no_program_wrote_is_nobodys_turn(
 def test_a_turn_lasts_as_long_as_the_endpoint_moves(
     turn: Callable[[str], Turn], monkeypatch: pytest.MonkeyPatch, status: str, waits: bool
 ) -> None:
-    begun = datetime.now(UTC) - timedelta(hours=2)
+    begun = datetime.now(UTC)
     state = EndpointState(status=status, config="x", pending=None, failure=None, modified=begun)
     turn("1").take(settled=None)
-    monkeypatch.setattr(turns, "ABANDONED", timedelta(0))
+    clock = at(begun + timedelta(hours=2))
+    for module in (turns, endpoint):
+        monkeypatch.setattr(module, "datetime", clock)
     if waits:
-        monkeypatch.setattr(turns, "ABANDONED", timedelta(seconds=30))
         with pytest.raises(EndpointBusy):
             turn("2").take(settled=state.settled)
         return
