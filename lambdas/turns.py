@@ -75,9 +75,14 @@ class Turn:
         )
 
     def is_anothers(self) -> bool:
-        """Tell whether another execution deploys."""
-        found = self._read()
-        return found is not None and found.holder not in (None, self.execution)
+        """Tell whether another execution deploys; not so where S3 does not tell.
+
+        A fault of S3 must not keep anybody from rolling back.
+        """
+        with suppress(ClientError, BotoCoreError):
+            found = self._read()
+            return found is not None and found.holder not in (None, self.execution)
+        return False
 
     def leave(self) -> None:
         """End the turn, if it is still one's own.
