@@ -113,7 +113,11 @@ def find_bundle(
     return Bundle(program.name, folder=folder, dependencies=beside)
 
 
-def _dependency(given: str | Path) -> Path:
+def _dependency(given: str | Path | None) -> Path:
+    if given is None:
+        raise EstimatorError(
+            "dependencies: an entry is None: name a file or folder, or leave it out"
+        )
     check_kind("dependencies: an entry", given, str)
     path = _absolute(given)
     if not path.exists():

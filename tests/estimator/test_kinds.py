@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from estimator import (
@@ -58,6 +58,7 @@ ANYTHING = st.one_of(
 )
 
 
+@example({"dependencies": [None]})
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING, min_size=1, max_size=3))
 def test_an_estimator_is_made_or_refused_in_one_line(arguments: dict[str, object]) -> None:
     with warnings.catch_warnings():
