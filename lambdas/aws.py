@@ -66,6 +66,16 @@ def missing(error: ClientError) -> bool:
     return "could not find" in str(error).lower()
 
 
+@contextmanager
+def missing_is_no_fault() -> Iterator[None]:
+    """Go on after this where SageMaker says that a named thing is not there."""
+    try:
+        yield
+    except ClientError as error:
+        if not missing(error):
+            raise
+
+
 def already_there(error: ClientError) -> bool:
     """Tell whether SageMaker says that a name is taken, as it is when a call is repeated."""
     code = error.response["Error"].get("Code", "")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from lambdas.aws import Client, client, missing
+from lambdas.aws import Client, client, missing, missing_is_no_fault
 from lambdas.slots import empty, slots
 
 PAUSE_SECONDS, TRIES = 20, 30
@@ -143,11 +143,8 @@ def _ask_to_delete(endpoint: str, sagemaker: Client) -> None:
 
 
 def _delete_endpoint(leftovers: Leftovers, sagemaker: Client) -> None:
-    try:
+    with missing_is_no_fault():
         _ask_to_delete(leftovers.endpoint, sagemaker)
-    except ClientError as error:
-        if not missing(error):
-            raise
     for slot in slots(leftovers.endpoint):
         empty(sagemaker, slot)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.aws import Client, missing
+from lambdas.aws import Client, missing_is_no_fault
 
 MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 """States in which SageMaker takes no other change."""
@@ -36,19 +36,16 @@ def find_endpoint(sagemaker: Client, name: str) -> EndpointState | None:
     Returns:
         None when there is no endpoint of the name.
     """
-    try:
+    with missing_is_no_fault():
         found = sagemaker.describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        if missing(error):
-            return None
-        raise
-    return EndpointState(
-        status=found["EndpointStatus"],
-        config=found["EndpointConfigName"],
-        pending=found.get("PendingDeploymentSummary", {}).get("EndpointConfigName"),
-        failure=found.get("FailureReason"),
-        modified=found["LastModifiedTime"],
-    )
+        return EndpointState(
+            status=found["EndpointStatus"],
+            config=found["EndpointConfigName"],
+            pending=found.get("PendingDeploymentSummary", {}).get("EndpointConfigName"),
+            failure=found.get("FailureReason"),
+            modified=found["LastModifiedTime"],
+        )
+    return None
 
 
 def roll_back(sagemaker: Client, name: str, *, previous: str | None) -> str:

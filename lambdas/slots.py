@@ -5,13 +5,9 @@ nothing piles up, and a role names what it may make and delete, without a wildca
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
-from lambdas.aws import Client, missing
+from lambdas.aws import Client, missing_is_no_fault
 from lambdas.errors import EndpointBusy
 from lambdas.names import EXECUTION_TAG
 
@@ -40,15 +36,12 @@ def find_made(sagemaker: Client, config: str) -> Made | None:
     Returns:
         None when there is none of the name.
     """
-    try:
+    with missing_is_no_fault():
         found = sagemaker.describe_endpoint_config(EndpointConfigName=config)
-    except ClientError as error:
-        if missing(error):
-            return None
-        raise
-    pairs = sagemaker.list_tags(ResourceArn=found["EndpointConfigArn"])["Tags"]
-    tags = {pair["Key"]: pair["Value"] for pair in pairs}
-    return Made(execution=tags.get(EXECUTION_TAG), previous=tags.get(PREVIOUS_TAG))
+        pairs = sagemaker.list_tags(ResourceArn=found["EndpointConfigArn"])["Tags"]
+        tags = {pair["Key"]: pair["Value"] for pair in pairs}
+        return Made(execution=tags.get(EXECUTION_TAG), previous=tags.get(PREVIOUS_TAG))
+    return None
 
 
 def free_slot(sagemaker: Client, endpoint: str, served: str | None) -> str:
@@ -61,9 +54,9 @@ def free_slot(sagemaker: Client, endpoint: str, served: str | None) -> str:
 
 def empty(sagemaker: Client, slot: str) -> None:
     """Delete configuration and model of a place; what is gone already is no fault."""
-    with _gone():
+    with missing_is_no_fault():
         sagemaker.delete_endpoint_config(EndpointConfigName=slot)
-    with _gone():
+    with missing_is_no_fault():
         sagemaker.delete_model(ModelName=slot)
 
 
@@ -82,12 +75,3 @@ def await_made(sagemaker: Client, slot: str, execution: str) -> None:
             return
         time.sleep(_SEEN_SECONDS)
     raise EndpointBusy(f"SageMaker does not show {slot} yet, which was just made: start again")
-
-
-@contextmanager
-def _gone() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        if not missing(error):
-            raise

@@ -11,8 +11,6 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lambdas.errors import (
     EndpointBusy,
@@ -21,7 +19,6 @@ from lambdas.errors import (
     ServiceUnavailable,
     SmokeTestFailed,
 )
-from lambdas.probes import check_golden, check_states, states
 from lambdas.smoke_test import handler
 from lambdas.turns import Turn
 from tests.lambdas.samples import BUCKET, MODEL, VARIABLES, Files, golden_actions, make_artifact
@@ -347,60 +344,3 @@ def test_an_endpoint_that_is_gone_is_named(
 def test_a_request_must_be_whole() -> None:
     with pytest.raises(InvalidInput, match="config_name: must be a SageMaker name"):
         handler({**EVENT, "config_name": "-"}, None)
-
-
-@pytest.mark.parametrize(
-    ("action", "wanted", "same"),
-    [
-        (1, 1, True),
-        (1, 2, False),
-        (1.0, 1, True),
-        (True, 1, False),
-        ("1", 1, False),
-        (None, 1.0, False),
-        (0.50001, 0.5, True),
-        (0.501, 0.5, False),
-        (float("nan"), 0.5, False),
-        ([0.5, -1.0], [0.5, -1.0], True),
-        ([0.5], [0.5, -1.0], False),
-        ([0.5, 1.0], [0.5, -1.0], False),
-        (0.5, [0.5], False),
-    ],
-)
-def test_actions_are_compared_by_their_kind(action: object, wanted: object, same: bool) -> None:
-    if same:
-        assert check_golden({"actions": [action]}, [wanted]) == [action]
-    else:
-        with pytest.raises(SmokeTestFailed, match="golden observation 0 was answered with"):
-            check_golden({"actions": [action]}, [wanted])
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"actions": [2, 2, 2.5]}, r"actions\[2\] is 2.5, not a whole number"),
-        ({"actions": [2, 2, float("nan")]}, r"actions\[2\] is NaN, not a whole number"),
-        ({"desired": [5, 23, None]}, r"desired\[2\] is null, not a whole number"),
-        ({"desired": [True, 23, 203]}, r"desired\[0\] is true, not a whole number"),
-        ({"desired": [5, 23]}, "desired is .*, not a list of 3"),
-        ({"desired": [0, 23, 203]}, r"desired\[0\] is 0, not within 1 and inf"),
-        ({"desired": [5, 23, 261]}, r"desired\[2\] is 261, not within 1 and 260"),
-        ({"actions": [2, 3, 2]}, r"actions\[1\] is 3, though desired is 23 and 21 machines are th"),
-    ],
-)
-def test_a_wrong_decision_is_named(change: dict[str, Any], message: str) -> None:
-    answer = {"actions": [2, 2, 2], "desired": [5, 23, 203]}
-    assert [choice.desired for choice in check_states(answer, states())] == [5, 23, 203]
-    with pytest.raises(SmokeTestFailed, match=message):
-        check_states(answer | change, states())
-
-
-@given(
-    st.dictionaries(st.sampled_from(["actions", "desired"]), st.lists(st.integers() | st.floats()))
-)
-def test_no_answer_makes_the_check_itself_fail(answer: dict[str, Any]) -> None:
-    try:
-        decisions = check_states(answer, states())
-    except SmokeTestFailed:
-        return
-    assert len(decisions) == 3

@@ -135,7 +135,7 @@ def network_band(
     """Return what the network wants and keeps as one of its members, logs of shape (2,).
 
     Args:
-        policy: the network; no ensemble.
+        policy: the network.
         rows: features of one minute, shape (SIZE, 1).
         settings: which prices and offsets.
         member: index of price and offset, as `network_bands` has them.

@@ -98,12 +98,7 @@ class Policy:
     @property
     def members(self) -> int:
         """Networks whose outputs are averaged."""
-        return self.weights[0].shape[0] if self.stacked else 1
-
-    @property
-    def stacked(self) -> bool:
-        """Whether parameters have a first axis for the networks of an ensemble."""
-        return bool(self.weights[0].ndim == 3)
+        return self.weights[0].shape[0] if self.weights[0].ndim == 3 else 1
 
     def _parameters(self) -> tuple[FloatArray, ...]:
         return (*self.weights, *self.biases, *(() if self.skip is None else (self.skip,)))
@@ -205,36 +200,11 @@ class Policy:
         return _to_grid(split.mean(axis=0)), spread
 
     def output_of(self, observation: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
-        """Return `outputs_at` for one observation and one shift, shape (k,); of no ensemble.
-
-        With fewer operations: as the layers' inputs are multiples of 2**-16, what would be
-        multiplied by that is multiplied by it in the weights. The bits are the same.
-        """
+        """Return `outputs_at` for one observation and one shift, shape (k,)."""
         row = np.asarray(observation, np.float32).astype(np.float64)
         row[-1] = np.float32(row[-1] + shift)
-        mean, scale, low, high = self._normalisation
-        row -= mean
-        row /= scale
-        first = np.minimum(np.maximum(row, low, out=row), high, out=row)
-        first *= GRID
-        np.rint(first, out=first)
-        (skip, _), (weight, bias), *later = self._scaled
-        hidden = np.dot(first, weight)
-        hidden += bias
-        for weight, bias in later:
-            gate = hidden + 3.0
-            np.minimum(np.maximum(gate, 0.0, out=gate), 6.0, out=gate)
-            gate *= hidden
-            gate *= GRID * (1.0 / 6.0)
-            hidden = np.dot(np.rint(gate, out=gate), weight)
-            hidden += bias
-        hidden += np.dot(first, skip)
-        return _to_grid(hidden)
-
-    @cached_property
-    def _scaled(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """`_doubles`, the weights for inputs that are multiplied by 2**16."""
-        return [(weight / GRID, bias) for weight, bias in self._doubles]
+        result: NDArray[np.float64] = self._exact(self._normal(row[None]))[0]
+        return result
 
     def _normal(self, rows: NDArray[Any]) -> NDArray[Any]:
         mean, scale, low, high = self._normalisation

@@ -133,9 +133,7 @@ class Wishes:
     def one(self, member: int) -> tuple[float, float]:
         """Return what one member of network or rules wants and would keep in the only minute."""
         layout = self._layout
-        if member < layout.network and self._policy.stacked:
-            logs = np.array([each[0, member] for each in self._network[:2]])
-        elif member < layout.network:
+        if member < layout.network:
             logs = network_band(self._policy, self._rows, self._settings, member)
         elif member < layout.rules:
             logs = rule_band(self._rows, self._held, member - layout.network)
