@@ -15,7 +15,7 @@ from .messages import Message, Refused
 from .outcome import LONGEST_TEXT, ModelFailed, Outcome, own_code
 from .timeline import NEVER, Timeline
 
-FOLLOWER_INTERFACE = 1
+FOLLOWER_INTERFACE = 2
 
 
 class Model:
@@ -46,6 +46,7 @@ class Model:
         self._folder = folder
         self._explained: dict[str, Any] = {}
         self._memory: tuple[str, int, int] | None = None
+        self._seen: tuple[Timeline, int] | None = None  # what the follower last decided from
         self.decides_states = self.manifest["input"] == "states"
         code = artifact.load_code(folder).__name__
         try:
@@ -53,7 +54,7 @@ class Model:
                 self._load(code, runtime)
                 self._inference = self._make(guard)
                 self.version = str(self._inference.version)[:LONGEST_TEXT]
-                self._follower = self._follow() if self.decides_states else None
+                self._follower: Any = self._follow() if self.decides_states else None
         except ModelFailed as error:
             raise BadModel(f"the model cannot be loaded: {error}"[:300]) from error
 
@@ -127,13 +128,23 @@ class Model:
             state.pop("load", None)  # was read already
         try:
             parsed = self._follower_code.parse(state)
-            decision = (self._follow() if aside else self._follower).decide(parsed, timeline.load)
+            decision = self._followed(parsed, timeline, aside)
         except self._state_code.InvalidRequest as error:
             raise _refused(error.message, error.field, error.code) from None
         guarded = decision.guarded
         return Outcome(
             decision.action, guarded.desired, guarded.fallback, guarded.doubts, decision.features
         )
+
+    def _followed(self, state: Any, timeline: Timeline, aside: bool) -> Any:  # noqa: ANN401 (its own)
+        """Return the follower's decision, which is told whether old minutes are as they were."""
+        if aside:
+            return self._follow().decide(state, timeline.load)
+        follower, seen, now = self._follower, self._seen, (timeline, timeline.revision)
+        self._seen = None
+        decision = follower.decide(state, timeline.load, vouched=seen == now)
+        self._seen = now
+        return decision
 
     def act(self, observations: object) -> list[Any]:
         """Return the actions for observations.

@@ -108,6 +108,19 @@ def test_missing_minutes_are_missing_for_the_policy(tmp_path, offered, folders):
     assert agrees(answer, reference(folders["bank"], 159, load=np.append(load[:156], [np.nan] * 3)))
 
 
+def test_a_minute_that_is_corrected_is_decided_from_as_corrected(tmp_path, offered, folders):
+    device, load = core(tmp_path, offered["bank"]), LOAD.copy()
+    ask(device, state(150, 150))
+    for now in range(151, 171):
+        count = 1
+        if now % 5 == 0:
+            load[now - 3] *= 4  # was told otherwise two minutes ago
+            count = 3
+        answer = ask(device, state(now, count, load=load))
+        assert agrees(answer, reference(folders["bank"], now, load=load))
+    assert device.models.active._follower.rebuilt == 1 + 4
+
+
 def test_a_message_without_load_is_decided_from_what_is_known(tmp_path, offered):
     device = core(tmp_path, offered["bank"])
     ask(device, state(150, 150))

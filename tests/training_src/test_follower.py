@@ -130,6 +130,37 @@ def test_a_load_that_is_corrected_in_place_makes_the_bank_anew():
     assert follower.rebuilt == 2
 
 
+def test_what_the_caller_vouches_for_is_not_compared():
+    follower, load = Follower(CONTROLLER), LOAD[:502].copy()
+    follower.decide(state(load[:500]))
+    load[450] *= 1.5
+    follower.decide(state(load[:501]), vouched=True)
+    assert follower.rebuilt == 1
+    assert same(follower, CONTROLLER, state(load))
+    assert follower.rebuilt == 2
+
+
+@pytest.mark.parametrize("minutes", [range(100, 240), range(2 * DAY, 4 * DAY, 7)])
+def test_a_load_that_is_vouched_for_is_decided_as_any(minutes):
+    load = CAPACITY * busy_load(4 * DAY)
+    vouched, compared = Follower(CONTROLLER), Follower(CONTROLLER)
+    for now in minutes:
+        given = state(load[:now])
+        assert vouched.decide(given, vouched=True) == compared.decide(given)
+    assert vouched.memory() == compared.memory()
+    assert vouched.rebuilt == compared.rebuilt == 1
+
+
+@pytest.mark.parametrize("place", [4, 5, 6, 7, 8, 9, 10])
+def test_no_word_of_the_caller_makes_another_history_or_fleet_the_same(place):
+    given, _ = list(changed_states())[place]
+    follower = Follower(CONTROLLER)
+    follower.decide(state(LOAD[:500]))
+    expected = CONTROLLER.decide(given)
+    assert replace(follower.decide(given, vouched=True), memory=expected.memory) == expected
+    assert follower.rebuilt == 2
+
+
 def test_a_bank_that_failed_is_not_followed(monkeypatch):
     follower = Follower(CONTROLLER)
     follower.decide(state(LOAD[:500]))

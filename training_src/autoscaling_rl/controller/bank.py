@@ -13,7 +13,7 @@ these decides as one that has run for years.
 import numpy as np
 
 from .features import NAMES, features
-from .fleet import Fleet, charge, in_service, still_owed
+from .fleet import Fleet, Standing, charge, charged, in_service, standing, still_owed
 from .members import HOLDS, QUANTILE_RULES, BankSettings, Trackers
 from .peaks import PastDays, past_days
 from .policy import MAX_MACHINES, Policy
@@ -60,6 +60,7 @@ class Bank:
         self._due: Wishes | None = None  # of minutes whose fleets were not stepped yet
         self._tracked: FloatArray | None = None  # the trackers' fleets in the first of them
         self._prepared: Prepared | None = None
+        self._standing: Standing | None = None  # in the next minute whose load comes
         self._earlier: FloatArray | None = None  # the costs of the days before, as they count
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
@@ -128,14 +129,14 @@ class Bank:
         series = self.series
         if LEAST_KNOWN <= series.known and series.size <= MOST_KEPT and series.prepare():
             self._prepared = Prepared(series, self.fleet.price, self.fleet.change_price)
+            known = self._known_machines()
+            self._standing = standing(self.fleet, known, 1) if len(known) else None
 
     def _stretch(self, begin: int, end: int) -> FloatArray:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
-        series, delay = self.series, self.fleet.delay
+        series = self.series
         self.settle()
-        if len(self.machines) > delay:  # what these cost in the minute before is known by now
-            known = self.machines[: len(self.machines) - delay]
-            self.costs[0] += charge(self.fleet, known, series.load[begin - 1 : begin])[0]
+        self._charge_one(series.load[begin - 1 : begin])
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
         wishes = self._due = self._wishes(begin, end)
@@ -145,6 +146,18 @@ class Bank:
         self.leader = int(leaders[-1])
         wanted = self._led(wishes) if end - begin == 1 else self._wanted(leaders, wishes)
         return np.array((*wanted, *wishes.doubts()))
+
+    def _charge_one(self, load: FloatArray) -> None:
+        """Charge the minute before those to decide, whose load is known by now."""
+        fleet, known, self._standing = self.fleet, self._standing, None
+        if known is not None:
+            self.costs[0] += charged(fleet, known, load)[0]
+        elif len(machines := self._known_machines()):
+            self.costs[0] += charge(fleet, machines, load)[0]
+
+    def _known_machines(self) -> FloatArray:
+        """Return the members' fleets in the minutes whose load is known, or comes next."""
+        return self.machines[: max(0, len(self.machines) - self.fleet.delay)]
 
     def _known_costs(self, begin: int, end: int) -> FloatArray:
         """Return what the minutes from `begin` on cost, as far as that is known before `end`."""
@@ -317,7 +330,7 @@ class Bank:
         known = self.series.known >= LEAST_KNOWN
         if day != ((self.series.origin + self.series.size) // DAY if known else -1):
             raise ValueError("no state of this bank")
-        self.day, self.leader, self._earlier = day, leader, None
+        self.day, self.leader, self._earlier, self._standing = day, leader, None, None
         self.machines = parts[0].reshape(shapes[0]).astype(np.float64)
         for target, part in zip(self._state(), parts[1:], strict=True):
             target[:] = part.reshape(target.shape)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -105,6 +106,22 @@ def _least(machines: FloatArray, count: int, wait: int) -> FloatArray:
     return -sliding_most(-known, wait + 1)[-count:]
 
 
+class Standing(NamedTuple):
+    """What costs of some minutes hang on beside their load; arrays of shape (minutes, fleets).
+
+    Attributes:
+        serving: machines in service, on average where boot times scatter.
+        variance: of their number there; None where boot times do not.
+        billed: machine-minutes billed.
+        changes: machine-minutes paid for changes; None where these are free.
+    """
+
+    serving: FloatArray
+    variance: FloatArray | None
+    billed: FloatArray
+    changes: FloatArray | None
+
+
 def charge(fleet: Fleet, machines: FloatArray, load: FloatArray) -> FloatArray:
     """Return the costs of the last `len(load)` rows of `machines`, in machine-minutes.
 
@@ -121,18 +138,31 @@ def charge(fleet: Fleet, machines: FloatArray, load: FloatArray) -> FloatArray:
     Returns:
         Shape (minutes, fleets).
     """
-    count, minimum = len(load), fleet.minimum_billed_minutes
-    if not count:
+    if not len(load):
         return np.zeros((0, machines.shape[1]))
-    costs = fleet.price * failed(fleet, machines, load)
+    return charged(fleet, standing(fleet, machines, len(load)), load)
+
+
+def standing(fleet: Fleet, machines: FloatArray, count: int) -> Standing:
+    """Return what costs of the last `count` rows hang on beside their load; see `charge`."""
+    minimum, changes = fleet.minimum_billed_minutes, None
     if minimum > 1:
         # As the newest goes first, the least of the rows since has been there for longer.
-        costs += _least(machines, count, minimum) + _recent(_launched(machines), count, minimum)
+        billed = _least(machines, count, minimum) + _recent(_launched(machines), count, minimum)
     else:
-        costs += machines[-count:]
+        billed = machines[-count:]
     if fleet.change_price:
         share = fleet.change_price / fleet.spread
-        costs += share * _recent(_changed(machines), count, fleet.spread)
+        changes = share * _recent(_changed(machines), count, fleet.spread)
+    return Standing(*_serving(fleet, machines, count), billed, changes)
+
+
+def charged(fleet: Fleet, known: Standing, load: FloatArray) -> FloatArray:
+    """Return the costs under a load, shape (minutes, fleets); see `charge`."""
+    costs = fleet.price * _failed(known.serving, known.variance, load)
+    costs += known.billed
+    if known.changes is not None:
+        costs += known.changes
     return np.rint(costs * COST_GRID) / COST_GRID
 
 
@@ -153,10 +183,16 @@ def failed(fleet: Fleet, machines: FloatArray, load: FloatArray) -> FloatArray:
     Returns:
         Shape (minutes, fleets).
     """
-    count, waits = len(load), fleet.waits
+    return _failed(*_serving(fleet, machines, len(load)), load)
+
+
+def _serving(
+    fleet: Fleet, machines: FloatArray, count: int
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return mean and variance of the machines in service in the last `count` rows."""
+    waits = fleet.waits
     if waits[0] == waits[-1]:
-        missing = load[:, None] - _least(machines, count, waits[0])
-        return np.maximum(missing, 0.0)
+        return _least(machines, count, waits[0]), None
     mean = variance = older = np.zeros((count, machines.shape[1]))
     for wait in sorted(set(waits), reverse=True):
         there = _least(machines, count, wait)
@@ -165,10 +201,15 @@ def failed(fleet: Fleet, machines: FloatArray, load: FloatArray) -> FloatArray:
         mean = mean + share * (there - older)
         variance = variance + share * (1.0 - share) * (there - older)
         older = there
-    missing = load[:, None] - mean
-    near = np.maximum(np.sqrt(6.0 * variance) - np.abs(missing), 0.0)
+    return mean, variance
+
+
+def _failed(serving: FloatArray, variance: FloatArray | None, load: FloatArray) -> FloatArray:
+    missing = load[:, None] - serving
     shortage: FloatArray = np.maximum(missing, 0.0)
-    shortage += near * near * near / (36.0 * np.maximum(variance, _LEAST_VARIANCE))
+    if variance is not None:
+        near = np.maximum(np.sqrt(6.0 * variance) - np.abs(missing), 0.0)
+        shortage += near * near * near / (36.0 * np.maximum(variance, _LEAST_VARIANCE))
     return shortage
 
 

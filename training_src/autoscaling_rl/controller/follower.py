@@ -5,20 +5,19 @@ which costs more than the decision. A process that decides for one fleet can kee
 decides is, bit for bit, what the controller decides from the same load (`BankController.decide`).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .bank import Bank
-from .bank_controller import BankController, bank_minute
+from .bank_controller import BankController
 from .controller import Controller, Decision
 from .guard import GuardSettings
 from .inference import Inference
 from .memory import begun_load, recall, remember
+from .series import DAY
 from .state import LONGEST_LOAD, InvalidRequest, State, parse_state
 
-INTERFACE = 1  # of what the edge component calls here: another is another number
+INTERFACE = 2  # of what the edge component calls here: another is another number
 
 
 def follow(inference: Inference) -> "Follower":
@@ -41,11 +40,42 @@ def parse(raw: object, field: str = "state") -> State:
     return parse_state({**raw, "memory": ""} if isinstance(raw, dict) else raw, field)
 
 
-class _Known(NamedTuple):
-    """The load that was decided from, whole: of the minutes before `minute`."""
+class _Known:
+    """The load that was decided from, whole: a copy, of the minutes before `minute`."""
 
-    minute: int
-    load: NDArray[np.float64]
+    def __init__(self, minute: int, load: NDArray[np.float64]) -> None:
+        self.minute, self._size, self._end = minute, len(load), len(load)
+        self._values = _with_room(load)
+
+    @property
+    def load(self) -> NDArray[np.float64]:
+        """The load; a view that the next `extend` may change."""
+        return self._values[self._end - self._size : self._end]
+
+    def extend(self, minute: int, load: NDArray[np.float64]) -> None:
+        """Take over a load that goes on where this one ends; see `goes_on`."""
+        begin, end = self._end, self._end + minute - self.minute
+        if end > len(self._values):
+            self._values, begin, end = _with_room(load), len(load), len(load)
+        self._values[begin:end] = load[len(load) - (end - begin) :]
+        self.minute, self._size, self._end = minute, len(load), end
+
+    def goes_on(self, minute: int, load: NDArray[np.float64], *, vouched: bool) -> bool:
+        """Return whether `load` up to `minute` is this one, and maybe some minutes more."""
+        begins, began = minute - len(load), self.minute - self._size
+        # Two weeks are as good as all that was known before; less is another history.
+        if begins < began or (begins > began and len(load) < LONGEST_LOAD):
+            return False
+        if vouched:
+            return True
+        common = self.minute - begins
+        # Bit for bit, which is faster where minutes are missing (NaN).
+        then, now = self.load[self._size - common :], load[:common]
+        return bool((now.view(np.int64) == then.view(np.int64)).all())
+
+
+def _with_room(load: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate((load, np.empty(DAY)))
 
 
 class Follower:
@@ -67,7 +97,12 @@ class Follower:
         self._controller.guard_settings = settings
 
     def decide(
-        self, state: State, load: NDArray[np.float64] | None = None, field: str = "state"
+        self,
+        state: State,
+        load: NDArray[np.float64] | None = None,
+        field: str = "state",
+        *,
+        vouched: bool = False,
     ) -> Decision:
         """Return the decision for a state.
 
@@ -78,20 +113,20 @@ class Follower:
             load: all that is known of the minutes before the state's, in place of what it tells of
                 them; up to 14 days count.
             field: names the state in errors.
+            vouched: whether the caller knows that no minute before the last decision's is told
+                otherwise than then: two weeks of minutes need not be compared.
 
         Raises:
             InvalidRequest: no minute of load is known.
         """
-        all_known = state.load if load is None else load
-        # A copy: whoever calls may go on writing to the same array.
-        whole = all_known[-LONGEST_LOAD:].copy()
+        whole = (state.load if load is None else load)[-LONGEST_LOAD:]
         begun = begun_load(whole, field)
-        controller, known = self._controller, _Known(state.minute, whole)
+        controller = self._controller
         if isinstance(controller, Controller):
-            self._known = known
+            self._known = _Known(state.minute, whole)
             return controller.decided(state, begun, "")
         before = self.rebuilt
-        bank = self._followed(controller, state, known, begun)
+        bank = self._followed(controller, state, whole, len(begun), vouched)
         return controller.decided(state, begun, bank, "", len(begun) * (self.rebuilt - before))
 
     def memory(self) -> str | None:
@@ -135,32 +170,33 @@ class Follower:
         self._bank = bank
 
     def _followed(
-        self, controller: BankController, state: State, known: _Known, load: NDArray[np.float64]
+        self,
+        controller: BankController,
+        state: State,
+        load: NDArray[np.float64],
+        known: int,
+        vouched: bool,
     ) -> Bank:
-        """Return the bank after `load`: the one that is there, if it has followed the same."""
-        mark, bank = controller.mark(state), self._bank
-        if bank is None or mark != self._mark or not self._goes_on(known, load):
+        """Return the bank after `load`: the one that is there, if it has followed the same.
+
+        Of its minutes the last `known` ones begin with one that is not missing.
+        """
+        mark, bank, before = controller.mark(state), self._bank, self._known
+        new = state.minute - before.minute if before is not None else -1
+        if (
+            bank is None
+            or before is None
+            or mark != self._mark
+            or not 0 <= new < known
+            or not before.goes_on(state.minute, load, vouched=vouched)
+        ):
             self._bank = None  # whatever happens below, half a bank is none
-            bank = controller.rebuild(state, load)
+            bank = controller.rebuild(state, load[len(load) - known :])
             self.rebuilt += 1
-        elif new := state.minute - bank_minute(bank):
+            self._known = _Known(state.minute, load)
+        elif new:
             self._bank = None
             bank.advance(load[len(load) - new :] / state.capacity)
-        self._bank, self._mark, self._known = bank, mark, known
+            before.extend(state.minute, load)
+        self._bank, self._mark = bank, mark
         return bank
-
-    def _goes_on(self, known: _Known, load: NDArray[np.float64]) -> bool:
-        """Return whether `load` is what the bank has followed, and maybe some minutes more."""
-        before = self._known
-        if before is None or not 0 <= known.minute - before.minute < len(load):
-            return False
-        begins, began = (each.minute - len(each.load) for each in (known, before))
-        # Two weeks are as good as all that was known before; less is another history.
-        if begins < began or (begins > began and len(known.load) < LONGEST_LOAD):
-            return False
-        common = len(load) - (known.minute - before.minute)
-        if common > len(before.load):
-            return False
-        # Bit for bit, which is faster where minutes are missing (NaN).
-        then = before.load[len(before.load) - common :]
-        return bool((load[:common].view(np.int64) == then.view(np.int64)).all())

@@ -231,7 +231,9 @@ def reactive(load: NDArray[np.float64], capacity: float, settings: GuardSettings
 
 def highest(load: NDArray[np.float64], capacity: float, settings: GuardSettings = DEFAULTS) -> int:
     """Return the most machines that the highest load known can justify, at least one."""
-    peak = float(np.fmax.reduce(load)) if load.size else 0.0
+    peak = float(load.max()) if load.size else 0.0
+    if math.isnan(peak):  # some minutes are missing; passing over them takes longer
+        peak = float(np.fmax.reduce(load))
     return max(math.ceil(min(settings.peak_factor * peak / capacity, MAX_MACHINES)), 1)
 
 

@@ -1,6 +1,7 @@
 """States that a controller decides on: parsed from a request, with one clear error if it is bad."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,7 @@ KEYS = (
     "minutes_since_removed",
 )
 _REQUIRED = ("timestamp", "active", "capacity")
+_Reader = Callable[[object, str], Any]  # of a value and the name of its field
 
 
 class InvalidRequest(Exception):
@@ -124,42 +126,23 @@ def parse_state(raw: object, field: str) -> State:
         raise InvalidRequest(
             f"must hold the minutes of load: {load.size}, not {failed.size}", f"{field}.failed"
         )
-    boots = _boots(given.get("boot_minutes", []), f"{field}.boot_minutes")
-    warmup = math.ceil(sorted(boots)[len(boots) // 2]) if boots else 5
-    delay = _whole(
-        given.get("metric_delay_minutes", 0), f"{field}.metric_delay_minutes", 0, LONGEST_WARMUP
-    )
+    # What is not given is not looked at: most states name a few of the keys.
+    read = {
+        name: reader(given[key], f"{field}.{key}")
+        for key, (name, reader) in _OPTIONAL.items()
+        if key in given
+    }
+    if boots := read.get("boot_minutes"):
+        read.setdefault("warmup_minutes", math.ceil(sorted(boots)[len(boots) // 2]))
+    decided = _minute(given["timestamp"], f"{field}.timestamp")
     state = State(
-        minute=_minute(given["timestamp"], f"{field}.timestamp") - delay,
+        minute=decided - read.get("metric_delay_minutes", 0),
         load=load,
         failed=float(np.nan_to_num(failed[-1])) if failed.size else 0.0,
         active=_whole(given["active"], f"{field}.active", 0, LARGEST_FLEET),
-        pending=_pending(given.get("pending", []), f"{field}.pending"),
         capacity=_number(given["capacity"], f"{field}.capacity", 1e-6, 1e12),
-        warmup_minutes=_whole(
-            given.get("warmup_minutes", warmup), f"{field}.warmup_minutes", 0, LONGEST_WARMUP
-        ),
-        failure_price=_number(given.get("failure_price", 20), f"{field}.failure_price", 0.01, 1e6),
-        min_machines=_whole(
-            given.get("min_machines", 1), f"{field}.min_machines", 0, LARGEST_FLEET
-        ),
-        max_machines=_whole(
-            given.get("max_machines", 0), f"{field}.max_machines", 0, LARGEST_FLEET
-        ),
         memory=memory,
-        boot_minutes=boots,
-        launch_failure_rate=_number(
-            given.get("launch_failure_rate", 0), f"{field}.launch_failure_rate", 0.0, 0.9
-        ),
-        metric_delay_minutes=delay,
-        change_price=None
-        if given.get("change_price") is None
-        else _number(given["change_price"], f"{field}.change_price", 0, 1e6),
-        minimum_billed_minutes=None
-        if given.get("minimum_billed_minutes") is None
-        else _whole(given["minimum_billed_minutes"], f"{field}.minimum_billed_minutes", 0, DAY),
-        since_added=_since(given, "minutes_since_added", field),
-        since_removed=_since(given, "minutes_since_removed", field),
+        **{"pending": (), **read},
     )
     if state.active + sum(state.pending) > LARGEST_FLEET:
         raise InvalidRequest(
@@ -196,11 +179,6 @@ def _whole(value: object, field: str, low: int, high: int) -> int:
     if number != math.floor(number):
         raise InvalidRequest("must be a whole number", field)
     return int(number)
-
-
-def _since(given: dict[str, Any], key: str, field: str) -> int:
-    value = given.get(key)
-    return NEVER if value is None else _whole(value, f"{field}.{key}", 0, NEVER)
 
 
 def _minute(value: object, field: str) -> int:
@@ -263,3 +241,32 @@ def _boots(value: object, field: str) -> tuple[float, ...]:
     return tuple(
         _number(each, f"{field}[{index}]", 0, LONGEST_WARMUP) for index, each in enumerate(value)
     )
+
+
+def _numbered(low: float, high: float) -> _Reader:
+    return lambda value, field: _number(value, field, low, high)
+
+
+def _counted(low: int, high: int) -> _Reader:
+    return lambda value, field: _whole(value, field, low, high)
+
+
+def _or_null(reader: _Reader, missing: int | None = None) -> _Reader:
+    return lambda value, field: missing if value is None else reader(value, field)
+
+
+# Keys that a state may have: the attribute that each is, and what reads it.
+_OPTIONAL: dict[str, tuple[str, _Reader]] = {
+    "boot_minutes": ("boot_minutes", _boots),
+    "metric_delay_minutes": ("metric_delay_minutes", _counted(0, LONGEST_WARMUP)),
+    "pending": ("pending", _pending),
+    "warmup_minutes": ("warmup_minutes", _counted(0, LONGEST_WARMUP)),
+    "failure_price": ("failure_price", _numbered(0.01, 1e6)),
+    "min_machines": ("min_machines", _counted(0, LARGEST_FLEET)),
+    "max_machines": ("max_machines", _counted(0, LARGEST_FLEET)),
+    "launch_failure_rate": ("launch_failure_rate", _numbered(0.0, 0.9)),
+    "change_price": ("change_price", _or_null(_numbered(0, 1e6))),
+    "minimum_billed_minutes": ("minimum_billed_minutes", _or_null(_counted(0, DAY))),
+    "minutes_since_added": ("since_added", _or_null(_counted(0, NEVER), NEVER)),
+    "minutes_since_removed": ("since_removed", _or_null(_counted(0, NEVER), NEVER)),
+}
