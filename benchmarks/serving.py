@@ -117,8 +117,10 @@ def server(name: str, model: Path) -> Iterator[Server]:
     """Run a contender until /ping answers, and end it afterwards."""
     begun = time.perf_counter()
     program = str(ROOT / "benchmarks" / "serving_contenders.py")
+    # As a user starts it: what Python compiled once it keeps.
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        [sys.executable, program, name, str(model)], stdout=subprocess.PIPE, text=True
+        [sys.executable, program, name, str(model)], stdout=subprocess.PIPE, text=True, env=kept
     )
     assert process.stdout is not None
     try:
