@@ -6,8 +6,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 
 # A process for each core; tests/conftest.py says which tests stay together.
-# Which tests stay together: tests/conftest.py.
 SPREAD := --numprocesses auto --dist loadscope
+
+# Images and CI like to set it. A run and its tests start hundreds of processes, which would each compile what they import.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

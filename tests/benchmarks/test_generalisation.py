@@ -148,6 +148,7 @@ def test_a_model_of_observations_is_refused(tmp_path, capsys):
     assert "on observations alone" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_is_judged_and_the_page_written(tmp_path, capsys):
     write_bank_model(tmp_path / "model")
     arguments = ["--model", str(tmp_path / "model"), "--families", *["poisson_lognormal"] * 2]

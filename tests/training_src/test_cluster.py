@@ -119,6 +119,7 @@ def test_instances_share_the_steps_and_the_first_writes_the_artifact(tmp_path, p
     assert weights(tmp_path / "one") != weights(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_a_resumed_cluster_gives_the_same_bits(tmp_path, preset):
     ended(start(tmp_path / "whole", preset))
     for host in HOSTS:  # SageMaker gives every instance the checkpoints of the job
@@ -178,6 +179,7 @@ def test_who_is_left_alone_says_so(tmp_path, preset):
     assert list((tmp_path / HOSTS[0] / "checkpoints").glob("*.npz"))
 
 
+@pytest.mark.slow
 def test_a_warm_start_from_toolkit_hindsight_is_shared_as_well(tmp_path):
     from tests.training_src.banks import fixed_policy
 
@@ -264,6 +266,7 @@ def seen(folder):
         return float(archive["observations/count"])
 
 
+@pytest.mark.slow
 def test_statistics_are_those_of_all_instances(tmp_path, preset):
     ended(
         start(tmp_path / "one", preset, "--steps", "512", "--segment_steps", "256", hosts=HOSTS[:1])

@@ -119,6 +119,7 @@ def test_a_rollout_decides_as_the_controller_does(banked, warmup):
     assert_same(banked, stretch(400, 150, minute_of_week=DAY - 70), warmup)
 
 
+@pytest.mark.slow
 def test_a_rollout_decides_as_the_controller_does_after_more_than_a_fortnight(banked):
     place = stretch(15 * DAY, 3 * DAY)
     midnights = [day * DAY - place.minute_of_week % DAY for day in (1, 2, 3)]
