@@ -41,7 +41,7 @@ class Bank:
         series: the load.
         layout: where which members stand.
         machines: the members' fleets in the last minutes, newest last; complete after `settle`.
-        costs: of each day and member, today first.
+        costs: of each day and member, today first; complete after `settle`.
         leader: the member that is followed.
         said: after the last minute, by the rows of `SAID`; -1 if too little was known.
     """
@@ -61,6 +61,7 @@ class Bank:
         self._tracked: FloatArray | None = None  # the trackers' fleets in the first of them
         self._prepared: Prepared | None = None
         self._standing: Standing | None = None  # in the next minute whose load comes
+        self._unpaid: FloatArray | None = None  # the load of a minute that was not charged yet
         self._earlier: FloatArray | None = None  # the costs of the days before, as they count
         self.costs = np.zeros((settings.days, self.size))
         self.day = -1
@@ -120,6 +121,7 @@ class Bank:
         A process that decides minute by minute calls it in otherwise idle time; `advance` and
         `dump` do it if nobody has.
         """
+        self._charge_one()
         self._catch_up()
         self.machines = self.machines[-self.fleet.rows :]
 
@@ -136,7 +138,7 @@ class Bank:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
         series = self.series
         self.settle()
-        self._charge_one(series.load[begin - 1 : begin])
+        self._unpaid = series.load[begin - 1 : begin]
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
         wishes = self._due = self._wishes(begin, end)
@@ -147,13 +149,19 @@ class Bank:
         wanted = self._led(wishes) if end - begin == 1 else self._wanted(leaders, wishes)
         return np.array((*wanted, *wishes.doubts()))
 
-    def _charge_one(self, load: FloatArray) -> None:
-        """Charge the minute before those to decide, whose load is known by now."""
-        fleet, known, self._standing = self.fleet, self._standing, None
+    def _charge_one(self) -> None:
+        """Charge the minute before those to decide, whose load is known by now, if it was not yet.
+
+        Only a minute in which a leader is chosen has to wait for it.
+        """
+        load, self._unpaid = self._unpaid, None
+        if load is None:
+            return
+        known, self._standing = self._standing, None
         if known is not None:
-            self.costs[0] += charged(fleet, known, load)[0]
+            self.costs[0] += charged(self.fleet, known, load)[0]
         elif len(machines := self._known_machines()):
-            self.costs[0] += charge(fleet, machines, load)[0]
+            self.costs[0] += charge(self.fleet, machines, load)[0]
 
     def _known_machines(self) -> FloatArray:
         """Return the members' fleets in the minutes whose load is known, or comes next."""
@@ -164,11 +172,12 @@ class Bank:
         costs = np.zeros((end - begin - 1, self.size))
         if not len(costs):
             return costs
+        self._charge_one()
         self._catch_up()
         known = self.machines[: max(0, len(self.machines) - 1 - self.fleet.delay)]
-        charged = min(len(costs), len(known))
-        loads = self.series.load[end - 1 - charged : end - 1]
-        costs[len(costs) - charged :] = charge(self.fleet, known, loads)
+        count = min(len(costs), len(known))
+        loads = self.series.load[end - 1 - count : end - 1]
+        costs[len(costs) - count :] = charge(self.fleet, known, loads)
         return costs
 
     def _wanted(self, leaders: IntArray, wishes: Wishes) -> tuple[FloatArray, FloatArray]:
@@ -192,9 +201,10 @@ class Bank:
 
     def _turn_day(self, day: int, begin: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
-        charged = self.machines[: max(0, len(self.machines) - self.fleet.delay - BURN_IN)]
-        if len(charged):
-            self.costs[0] += still_owed(self.fleet, charged, BURN_IN)
+        self._charge_one()
+        paid = self.machines[: max(0, len(self.machines) - self.fleet.delay - BURN_IN)]
+        if len(paid):
+            self.costs[0] += still_owed(self.fleet, paid, BURN_IN)
         gone = min(day - self.day, len(self.costs)) if self.day >= 0 else 0
         self.costs = np.concatenate((np.zeros((gone, self.size)), self.costs))[: len(self.costs)]
         self.day, self._earlier = day, None
@@ -281,6 +291,7 @@ class Bank:
         late = -(self.series.origin + begin) % every
         if late >= len(leaders):
             return leaders
+        self._charge_one()
         today, earlier = self.costs[0], self._earlier_costs()
         running = np.cumsum(costs, axis=0)
         for place in range(late, len(leaders), every):

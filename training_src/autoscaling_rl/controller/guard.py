@@ -203,14 +203,17 @@ def doubts(situation: Situation, settings: GuardSettings = DEFAULTS) -> tuple[st
     """Return why the policy should not be trusted with this situation, of `DOUBTS`."""
     load = situation.load
     missing = np.isnan(load[-max(REMEMBERED, settings.stale_minutes, settings.short_minutes) :])
-    known = len(missing) - int(np.count_nonzero(missing))
-    newest = int(missing[::-1].argmin()) if known else len(missing)
+    known, newest, share = len(missing), 0, 0.0
+    if missing.any():
+        known -= int(np.count_nonzero(missing))
+        newest = int(missing[::-1].argmin()) if known else len(missing)
+        recent = missing[-REMEMBERED:]
+        share = int(np.count_nonzero(recent)) / len(recent)
     if known < settings.short_minutes:  # seldom: then what is longer ago counts
         known = len(load) - int(np.count_nonzero(np.isnan(load)))
-    recent = missing[-REMEMBERED:]
     found = {
         STALE: newest >= settings.stale_minutes,
-        MISSING: int(np.count_nonzero(recent)) / len(recent) > settings.missing_share,
+        MISSING: share > settings.missing_share,
         SHORT: known < settings.short_minutes,
         # Written so that what is no number is in doubt.
         RANGE: settings.range_limit > 0.0 and not situation.outside <= settings.range_limit,
