@@ -140,9 +140,8 @@ class Model:
         """Return the follower's decision, which is told whether old minutes are as they were."""
         if aside:
             return self._follow().decide(state, timeline.load)
-        follower, seen, now = self._follower, self._seen, (timeline, timeline.revision)
-        self._seen = None
-        decision = follower.decide(state, timeline.load, vouched=seen == now)
+        now = timeline, timeline.revision
+        decision = self._follower.decide(state, timeline.load, vouched=self._seen == now)
         self._seen = now
         return decision
 
@@ -187,6 +186,7 @@ class Model:
         """
         if self._follower is None:
             return False
+        self._seen = None
         with own_code():
             try:
                 parsed = replace(self._follower_code.parse(message.state), load=timeline.load)

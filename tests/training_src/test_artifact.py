@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from autoscaling_rl.artifact import (
     verify,
 )
 from autoscaling_rl.artifact_code import load_code
-from autoscaling_rl.controller.guard import guard
 from autoscaling_rl.controller.observation import NAMES, SIZE, VERSION
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.manifest import source_revision
@@ -176,19 +174,6 @@ def test_two_versions_of_the_code_live_side_by_side(tmp_path):
     policies = [load_policy(tmp_path / name) for name in ("a", "b")]
     rows = np.load(tmp_path / "a" / "golden.npz")["observations"]
     assert not np.array_equal(*(policy.act(rows) for policy in policies))
-
-
-def test_bytecode_is_that_of_the_bundle_where_the_code_is_the_same(tmp_path):
-    write(tmp_path)
-    code = tmp_path / "code" / "controller"
-    (code / "policy.py").write_text((code / "policy.py").read_text() + "\n")
-    package = load_code(tmp_path)
-    own, same = (sys.modules[f"{package.__name__}.{name}"] for name in ("policy", "guard"))
-    assert own.Policy.act.__code__.co_filename == str(code / "policy.py")
-    assert same.guard.__code__.co_filename == guard.__code__.co_filename
-    assert same.guard is not guard
-    assert {Path(each.__file__).parent for each in (own, same)} == {code}
-    assert not list(code.rglob("*.pyc"))
 
 
 @pytest.mark.parametrize("name", ["policy.npz", "policy.onnx", "code/controller/policy.py"])

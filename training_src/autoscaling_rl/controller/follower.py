@@ -114,7 +114,8 @@ class Follower:
                 them; up to 14 days count.
             field: names the state in errors.
             vouched: whether the caller knows that no minute before the last decision's is told
-                otherwise than then: two weeks of minutes need not be compared.
+                otherwise than then: two weeks of minutes need not be compared. If that is wrong,
+                the decision is made from what was told then.
 
         Raises:
             InvalidRequest: no minute of load is known.
@@ -174,12 +175,12 @@ class Follower:
         controller: BankController,
         state: State,
         load: NDArray[np.float64],
-        known: int,
+        known_minutes: int,
         vouched: bool,
     ) -> Bank:
         """Return the bank after `load`: the one that is there, if it has followed the same.
 
-        Of its minutes the last `known` ones begin with one that is not missing.
+        Of its minutes the last `known_minutes` begin with one that is not missing.
         """
         mark, bank, before = controller.mark(state), self._bank, self._known
         new = state.minute - before.minute if before is not None else -1
@@ -187,11 +188,11 @@ class Follower:
             bank is None
             or before is None
             or mark != self._mark
-            or not 0 <= new < known
+            or not 0 <= new < known_minutes
             or not before.goes_on(state.minute, load, vouched=vouched)
         ):
             self._bank = None  # whatever happens below, half a bank is none
-            bank = controller.rebuild(state, load[len(load) - known :])
+            bank = controller.rebuild(state, load[len(load) - known_minutes :])
             self.rebuilt += 1
             self._known = _Known(state.minute, load)
         elif new:

@@ -336,9 +336,10 @@ def _activate(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
 
 
 def _tanh(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 - 2 / (exp(2x) + 1) in place of `values`, which takes half of `np.tanh`'s time.
+    """Return 1 - 2 / (exp(2x) + 1) in place of `values`: within 1e-15 of `np.tanh`.
 
-    Within 1e-15 of it; outputs are rounded to single precision.
+    It takes half of its time for thousands of values, and some microseconds more for a few: one
+    formula for all, so that a row gives the same in any batch.
     """
     np.minimum(values, 20.0, out=values)  # from there on it is 1, and far beyond exp overflows
     values *= 2.0

@@ -129,18 +129,15 @@ def parse_state(raw: object, field: str) -> State:
     # What is not given is not looked at: most states name a few of the keys.
     read = {
         name: reader(given[key], f"{field}.{key}")
-        for key, (name, reader) in _OPTIONAL.items()
+        for key, (name, reader) in _READERS.items()
         if key in given
     }
+    read["minute"] -= read.get("metric_delay_minutes", 0)
     if boots := read.get("boot_minutes"):
         read.setdefault("warmup_minutes", math.ceil(sorted(boots)[len(boots) // 2]))
-    decided = _minute(given["timestamp"], f"{field}.timestamp")
     state = State(
-        minute=decided - read.get("metric_delay_minutes", 0),
         load=load,
         failed=float(np.nan_to_num(failed[-1])) if failed.size else 0.0,
-        active=_whole(given["active"], f"{field}.active", 0, LARGEST_FLEET),
-        capacity=_number(given["capacity"], f"{field}.capacity", 1e-6, 1e12),
         memory=memory,
         **{"pending": (), **read},
     )
@@ -257,11 +254,14 @@ def _or_null(reader: _Reader, missing: int | None = None) -> _Reader:
     return lambda value, field: missing if value is None else reader(value, field)
 
 
-# Keys that a state may have: the attribute that each is, and what reads it.
-_OPTIONAL: dict[str, tuple[str, _Reader]] = {
+# The attribute that a key is, and what reads it, in the order in which mistakes are told.
+_READERS: dict[str, tuple[str, _Reader]] = {
     "boot_minutes": ("boot_minutes", _boots),
     "metric_delay_minutes": ("metric_delay_minutes", _counted(0, LONGEST_WARMUP)),
+    "timestamp": ("minute", _minute),
+    "active": ("active", _counted(0, LARGEST_FLEET)),
     "pending": ("pending", _pending),
+    "capacity": ("capacity", _numbered(1e-6, 1e12)),
     "warmup_minutes": ("warmup_minutes", _counted(0, LONGEST_WARMUP)),
     "failure_price": ("failure_price", _numbered(0.01, 1e6)),
     "min_machines": ("min_machines", _counted(0, LARGEST_FLEET)),
