@@ -123,6 +123,32 @@ def test_a_bank_that_prepares_says_what_it_says_without(leader, monkeypatch):
     assert (one.leader == member) if member else one.leader >= 0
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"delay": 3},
+        {"waits": (2, 4, 5, 7, 12), "change_price": 3.0, "minimum_billed_minutes": 10, "delay": 2},
+        {"warmup": 0, "minimum_billed_minutes": 25, "least": 2, "most": 30},
+    ],
+    ids=["late metrics", "all", "billed for long"],
+)
+def test_costs_are_prepared_under_all_rules_of_a_fleet(rules):
+    begins = DAY + 690  # and midnight
+    one, other = new(**rules), new(**rules)
+    said = advance(one, [LOAD[:begins]])
+    said = np.concatenate((said, *prepared_minutes(one, LOAD[begins : begins + 90])), axis=1)
+    np.testing.assert_array_equal(said, other.advance(LOAD[: begins + 90]))
+    assert one.dump() == other.dump()
+
+
+def test_a_leader_is_chosen_by_the_last_minute_as_well():
+    chosen = replace(ALL, choose_every=1, days=1)  # the leader changes as often as it can
+    one, other = new(chosen=chosen), new(chosen=chosen)
+    load = busy_load(DAY + 300, seed=3)
+    said = np.concatenate((one.advance(load[:DAY]), *prepared_minutes(one, load[DAY:])), axis=1)
+    np.testing.assert_array_equal(said, other.advance(load))
+
+
 def test_what_was_prepared_for_another_minute_is_not_used():
     one, other = new(), new()
     for bank in (one, other):
