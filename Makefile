@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help layer setup setup-sb3 setup-estimator setup-notebooks setup-cdk setup-dev run workflow results test check verify pages format lock clean
+.PHONY: help layer setup setup-sb3 setup-estimator setup-notebooks setup-cdk setup-dev run workflow results test coverage check verify pages format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -78,7 +78,10 @@ endef
 results: setup ## make docs/results.md and its picture again: hours; goes on where it was interrupted
 	@$(PY) benchmarks/results.py
 
-test: setup-dev ## run the tests (coverage included)
+test: setup-dev ## run the tests
+	$(PY) -m pytest $(SPREAD)
+
+coverage: setup-dev ## run the tests and see what they reach, kernels as plain Python too
 	@$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest $(SPREAD)
 	NUMBA_DISABLE_JIT=1 $(PY) -m coverage run -m pytest -m "kernels and not slow" $(SPREAD)
@@ -93,7 +96,7 @@ check: setup-dev ## formatting, lint, types, room rules
 	PYTHONPATH=.:training_src $(VENV)/bin/lint-imports --no-logo
 	$(PY) -m pytest --quiet tests/project
 
-verify: setup-dev setup-cdk ## what is too slow for `make test`
+verify: coverage setup-cdk ## the tests with coverage, and what is too slow for `make test`
 	$(PY) -m pytest -m "slow or hypothesis" --hypothesis-profile=long $(SPREAD)
 	tests/verify_fresh_clone.sh
 

@@ -1,4 +1,7 @@
-"""Settings of the property tests, and which tests stay together when several processes run them."""
+"""Settings of the tests' processes, and which tests stay together where there are several."""
+
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -7,6 +10,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Their tests share what takes long to make: the first synthesis of a process, the local AWS.
 TOGETHER = ("stacks", "local_mode", "estimator")
+
+# A process for each core is enough: threads of NumPy and PyTorch would wait for each other.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+# Copies of the bundle take the kernels that the bundle itself has compiled; folders name versions.
+_package = Path(__file__).resolve().parents[1] / "training_src" / "autoscaling_rl"
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_package / "__pycache__"))
 
 # No deadlines: the first call of a compiled function takes seconds. `make verify` takes `long`.
 settings.register_profile("default", deadline=None)
