@@ -86,6 +86,15 @@ def ended(processes):
     return results
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return the folder of a job of two instances, and how they ended."""
+    folder = tmp_path_factory.mktemp("whole")
+    preset = folder / "tiny.toml"
+    preset.write_text(TINY_PRESET)
+    return folder, ended(start(folder, preset))
+
+
 def weights(folder):
     with np.load(folder / HOSTS[0] / "model" / "policy.npz") as archive:
         return {name: archive[name].tobytes() for name in archive.files}
@@ -100,53 +109,52 @@ def figures(folder):
     return verify(folder / HOSTS[0] / "model")["figures"]["training"]
 
 
-def test_instances_share_the_steps_and_the_first_writes_the_artifact(tmp_path, preset):
-    (out, err, first), (other_out, other_err, second) = ended(start(tmp_path / "two", preset))
+def test_instances_share_the_steps_and_the_first_writes_the_artifact(tmp_path, preset, whole):
+    folder, ((out, err, first), (other_out, other_err, second)) = whole
     assert (first, second) == (0, 0), err + other_err
-    assert figures(tmp_path / "two")["instances"] == 2
-    assert figures(tmp_path / "two")["steps"] == 1024
+    assert figures(folder)["instances"] == 2
+    assert figures(folder)["steps"] == 1024
     assert "Testing> Name=main_level/agent, Episode=8, Total reward=" in out
     assert other_out == ""  # metrics come once
     assert f"the model artifact is written by {HOSTS[0]}" in other_err
-    second = tmp_path / "two" / HOSTS[1]
-    assert not list((second / "model").iterdir())
-    assert not list((second / "checkpoints").iterdir())
+    assert not list((folder / HOSTS[1] / "model").iterdir())
+    assert not list((folder / HOSTS[1] / "checkpoints").iterdir())
     [(alone, _, _)] = ended(start(tmp_path / "one", preset, hosts=HOSTS[:1]))
     # The first instance does what a lone one does at first, and reports the other's as well.
     assert first_episodes(out) > first_episodes(alone)
     assert first_episodes(out) != 2 * first_episodes(alone)  # with episodes of its own
     assert figures(tmp_path / "one")["instances"] == 1
-    assert weights(tmp_path / "one") != weights(tmp_path / "two")
+    assert weights(tmp_path / "one") != weights(folder)
 
 
 @pytest.mark.slow
-def test_a_resumed_cluster_gives_the_same_bits(tmp_path, preset):
-    ended(start(tmp_path / "whole", preset))
+def test_a_resumed_cluster_gives_the_same_bits(tmp_path, preset, whole):
+    folder, _ = whole
     for host in HOSTS:  # SageMaker gives every instance the checkpoints of the job
         kept = tmp_path / "part" / host / "checkpoints"
         kept.mkdir(parents=True)
         first = "checkpoint-000000000001.npz"
-        shutil.copy(tmp_path / "whole" / HOSTS[0] / "checkpoints" / first, kept)
+        shutil.copy(folder / HOSTS[0] / "checkpoints" / first, kept)
     (_, err, status), _ = ended(start(tmp_path / "part", preset))
     assert status == 0, err
     assert "resumed from checkpoint 1 of 2" in err
-    assert weights(tmp_path / "part") == weights(tmp_path / "whole")
-    assert figures(tmp_path / "part")["curve"] == figures(tmp_path / "whole")["curve"]
+    assert weights(tmp_path / "part") == weights(folder)
+    assert figures(tmp_path / "part")["curve"] == figures(folder)["curve"]
     # Other instances do other things: their checkpoints are none of this job.
     (_, err, status), *_ = ended(start(tmp_path / "part", preset, hosts=HOSTS[:1]))
     assert status == 2
     assert "belong to a job with other settings" in err
 
 
-def test_instances_that_do_not_agree_are_refused(tmp_path, preset):
+def test_instances_that_do_not_agree_are_refused(tmp_path, preset, whole):
     other = preset.with_name("other.toml")
     other.write_text(TINY_PRESET + "gamma = 0.5\n")
     results = ended(start(tmp_path / "settings", (preset, other)))
     assert [status for *_, status in results] == [2, 2]
     assert all("have different settings, loads or models" in err for _, err, _ in results)
-    ended(start(tmp_path / "whole", preset))
+    folder, _ = whole
     kept = tmp_path / "part" / HOSTS[0] / "checkpoints"
-    shutil.copytree(tmp_path / "whole" / HOSTS[0] / "checkpoints", kept)
+    shutil.copytree(folder / HOSTS[0] / "checkpoints", kept)
     results = ended(start(tmp_path / "part", preset))
     assert [status for *_, status in results] == [2, 2]
     assert all("have different checkpoints to go on from" in err for _, err, _ in results)

@@ -306,13 +306,13 @@ def test_work_that_would_take_too_long_is_refused_at_once(tmp_path):
         status, answer = running.invoke({"states": [state(load)] * 6})
         assert (status, answer["error"]["field"]) == (400, "states")
         assert "hold over 100800 minutes of load to begin with" in answer["error"]["message"]
-        status, answer = running.invoke({"states": [state(load)] * 3})
+        status, answer = running.invoke({"states": [state(load)] * 2})
         assert status == 200
         # With their memories there is next to nothing to do.
         again = [
             state(load[-2:], timestamp="2026-01-05T12:02Z", memory=each)
             for each in answer["memory"]
         ]
-        status, answer = running.invoke({"states": again * 10})
+        status, answer = running.invoke({"states": again * 15})
         assert (status, len(answer["desired"])) == (200, 30)
         assert running.memory() < 150

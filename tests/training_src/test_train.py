@@ -182,7 +182,7 @@ def start(base, preset, *words):
     )
 
 
-LONG = ("--steps", "12288", "--segment_steps", "1024")
+LONG = ("--steps", "8192", "--segment_steps", "1024")
 
 
 def test_sigterm_saves_a_checkpoint_and_the_resumed_job_ends_as_if_never_stopped(base, preset):
