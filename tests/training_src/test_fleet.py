@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autoscaling_rl.controller.fleet import (
@@ -86,6 +86,8 @@ def serving(counts, waits):
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=20), WAITS, st.floats(0.0, 40.0))
+@example(counts=[0, 1], waits=(0, 1, 1, 1, 1), load=0.0)
+@example(counts=[0, 1], waits=(0, 0, 0, 0, 1), load=1.0)
 def test_what_fails_is_expected_over_machines_that_wait_each_on_its_own(counts, waits, load):
     fleet, machines = Fleet(waits), np.array(counts, float)[:, None]
     found = failed(fleet, machines, np.array([load]))[0, 0]
@@ -94,8 +96,9 @@ def test_what_fails_is_expected_over_machines_that_wait_each_on_its_own(counts, 
     mean = chances @ number
     deviation = np.sqrt(max(chances @ (number - mean) ** 2, 0.0))
     expected = chances @ np.maximum(load - number, 0.0)
-    # A triangle stands for the distribution, at worst for that of one machine.
-    assert found == pytest.approx(expected, abs=0.15 * deviation + 1e-6)
+    # A triangle stands for the distribution, at worst for that of one machine that serves with a
+    # probability of 1/5 or 4/5: there it is 0.206 deviations off.
+    assert found == pytest.approx(expected, abs=0.21 * deviation + 1e-6)
     assert found >= max(load - mean, 0.0) - 1e-9
 
 
