@@ -51,7 +51,8 @@ class Bundles:
     def __init__(self, storage: Storage, cache_dir: Path) -> None:
         self._storage = storage
         self._code = cache_dir / "code"
-        self.kernel_cache = Path(os.environ.get("NUMBA_CACHE_DIR") or cache_dir / "kernels")
+        kernels = os.environ.get("NUMBA_CACHE_DIR") or cache_dir / "kernels"
+        self.kernel_cache = Path(kernels).absolute()  # jobs run in folders of their own
 
     def fetch(self, location: S3Location, program: str) -> Path:
         """Return the folder that holds the bundle.
