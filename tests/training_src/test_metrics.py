@@ -155,6 +155,18 @@ def test_log_files_get_a_line_per_tenth():
     assert lines[-1].startswith("progress: 100 % (1,000 of 1,000 steps,")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(8.0, "(2 of 16 windows, 4.0 s each, 56 s left)"), (0.5, ", 4 a second, ")],
+)
+def test_what_takes_seconds_says_how_many(monkeypatch, seconds, words):
+    times = iter((100.0, 100.0 + seconds))
+    monkeypatch.setattr("autoscaling_rl.progress.time.monotonic", lambda: next(times))
+    stream = io.StringIO()
+    Progress(16, unit="window", stream=stream).show(2)
+    assert words in stream.getvalue()
+
+
 def test_a_resumed_job_shows_what_is_left():
     stream = io.StringIO()
     Progress(100, done=50, stream=stream).show(60)

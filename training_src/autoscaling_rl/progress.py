@@ -65,9 +65,10 @@ class Progress:
 
     def _line(self) -> str:
         seconds = time.monotonic() - self._started
-        rate = (self._done - self._first) / max(seconds, 1e-9)
-        left = max(0, self._total - self._done) / max(rate, 1e-9)
+        rate = max((self._done - self._first) / max(seconds, 1e-9), 1e-9)
+        left = max(0, self._total - self._done) / rate
+        pace = f"{rate:,.0f} a second" if rate >= 1.0 else f"{1.0 / rate:,.1f} s each"
         return (
             f"progress: {100 * self._done // self._total} % ({self._done:,} of {self._total:,}"
-            f" {self._unit}s, {rate:,.0f} a second, {left:.0f} s left)"
+            f" {self._unit}s, {pace}, {left:.0f} s left)"
         )
