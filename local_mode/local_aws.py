@@ -31,7 +31,8 @@ class LocalAws:
         port: TCP port on 127.0.0.1, 0 for a free one.
         state_dir: Folder of this server alone; without it one is made, and removed at the end
             unless a failed job left its folder there or the server ended by itself.
-        cache_dir: Folder for code and compiled kernels, shared with other servers.
+        cache_dir: Folder for code, and for compiled kernels unless `NUMBA_CACHE_DIR` says where
+            they lie; shared with other servers.
         options: Further options of `python -m local_mode.server`.
     """
 

@@ -39,7 +39,8 @@ class Settings:
     Attributes:
         port: TCP port on 127.0.0.1.
         state_dir: Folder of this server alone: jobs, endpoints, functions.
-        cache_dir: Folder that servers share and that outlives them: code and compiled kernels.
+        cache_dir: Folder that servers share and that outlives them: code, and
+            compiled kernels unless `NUMBA_CACHE_DIR` says where they lie.
         max_training_jobs: Training jobs that may run at a time, the account's service quota.
         stop_grace: Seconds between SIGTERM and SIGKILL for a training job.
         startup_limit: Seconds that a `serve` process may take until it answers /ping, whatever

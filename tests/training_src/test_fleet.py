@@ -96,9 +96,10 @@ def test_what_fails_is_expected_over_machines_that_wait_each_on_its_own(counts, 
     mean = chances @ number
     deviation = np.sqrt(max(chances @ (number - mean) ** 2, 0.0))
     expected = chances @ np.maximum(load - number, 0.0)
-    # A triangle stands for the distribution, at worst for that of one machine that serves with a
-    # probability of 1/5 or 4/5: there it is 0.206 deviations off.
-    assert found == pytest.approx(expected, abs=0.21 * deviation + 1e-6)
+    # A triangle stands for the distribution. Where it does worst, for one machine that serves with
+    # a probability of 1/5 or 4/5, it is 0.206 deviations off.
+    worst = 0.21 if np.count_nonzero(chances) == 2 else 0.15
+    assert found == pytest.approx(expected, abs=worst * deviation + 1e-6)
     assert found >= max(load - mean, 0.0) - 1e-9
 
 
