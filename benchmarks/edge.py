@@ -168,10 +168,12 @@ class Leads:
         begins = (bank.first, *layout)
         kinds = zip(self.KINDS, begins, ends, strict=True)
         self.members = {name: begin for name, begin, end in kinds if begin < end}
-        self._leader, choose = bank.first, type(bank)._choose
+        self._bank, choose = bank, type(bank)._choose
 
         def chosen(bank: Any, begin: int, costs: Any) -> Any:  # noqa: ANN401
-            return np.full_like(choose(bank, begin, costs), self._leader)
+            leaders = choose(bank, begin, costs)
+            leaders[:] = bank.leader
+            return leaders
 
         type(bank)._choose = chosen
 
@@ -179,7 +181,7 @@ class Leads:
         """Say who leads in a minute."""
         # Seven minutes each: choices and renewals at round minutes come upon every kind.
         name = list(self.members)[minute // 7 % len(self.members)]
-        self._leader = self.members[name]
+        self._bank.leader = self.members[name]
         return name
 
 

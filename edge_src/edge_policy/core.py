@@ -5,6 +5,7 @@ The nucleus may be away: states are still decided on as soon as they come, and t
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,7 @@ class Core:
         history = History(work / "history")
         if history.damaged:
             report("disk", reason=history.damage)
+        self._uncounted: deque[tuple[Mapping[str, Any], float]] = deque()
         self.decider = Decider(history, self.models, report, memory=self._memory, clock=clock)
         self.models.begin(model)
         # What the model's own code says of the guard's settings is known only now.
@@ -78,13 +80,18 @@ class Core:
         with self._lock:
             answer = self.decider.answer(payload)
         encoded = encode(answer)
-        self.telemetry.decided(answer, time.perf_counter() - started)
+        self._uncounted.append((answer, time.perf_counter() - started))
         return encoded
 
     def settle(self) -> None:
         """Do what the last answer left to do."""
         with self._lock:
+            self._count()
             self.decider.settle()
+
+    def _count(self) -> None:
+        while self._uncounted:
+            self.telemetry.decided(*self._uncounted.popleft())
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
         """Take over a configuration, as far as it is right; what is not is telemetry.
@@ -123,6 +130,7 @@ class Core:
             return self._summarise()
 
     def _summarise(self) -> dict[str, Any]:
+        self._count()
         model, history = self.models.active, self.decider.history
         spool = self.spool
         return self.telemetry.summarise(

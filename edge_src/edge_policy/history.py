@@ -13,6 +13,7 @@ import numpy as np
 from . import files, records
 from .timeline import UNKNOWN, Load, Timeline
 
+_FLOATS = np.dtype("<f8")
 _HEAD = struct.Struct("<qqq")  # minute after the last, and those of the last changes of the fleet
 _HELD = struct.Struct("<q")  # the newest journal that a snapshot holds
 _TOLD, _CHANGED = struct.Struct("<cq"), struct.Struct("<cqq")  # records: kind, minute, action
@@ -53,7 +54,7 @@ class History:
 
     def note(self, minute: int, load: Load) -> None:
         """Keep what a message told, with the next `write`."""
-        self._noted.append(_TOLD.pack(b"L", minute) + np.ascontiguousarray(load, "<f8").tobytes())
+        self._noted.append(_TOLD.pack(b"L", minute) + load.astype(_FLOATS).tobytes())
 
     def note_change(self, minute: int, action: int) -> None:
         """Keep when machines were added or removed, with the next `write`."""
@@ -91,7 +92,7 @@ class History:
         """
         timeline = self.timeline
         head = _HEAD.pack(timeline.minute, timeline.added, timeline.removed)
-        body = zlib.compress(head + np.ascontiguousarray(timeline.load, "<f8").tobytes(), 1)
+        body = zlib.compress(head + timeline.load.astype(_FLOATS).tobytes(), 1)
         # Journals that it holds are not read again: they may be of a clock that was wrong.
         newest = self._newest()
         content = records.MAGIC + records.encode(_HELD.pack(newest)) + records.encode(body)
@@ -175,7 +176,7 @@ class History:
         timeline = self.timeline
         minute, added, removed = _HEAD.unpack_from(body)
         if minute != UNKNOWN:
-            timeline.tell(minute, np.frombuffer(body, "<f8", offset=_HEAD.size))
+            timeline.tell(minute, np.frombuffer(body, _FLOATS, offset=_HEAD.size))
         timeline.added, timeline.removed = added, removed
 
     def _take_note(self, note: bytes) -> None:
@@ -185,7 +186,7 @@ class History:
             timeline.changes(action, minute)
             return
         _, minute = _TOLD.unpack_from(note)
-        load = np.frombuffer(note, "<f8", offset=_TOLD.size)
+        load = np.frombuffer(note, _FLOATS, offset=_TOLD.size)
         if timeline.minute == UNKNOWN or minute >= timeline.minute:
             timeline.tell(minute, load)
         else:

@@ -163,6 +163,8 @@ def _number(value: object, where: str, low: float, high: float) -> float:
 
 
 def _whole(value: object, where: str, most: int = LARGEST_FLEET) -> int:
+    if type(value) is int and 0 <= value <= most:  # nearly always
+        return value
     number = _number(value, where, 0, most)
     if number != math.floor(number):
         raise Refused("must be a whole number", where)

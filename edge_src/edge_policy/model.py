@@ -12,7 +12,7 @@ from typing import Any
 from . import artifact, runtimes
 from .artifact import BadModel
 from .messages import Message, Refused
-from .outcome import LONGEST_TEXT, ModelFailed, Outcome, own_code
+from .outcome import LONGEST_TEXT, ModelFailed, Outcome, OwnCode
 from .timeline import NEVER, Timeline
 
 FOLLOWER_INTERFACE = 2
@@ -50,7 +50,7 @@ class Model:
         self.decides_states = self.manifest["input"] == "states"
         code = artifact.load_code(folder).__name__
         try:
-            with own_code():
+            with OwnCode():
                 self._load(code, runtime)
                 self._inference = self._make(guard)
                 self.version = str(self._inference.version)[:LONGEST_TEXT]
@@ -82,7 +82,7 @@ class Model:
             ValueError: with what is wrong.
         """
         try:
-            with own_code():
+            with OwnCode():
                 self._guard_code.GuardSettings.of({name: value})
         except ModelFailed as error:
             reason = error.__cause__
@@ -94,7 +94,7 @@ class Model:
         Raises:
             ModelFailed: the artifact's code did; the settings are those of before.
         """
-        with own_code():
+        with OwnCode():
             given = {**self.manifest.get("guard", {}), **self._known(guard)}
             if self._follower is not None:
                 self._follower.use_guard(self._guard_code.GuardSettings.of(given))
@@ -113,7 +113,7 @@ class Model:
             Refused: the artifact's code refuses the state.
             ModelFailed: it failed.
         """
-        with own_code():
+        with OwnCode():
             return self._decided(message, timeline, aside)
 
     def _decided(self, message: Message, timeline: Timeline, aside: bool) -> Outcome:
@@ -152,7 +152,7 @@ class Model:
             Refused: the artifact's code refuses them.
             ModelFailed: it failed.
         """
-        with own_code():
+        with OwnCode():
             actions: list[Any] = self._answer({"observations": observations})["actions"]
             return actions
 
@@ -163,7 +163,7 @@ class Model:
             ModelFailed: the artifact's code did.
         """
         if self._follower is not None:
-            with own_code():
+            with OwnCode():
                 self._follower.prepare()
 
     def memory(self) -> str | None:
@@ -174,7 +174,7 @@ class Model:
         """
         if self._follower is None:
             return None
-        with own_code():
+        with OwnCode():
             text: str | None = self._follower.memory()
             return text
 
@@ -187,7 +187,7 @@ class Model:
         if self._follower is None:
             return False
         self._seen = None
-        with own_code():
+        with OwnCode():
             try:
                 parsed = replace(self._follower_code.parse(message.state), load=timeline.load)
             except self._state_code.InvalidRequest:

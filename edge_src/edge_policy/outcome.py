@@ -1,9 +1,9 @@
 """What a model's own code answers, taken with care: it may fail, end a thread, or talk for ever."""
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 
 from .artifact import BadModel
 from .messages import LARGEST_FLEET, Message, Refused
@@ -15,8 +15,7 @@ class ModelFailed(Exception):
     """The model's own code failed, or did what no model may; the text says how."""
 
 
-@contextlib.contextmanager
-def own_code() -> Iterator[None]:
+class OwnCode:
     """Turn whatever the model's own code raises into one kind of error.
 
     SystemExit, too: in a thread it would end the thread without a word, and the deciding with it.
@@ -24,12 +23,14 @@ def own_code() -> Iterator[None]:
     Raises:
         ModelFailed: in place of anything else but what is meant for others.
     """
-    try:
-        yield
-    except (Refused, BadModel, ModelFailed):
-        raise
-    except BaseException as error:
-        raise ModelFailed(repr(error)[:300]) from error
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and not isinstance(error, Refused | BadModel | ModelFailed):
+            raise ModelFailed(repr(error)[:300]) from error
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,6 @@ def read_features(outcome: Outcome) -> dict[str, float]:
     Raises:
         ModelFailed: the artifact's code did.
     """
-    with own_code():
+    with OwnCode():
         found = {str(name)[:LONGEST_TEXT]: float(each) for name, each in outcome.features().items()}
     return {name: round(each, 4) for name, each in found.items() if math.isfinite(each)}

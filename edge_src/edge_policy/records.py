@@ -15,7 +15,7 @@ from . import files
 
 MAGIC = b"EDGEREC1"
 LARGEST = 1 << 20  # bytes of a record; a longer length is damage
-_HEAD = struct.Struct("<II")
+_HEAD, _NUMBER = struct.Struct("<II"), struct.Struct("<I")
 
 
 class Broken(Exception):
@@ -29,8 +29,8 @@ class Broken(Exception):
 
 def encode(content: bytes) -> bytes:
     """Return the bytes of a record."""
-    length = struct.pack("<I", len(content))
-    return length + struct.pack("<I", zlib.crc32(content, zlib.crc32(length))) + content
+    length = _NUMBER.pack(len(content))
+    return length + _NUMBER.pack(zlib.crc32(content, zlib.crc32(length))) + content
 
 
 def decode(data: bytes) -> Iterator[bytes]:

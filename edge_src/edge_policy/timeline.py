@@ -37,7 +37,8 @@ class Timeline:
     def known(self) -> bool:
         """Whether any minute is."""
         load = self.load
-        return load.size > 0 and (not np.isnan(load[-1]) or not np.isnan(load).all())
+        # What is no number does not equal itself.
+        return load.size > 0 and bool(load[-1] == load[-1] or not np.isnan(load).all())
 
     def tell(self, minute: int, load: Load) -> int:
         """Take over the load of the minutes before `minute`, which is not before ours.

@@ -88,9 +88,8 @@ class Bank:
         self.series.append(self._sound(load))
         end = self.series.size
         if end - begin == 1 and end >= max(LOOKBACK + LEAST_KNOWN, since):
-            newest = self._stretch(end, end + 1)
-            self.said[:] = newest[:, 0]
-            return newest
+            self.said[:] = self._minute(end)
+            return self.said[:, None].copy()
         said = np.full((len(SAID), end - begin), np.nan)
         first = max(begin + 1, LOOKBACK + LEAST_KNOWN, since)
         while first <= end:
@@ -134,20 +133,32 @@ class Bank:
             known = self._known_machines()
             self._standing = standing(self.fleet, known, 1) if len(known) else None
 
+    def _minute(self, index: int) -> tuple[float, ...]:
+        """Decide one minute, as `_stretch` would, but for what no single minute needs."""
+        wishes = self._begin(index, index + 1)
+        if (self.series.origin + index) % self.settings.choose_every == 0:
+            self.leader = int(self._choose(index, np.zeros((0, self.size)))[0])
+        (outside,), (spread,) = wishes.doubts()
+        return *self._led(wishes), outside, spread
+
     def _stretch(self, begin: int, end: int) -> FloatArray:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
+        wishes = self._begin(begin, end)
+        costs = self._known_costs(begin, end)
+        leaders = self._choose(begin, costs)
+        self.costs[0] += costs.sum(axis=0)
+        self.leader = int(leaders[-1])
+        return np.array((*self._wanted(leaders, wishes), *wishes.doubts()))
+
+    def _begin(self, begin: int, end: int) -> Wishes:
+        """Return what the members want in the minutes of index `begin` to `end` - 1."""
         series = self.series
         self.settle()
         self._unpaid = series.load[begin - 1 : begin]
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
         wishes = self._due = self._wishes(begin, end)
-        costs = self._known_costs(begin, end)
-        leaders = self._choose(begin, costs)
-        self.costs[0] += costs.sum(axis=0)
-        self.leader = int(leaders[-1])
-        wanted = self._led(wishes) if end - begin == 1 else self._wanted(leaders, wishes)
-        return np.array((*wanted, *wishes.doubts()))
+        return wishes
 
     def _charge_one(self) -> None:
         """Charge the minute before those to decide, whose load is known by now, if it was not yet.
@@ -189,15 +200,14 @@ class Bank:
         wanted, keep = (each[rows, place] for each in wishes.all)
         return np.where(theirs, wanted, made), np.where(theirs, keep, made)
 
-    def _led(self, wishes: Wishes) -> tuple[tuple[float], tuple[float]]:
+    def _led(self, wishes: Wishes) -> tuple[float, float]:
         """Return what the leader wants and would keep in the only minute."""
         if self.leader < self.layout.bands:
-            wanted, keep = wishes.one(self.leader)
-            return (wanted,), (keep,)
+            return wishes.one(self.leader)
         fleets = self.machines[:, self.layout.bands :]
         self._tracked = self._step_trackers(fleets, wishes.begin, wishes.most[0])
         made = float(self._tracked[self.leader - self.layout.bands])
-        return (made,), (made,)
+        return made, made
 
     def _turn_day(self, day: int, begin: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
@@ -236,6 +246,7 @@ class Bank:
             self.held,
             policy=self.policy,
             settings=self.settings,
+            layout=self.layout,
             fleet=fleet,
         )
 

@@ -1,7 +1,7 @@
 """What fleets of the bank cost: the rules they are under, and the costs of each minute."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -39,17 +39,17 @@ class Fleet:
     minimum_billed_minutes: int = 0
     delay: int = 0
 
-    @property
+    @cached_property
     def horizon(self) -> int:
         """Minutes from the last known one until a machine serves that is asked for now."""
         return min(self.waits[len(self.waits) // 2] + self.delay, LONGEST_HORIZON)
 
-    @property
+    @cached_property
     def spread(self) -> int:
         """Minutes over which the price of a change is paid."""
         return int(min(max(np.ceil(self.change_price), 1), LONGEST_WAIT))
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Minutes of a simulated fleet that the costs of the next minute hang on."""
         after = max(1, self.waits[-1], self.minimum_billed_minutes, self.spread)

@@ -20,6 +20,7 @@ policies").
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -183,8 +184,7 @@ def _steps(
 ) -> Iterator[tuple[str, Callable[[int], int]]]:
     """Yield each guard with the function that limits a number of machines, in order."""
     fleet, most = situation.fleet, situation.max_machines
-    peak = highest(situation.load, situation.capacity, settings)
-    yield PEAK, lambda desired: min(desired, peak)
+    yield PEAK, lambda desired: _justified(desired, situation, settings)
     yield PACE, lambda desired: paced(
         desired, fleet, situation.since_added, situation.since_removed,
         settings.most_added, settings.most_removed,
@@ -199,27 +199,37 @@ def _steps(
     yield LEAST, lambda desired: max(desired, situation.min_machines)
 
 
+def _justified(desired: int, situation: Situation, settings: GuardSettings) -> int:
+    """Return the machines wanted, as far as the highest load known can justify them."""
+    # The newest hour nearly always does, and is looked at sooner than two weeks.
+    newest = highest(situation.load[-REMEMBERED:], situation.capacity, settings)
+    if desired <= newest:
+        return desired
+    return min(desired, highest(situation.load, situation.capacity, settings))
+
+
 def doubts(situation: Situation, settings: GuardSettings = DEFAULTS) -> tuple[str, ...]:
     """Return why the policy should not be trusted with this situation, of `DOUBTS`."""
     load = situation.load
-    missing = np.isnan(load[-max(REMEMBERED, settings.stale_minutes, settings.short_minutes) :])
-    known, newest, share = len(missing), 0, 0.0
-    if missing.any():
+    recent = load[-max(REMEMBERED, settings.stale_minutes, settings.short_minutes) :]
+    known, newest, share = len(recent), 0, 0.0
+    if not known or math.isnan(recent.max()):  # some are missing
+        missing = np.isnan(recent)
         known -= int(np.count_nonzero(missing))
         newest = int(missing[::-1].argmin()) if known else len(missing)
-        recent = missing[-REMEMBERED:]
-        share = int(np.count_nonzero(recent)) / len(recent)
+        hour = missing[-REMEMBERED:]
+        share = int(np.count_nonzero(hour)) / max(len(hour), 1)
     if known < settings.short_minutes:  # seldom: then what is longer ago counts
         known = len(load) - int(np.count_nonzero(np.isnan(load)))
-    found = {
-        STALE: newest >= settings.stale_minutes,
-        MISSING: share > settings.missing_share,
-        SHORT: known < settings.short_minutes,
+    found = (  # in the order of `DOUBTS`
+        newest >= settings.stale_minutes,
+        share > settings.missing_share,
+        known < settings.short_minutes,
         # Written so that what is no number is in doubt.
-        RANGE: settings.range_limit > 0.0 and not situation.outside <= settings.range_limit,
-        UNCERTAIN: settings.spread_limit > 0.0 and not situation.spread <= settings.spread_limit,
-    }
-    return tuple(name for name in DOUBTS if found[name])
+        settings.range_limit > 0.0 and not situation.outside <= settings.range_limit,
+        settings.spread_limit > 0.0 and not situation.spread <= settings.spread_limit,
+    )
+    return tuple(compress(DOUBTS, found))
 
 
 def reactive(load: NDArray[np.float64], capacity: float, settings: GuardSettings = DEFAULTS) -> int:
@@ -237,6 +247,7 @@ def highest(load: NDArray[np.float64], capacity: float, settings: GuardSettings 
     peak = float(load.max()) if load.size else 0.0
     if math.isnan(peak):  # some minutes are missing; passing over them takes longer
         peak = float(np.fmax.reduce(load))
+        peak = 0.0 if math.isnan(peak) else peak  # all are
     return max(math.ceil(min(settings.peak_factor * peak / capacity, MAX_MACHINES)), 1)
 
 

@@ -30,7 +30,7 @@ from .features import (
     windows,
 )
 from .peaks import HOUR, PastDays, coming_peaks, nested_peaks
-from .recording import recording
+from .recording import recording_of_one
 from .seasons import DAYS
 from .series import CORRECTION_LIMIT, DAY, TOTAL, WEEK, FloatArray, Series
 
@@ -61,7 +61,7 @@ _DEMANDS = _rows(
     f"demand_{DEMANDS[0][0]}_{QUANTILES[0]}", f"demand_{DEMANDS[-1][0]}_{QUANTILES[-1]}"
 )
 _AGO = np.array(DAYS) * DAY
-_ENDS_TWICE = [*ENDS, *ENDS]
+_ENDS_TWICE = np.array((*ENDS, *ENDS))
 
 
 class Prepared:
@@ -84,6 +84,7 @@ class Prepared:
         self._which = np.zeros(SIZE, np.int64)
         self._low, self._high = np.zeros(SIZE), np.zeros(SIZE)
         self._levelled = np.zeros(SIZE)  # 1 where the level is then taken off
+        self._known = np.ones(SIZE)  # 0 where nothing is known
         self._due: list[tuple[tuple[str, int], int, slice]] = []
         self._look_back()
         self._sort()
@@ -94,23 +95,25 @@ class Prepared:
     def read(self) -> tuple[FloatArray, PastDays]:
         """Return the features, shape (SIZE, 1), and what the last seven days needed."""
         series, index = self._series, self.index
-        level, total = float(series.level[index]), series.sums[TOTAL]
+        level, now = float(series.level[index]), series.sums[:, index]
         newest = np.array([getattr(series, name)[index - 1] for name in _NEWEST])
         out: FloatArray = np.minimum(np.maximum(newest.take(self._which), self._low), self._high)
         for key, minute, rows in self._due:
             series.quantiles[key] = minute, out[rows, None].copy()
-        sums = series.sums[:, index].take(self._sum_rows) - self._sums_before
+        sums = now.take(self._sum_rows) - self._sums_before
         means = sums / self._minutes
         out[_MEANS], out[_MOTION] = means[MEAN_WINDOWS], means[MOTION_WINDOWS]
-        out -= self._levelled * level
-        shift = float(series.shift[index]) - level
-        self._seasonal[0] = level
-        out[_SEASONS] = (self._seasonal + shift) * self._season
-        shifts = (total[index] - total[index - HOUR] - self._hours) / HOUR
+        out[_SEASONS.start] = level
+        shifts = (now[TOTAL] - self._hour_began - self._hours) / HOUR
         shifts = np.minimum(np.maximum(shifts, -CORRECTION_LIMIT), CORRECTION_LIMIT)
-        out[_DAYS] = (self._days + (shifts.take(_ENDS_TWICE) - level)) * self._days_known
-        out[_RECORDING] = recording(series, index, index + 1, sums[-2:-1], sums[-1:])[:, 0]
-        out[_RECORDING.stop - 1] -= level
+        moved = self._levelled * -level  # -0.0, which changes nothing, where it is not taken off
+        moved[_SEASONS] = float(series.shift[index]) - level
+        moved[_DAYS] = shifts.take(_ENDS_TWICE) - level
+        out += moved
+        out *= self._known
+        knots, bent = sums[-2:].tolist()
+        *rest, line = recording_of_one(series, index, knots, bent)
+        out[_RECORDING] = (*rest, line - level)
         out[0] = level
         return out[:, None], PastDays(self._peaks, shifts[:, None])
 
@@ -171,11 +174,12 @@ class Prepared:
         self._fix(_CLOCK, turns()[:, (series.origin + index) % WEEK])
         coming = coming_peaks(series.profile, index, index + 1, (ahead + 1, ahead + 61))
         said = series.profile[index + leads(ahead)]
-        self._season = known[0]
-        self._seasonal = np.concatenate(([0.0], said[:, 0], coming[:, 0]))  # the level comes first
+        self._fix(_SEASONS, np.concatenate(([0.0], said[:, 0], coming[:, 0])))  # 0: the level's
+        self._known[_SEASONS] = known[0]
         days = series.demand[index - _AGO[:, None] + np.arange(ahead + 1)]
         self._peaks = days.max(axis=1, keepdims=True)
-        self._days = np.concatenate((self._means_ahead, self._peaks[ENDS, 0]))
-        self._days_known = np.concatenate((known, known))
+        self._fix(_DAYS, np.concatenate((self._means_ahead, self._peaks[ENDS, 0])))
+        self._known[_DAYS] = np.concatenate((known, known))
         total = series.sums[TOTAL]
+        self._hour_began = float(total[index - HOUR])
         self._hours = total[index - _AGO] - total[index - _AGO - HOUR]

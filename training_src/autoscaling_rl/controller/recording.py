@@ -28,7 +28,8 @@ def recording(
         fixed times; and log(1 + machines) that the slope leads to by then, or in a warm-up.
     """
     if end - begin == 1:
-        return _of_one_minute(series, begin, float(knots[0]), float(bent[0]))
+        said = recording_of_one(series, begin, float(knots[0]), float(bent[0]))
+        return np.array(said)[:, None]
     newest = slice(begin - 1, end - 1)
     age = np.arange(begin, end) - series.knot[newest]
     near = age <= LONGEST_INTERVAL
@@ -46,7 +47,9 @@ def recording(
     return np.array((knots / 60.0, share, remaining / 10.0, np.log1p(line)))
 
 
-def _of_one_minute(series: Series, begin: int, knots: float, bent: float) -> FloatArray:
+def recording_of_one(
+    series: Series, begin: int, knots: float, bent: float
+) -> tuple[float, float, float, float]:
     """Return `recording` of one minute, the same bits; plain numbers take a third of the time."""
     earlier, before, last = series.load[begin - 3 : begin].tolist()
     age = begin - float(series.knot[begin - 1])
@@ -59,4 +62,4 @@ def _of_one_minute(series: Series, begin: int, knots: float, bent: float) -> Flo
     slope = last - before if settled else 0.0
     line = max(last + slope * min(remaining, series.warmup + 1), 0.0)
     share = min(age, interval) / LONGEST_INTERVAL
-    return np.array(((knots / 60.0,), (share,), (remaining / 10.0,), (np.log1p(line),)))
+    return knots / 60.0, share, remaining / 10.0, float(np.log1p(line))

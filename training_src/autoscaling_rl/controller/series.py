@@ -114,13 +114,15 @@ class Series:
         if end + AHEAD + 1 > len(self.load):
             self._make_room(max(end, self.size + self.size // 4))
         self.load[begin:end] = load
-        self.demand[begin:end] = rounded(np.log1p(load))
         if len(load) == 1:
+            # Python rounds as NumPy does, half to even.
+            self.demand[begin] = round(float(np.log1p(load)[0]) * GRID) / GRID
             self._add_one(begin)
             self.size = end
             self._append_profile(end + AHEAD)
             self._forecast_one(begin)
             return
+        self.demand[begin:end] = rounded(np.log1p(load))
         self._add_sums(begin, end)
         self.size = end
         self._append_profile(end + AHEAD)

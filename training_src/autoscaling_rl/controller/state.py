@@ -36,6 +36,7 @@ KEYS = (
     "minutes_since_added",
     "minutes_since_removed",
 )
+_KEYS = frozenset(KEYS)
 _REQUIRED = ("timestamp", "active", "capacity")
 _Reader = Callable[[object, str], Any]  # of a value and the name of its field
 
@@ -154,9 +155,9 @@ def _keyed(raw: object, field: str) -> dict[str, Any]:
     """Return `raw` if it is an object with the right keys."""
     if not isinstance(raw, dict):
         raise InvalidRequest("a state must be an object", field)
-    for key in raw:
-        if key not in KEYS:
-            raise InvalidRequest(f"unknown key: known are {', '.join(KEYS)}", f"{field}.{key}")
+    if not raw.keys() <= _KEYS:
+        key = next(key for key in raw if key not in _KEYS)
+        raise InvalidRequest(f"unknown key: known are {', '.join(KEYS)}", f"{field}.{key}")
     for key in _REQUIRED:
         if key not in raw:
             raise InvalidRequest("this key is required", f"{field}.{key}")
@@ -172,6 +173,8 @@ def _number(value: object, field: str, low: float, high: float) -> float:
 
 
 def _whole(value: object, field: str, low: int, high: int) -> int:
+    if type(value) is int and low <= value <= high:  # nearly always
+        return value
     number = _number(value, field, low, high)
     if number != math.floor(number):
         raise InvalidRequest("must be a whole number", field)

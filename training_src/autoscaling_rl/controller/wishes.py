@@ -60,6 +60,7 @@ class Wishes:
     Attributes:
         begin: index of the first minute.
         end: index after the last one.
+        most: most machines of any member, shape (minutes, 1).
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Wishes:
         *,
         policy: Policy,
         settings: BankSettings,
+        layout: Layout,
         fleet: Fleet,
     ) -> None:
         """Keep what the wishes follow from.
@@ -82,12 +84,14 @@ class Wishes:
             held: what the quantile rules wanted in the minutes before.
             policy: the network.
             settings: of the bank.
+            layout: of its members.
             fleet: its rules.
         """
         self.begin, self.end = begin, begin + rows.shape[1]
         self._rows, self._week, self._held = rows, week, held
         self._policy, self._settings, self._fleet = policy, settings, fleet
-        self._layout = Layout.of(settings)
+        self._layout = layout
+        self.most = self._most()
 
     @cached_property
     def _network(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -107,9 +111,7 @@ class Wishes:
         """What the quantile rules want in the last minutes."""
         return self._ruled[1] if self._settings.rules else self._held
 
-    @cached_property
-    def most(self) -> FloatArray:
-        """Most machines of any member, shape (minutes, 1)."""
+    def _most(self) -> FloatArray:
         rows = self._rows
         peaks = np.expm1(rows[0] + rows[_WEEK_PEAK])[:, None]
         # Less a little: demand is on a grid, and may lie a hair above what the load just needs.
@@ -127,8 +129,8 @@ class Wishes:
             logs[:, :, layout.network : layout.rules] = self._ruled[0]
         if self._settings.seasons:
             logs[:, :, layout.rules :] = self._seasoned
-        low, high = self.limited(whole_machines(logs), self.most)
-        return low, high
+        limited = np.minimum(np.maximum(whole_machines(logs), self._fleet.least), self.most)
+        return limited[0], limited[1]
 
     def one(self, member: int) -> tuple[float, float]:
         """Return what one member of network or rules wants and would keep in the only minute."""
@@ -139,13 +141,9 @@ class Wishes:
             logs = rule_band(self._rows, self._held, member - layout.network)
         else:
             logs = self._seasoned[:, member - layout.rules]
-        machines = self.limited(whole_machines(logs), self.most[0]).tolist()
+        least, most = self._fleet.least, float(self.most[0, 0])
+        machines = [min(max(each, least), most) for each in whole_machines(logs).tolist()]
         return machines[0], machines[-1]
-
-    def limited(self, machines: FloatArray, most: FloatArray) -> FloatArray:
-        """Return the machines that a member may have at least and at most."""
-        limited: FloatArray = np.minimum(np.maximum(machines, self._fleet.least), most)
-        return limited
 
     def doubts(self) -> tuple[FloatArray, FloatArray]:
         """Return how far out the farthest number is that the network reads, by minute.
