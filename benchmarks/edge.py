@@ -163,8 +163,8 @@ class Leads:
     def __init__(self, core: Any) -> None:  # noqa: ANN401
         """Take the choice out of the bank's hands; it is still worked out."""
         bank = core.models.active._follower._bank
-        layout = bank.layout
-        ends = (*layout, bank.size)
+        layout = bank.simulated.layout
+        ends = (*layout, bank.simulated.size)
         begins = (bank.first, *layout)
         kinds = zip(self.KINDS, begins, ends, strict=True)
         self.members = {name: begin for name, begin, end in kinds if begin < end}

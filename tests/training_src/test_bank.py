@@ -134,7 +134,7 @@ def replace_bank(bank):
 
 def forged_answer(bank, machines):
     """Return the bank's dump with other machines worth keeping."""
-    content, place = bank.dump(), 24 + 8 * bank.machines.size + 8
+    content, place = bank.dump(), 24 + 8 * bank.simulated.machines.size + 8
     return content[:place] + np.array([machines]).tobytes() + content[place + 8 :]
 
 
@@ -180,7 +180,7 @@ def test_the_network_at_its_own_price_leads_before_anything_is_scored():
     bank = new()
     wanted, *_ = bank.advance(busy_load(LEAST_KNOWN))
     assert bank.leader == bank.first
-    assert not bank.costs.any()
+    assert not bank.scores.costs.any()
     factor, offset = divmod(bank.first, len(ALL.offsets))
     assert (ALL.price_factors[factor], ALL.offsets[offset]) == (1.0, 0.0)
     alone = new(chosen=BankSettings(price_factors=(1.0,), offsets=(0.0,), rules=False, days=1))
@@ -193,13 +193,13 @@ def test_members_stand_in_the_order_of_their_settings():
     assert layout.network == len(ALL.price_factors) * len(ALL.offsets)
     assert layout.rules == layout.network + rules
     assert layout.bands == layout.rules + len(SEASON_RULES) * len(SEASON_HEADROOMS)
-    assert new().size == layout.bands + len(TRACKING_TARGETS) + len(HPA_TARGETS)
-    assert new(chosen=QUICK).size == layout.bands
-    assert new(chosen=replace(QUICK, seasons=False)).size == layout.rules
-    assert new(chosen=replace(QUICK, rules=False, seasons=False)).size == layout.network
+    assert new().simulated.size == layout.bands + len(TRACKING_TARGETS) + len(HPA_TARGETS)
+    assert new(chosen=QUICK).simulated.size == layout.bands
+    assert new(chosen=replace(QUICK, seasons=False)).simulated.size == layout.rules
+    assert new(chosen=replace(QUICK, rules=False, seasons=False)).simulated.size == layout.network
     without_rules = layout.network + layout.bands - layout.rules
-    assert new(chosen=replace(QUICK, rules=False)).size == without_rules
-    assert new(chosen=ALONE).size == 1
+    assert new(chosen=replace(QUICK, rules=False)).simulated.size == without_rules
+    assert new(chosen=ALONE).simulated.size == 1
 
 
 def test_the_leader_is_the_member_of_least_discounted_cost():
@@ -212,8 +212,8 @@ def test_the_leader_is_the_member_of_least_discounted_cost():
             continue
         bank.advance(load[done:now])
         scores = [
-            sum(QUICK.decay**age * bank.costs[age, member] for age in range(QUICK.days))
-            for member in range(bank.size)
+            sum(QUICK.decay**age * bank.scores.costs[age, member] for age in range(QUICK.days))
+            for member in range(bank.simulated.size)
         ]
         assert scores[bank.leader] == pytest.approx(min(scores), rel=1e-12)
         seen.add(bank.leader)
@@ -237,10 +237,10 @@ def test_the_leader_is_kept_between_two_choices():
 def test_costs_older_than_the_days_that_count_are_forgotten():
     load, bank = busy_load(10 * DAY), new(chosen=QUICK)
     bank.advance(load[: 9 * DAY])
-    before = bank.costs.copy()
+    before = bank.scores.costs.copy()
     bank.advance(load[9 * DAY :])
-    assert bank.costs.shape == (QUICK.days, bank.size)
-    assert bank.costs[2:].tolist() == before[1:-1].tolist()
+    assert bank.scores.costs.shape == (QUICK.days, bank.simulated.size)
+    assert bank.scores.costs[2:].tolist() == before[1:-1].tolist()
 
 
 def followed(said, load, warmup=5, price=20.0):
@@ -263,8 +263,8 @@ def test_a_member_that_suddenly_becomes_best_is_followed_within_days():
     said = bank.advance(wild)
     # The last minute known is that of a day's end: the costs of the day are those of yesterday.
     cost = followed(said[:, 3 * DAY - 1 : -1], wild[3 * DAY :]).sum()
-    assert cost < 1.05 * bank.costs[1].min()
-    assert cost < 0.8 * bank.costs[1, calm]
+    assert cost < 1.05 * bank.scores.costs[1].min()
+    assert cost < 0.8 * bank.scores.costs[1, calm]
 
 
 def test_what_is_wanted_lies_within_the_limits():
@@ -284,15 +284,15 @@ def test_no_member_lives_by_machines_that_the_guard_rails_cut():
     bank.settle()
     peak = load[-7 * DAY :].max()
     assert peak < 200.0
-    assert bank.machines[-1].max() == np.ceil(DEFAULTS.peak_factor * peak)
+    assert bank.simulated.machines[-1].max() == np.ceil(DEFAULTS.peak_factor * peak)
     before = new(waits=(1, 3, 5, 9, 20), price=500.0)
     advance(before, cut(load[: 8 * DAY], 4))
     before.settle()
-    assert before.machines[-1].max() == DEFAULTS.peak_factor * 400.0
+    assert before.simulated.machines[-1].max() == DEFAULTS.peak_factor * 400.0
     free = new(waits=(1, 3, 5, 9, 20), price=500.0, chosen=replace(ALL, peak_factor=100.0))
     advance(free, cut(load, 4))
     free.settle()
-    assert free.machines[-1].max() > 2 * DEFAULTS.peak_factor * peak
+    assert free.simulated.machines[-1].max() > 2 * DEFAULTS.peak_factor * peak
 
 
 @pytest.mark.parametrize("warmup", [0, 30])
@@ -312,6 +312,6 @@ def test_no_load_breaks_a_bank(load, warmup):
         bank = new(warmup=warmup, price=1e6, least=least)
         said = advance(bank, [load[:1200], *load[1200:, None]])[:, LEAST_KNOWN - 1 :]
         assert np.isfinite(said).all()
-        assert np.isfinite(bank.costs).all()
+        assert np.isfinite(bank.scores.costs).all()
         assert (said[:2] >= least).all()
         assert (said[2:] >= 0.0).all()

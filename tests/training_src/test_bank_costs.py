@@ -76,14 +76,14 @@ def test_costs_of_a_rule_are_those_of_its_fleet_machine_by_machine(fleet):
     load = np.round(busy_load(3 * DAY))
     bank = new(**fleet)
     advance(bank, cut(load, 1))
-    first = bank.layout.rules - len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
+    first = bank.simulated.layout.rules - len(PEAK_MINUTES) * len(PEAK_HEADROOMS)
     headroom = PEAK_HEADROOMS.index(0.0)
     for place, minutes in enumerate(PEAK_MINUTES):
         member = first + place * len(PEAK_HEADROOMS) + headroom
         for age, span in enumerate(days(len(load))):
             wanted = [load[now - minutes : now].max() for now in range(span.start, span.stop)]
             expected = plain_cost(wanted, wanted, load[span], fleet, age > 0)
-            assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
+            assert bank.scores.costs[age, member] == pytest.approx(expected, abs=1.0)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
@@ -99,10 +99,10 @@ def test_costs_of_the_network_are_those_of_a_fleet_that_moves_into_its_band(flee
         low, high = (
             whole_machines(each) for each in network_bands(POLICY, rows, BankSettings())[:2]
         )
-        for member in (0, bank.first, bank.layout.network - 1):
+        for member in (0, bank.first, bank.simulated.layout.network - 1):
             edges = np.maximum(low[:, member], 1), np.maximum(high[:, member], 1)
             expected = plain_cost(*edges, load[span], fleet, age > 0)
-            assert bank.costs[age, member] == pytest.approx(expected, abs=1.0)
+            assert bank.scores.costs[age, member] == pytest.approx(expected, abs=1.0)
 
 
 @pytest.mark.parametrize("delay", [0, 1, 20])
@@ -126,4 +126,6 @@ def test_costs_of_a_tracker_are_those_of_the_baseline(delay):
         counts, failed = record[DESIRED, delay:], record[FAILED, delay:]
         costs = paid(counts, failed, **prices(fleet))
         expected = costs[BURN_IN - delay : len(counts)].sum()
-        assert bank.costs[0, bank.layout.bands + place] == pytest.approx(expected, abs=1.0)
+        assert bank.scores.costs[0, bank.simulated.layout.bands + place] == pytest.approx(
+            expected, abs=1.0
+        )

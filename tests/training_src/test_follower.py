@@ -164,7 +164,7 @@ def test_no_word_of_the_caller_makes_another_history_or_fleet_the_same(place):
 def test_a_bank_that_failed_is_not_followed(monkeypatch):
     follower = Follower(CONTROLLER)
     follower.decide(state(LOAD[:500]))
-    monkeypatch.setattr("autoscaling_rl.controller.bank.charge", None)
+    monkeypatch.setattr("autoscaling_rl.controller.simulated.charge", None)
     with pytest.raises(TypeError):
         follower.decide(state(LOAD[:502]))
     monkeypatch.undo()
@@ -177,7 +177,7 @@ def test_a_bank_that_failed_in_idle_time_is_not_followed(monkeypatch, idle):
     for now in (62, 63):  # the network leads, so trackers can wait
         assert follower.decide(state(LOAD[:now])) == fresh.decide(state(LOAD[:now]))
         fresh.prepare()
-    monkeypatch.setattr("autoscaling_rl.controller.bank.Trackers.step", None)
+    monkeypatch.setattr("autoscaling_rl.controller.simulated.Trackers.step", None)
     with pytest.raises(TypeError):
         idle(follower)
     monkeypatch.undo()

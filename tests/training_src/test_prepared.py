@@ -195,7 +195,7 @@ def test_what_one_member_wants_is_what_it_wants_among_all(networks):
     bank.settle()
     made = bank._wishes(bank.series.size, bank.series.size + 1)
     low, high = made.all
-    for member in range(bank.layout.bands):
+    for member in range(bank.simulated.layout.bands):
         assert made.one(member) == (low[0, member], high[0, member])
 
 

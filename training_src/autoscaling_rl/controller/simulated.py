@@ -1,0 +1,158 @@
+"""The fleets that the members of a bank would have, whether or not they are followed.
+
+A decision needs what its leader wants. That the others' fleets are stepped, and that all are
+charged for a minute whose load has come, waits in here until somebody needs it.
+"""
+
+import numpy as np
+
+from .fleet import Fleet, Standing, charge, charged, in_service, standing, still_owed
+from .members import HOLDS, QUANTILE_RULES, BankSettings, Trackers
+from .scores import Scores
+from .series import FloatArray, IntArray, Series
+from .wishes import Layout, Wishes
+
+
+class SimulatedFleets:
+    """Fleets of all members under the observed load.
+
+    Attributes:
+        layout: where which members stand.
+        trackers: target tracking and the Kubernetes autoscaler.
+        size: members.
+        machines: in service and on their way in the last minutes, shape (minutes, members), newest
+            last; complete after `settle`.
+        held: what the quantile rules wanted in the last minutes, shape (9, rules).
+        scores: what the members cost; complete after `settle`.
+    """
+
+    def __init__(self, series: Series, settings: BankSettings, fleet: Fleet) -> None:
+        """Begin without machines, under the load of `series`."""
+        self.layout, self.trackers = Layout.of(settings), Trackers(settings.trackers)
+        self.size = self.layout.bands + self.trackers.size
+        self.machines = np.zeros((0, self.size))
+        self.held = np.full((max(HOLDS) - 1, len(QUANTILE_RULES)), -np.inf)
+        self.scores = Scores(settings.days, self.size, settings.decay)
+        self._series, self._fleet = series, fleet
+        self._due: Wishes | None = None  # of minutes whose fleets were not stepped yet
+        self._tracked: FloatArray | None = None  # the trackers' fleets in the first of them
+        self._unpaid: FloatArray | None = None  # the load of a minute that was not charged yet
+        self._standing: Standing | None = None  # in the next minute whose load comes
+
+    def settle(self) -> None:
+        """Charge and step whatever waits for it."""
+        self.charge()
+        self._catch_up()
+        self.machines = self.machines[-self._fleet.rows :]
+
+    def prepare(self) -> None:
+        """Do what charging the next minute needs and its load says nothing of; after `settle`."""
+        known = self._known()
+        self._standing = standing(self._fleet, known, 1) if len(known) else None
+
+    def observe(self, load: FloatArray) -> None:
+        """Have the newest minute charged at this load, of shape (1,); after `settle`."""
+        self._unpaid = load
+
+    def follow(self, wishes: Wishes) -> None:
+        """Have the fleets stepped as their members wish."""
+        self._due = wishes
+
+    def begin_anew(self, overlap: int) -> None:
+        """Forget the fleets, and charge what they owe.
+
+        The last `overlap` minutes are to be simulated again: what is owed for them is charged then.
+        """
+        self.charge()
+        paid = self.machines[: max(0, len(self.machines) - self._fleet.delay - overlap)]
+        if len(paid):
+            self.scores.add(still_owed(self._fleet, paid, overlap))
+        self.machines = np.zeros((0, self.size))
+        self.held[:] = -np.inf
+
+    def charge(self) -> None:
+        """Charge the minute that waits for it."""
+        load, self._unpaid = self._unpaid, None
+        if load is None:
+            return
+        known, self._standing = self._standing, None
+        if known is not None:
+            self.scores.add(charged(self._fleet, known, load)[0])
+        elif len(machines := self._known()):
+            self.scores.add(charge(self._fleet, machines, load)[0])
+
+    def _known(self) -> FloatArray:
+        """Return the fleets in the minutes whose load is known, or comes next."""
+        return self.machines[: max(0, len(self.machines) - self._fleet.delay)]
+
+    def costs(self, begin: int, end: int) -> FloatArray:
+        """Return what the minutes from index `begin` on cost, as far as it is known before `end`.
+
+        Returns:
+            Shape (end - begin - 1, members); they are not added to the scores.
+        """
+        costs = np.zeros((end - begin - 1, self.size))
+        if not len(costs):
+            return costs
+        self.charge()
+        self._catch_up()
+        known = self.machines[: max(0, len(self.machines) - 1 - self._fleet.delay)]
+        count = min(len(costs), len(known))
+        loads = self._series.load[end - 1 - count : end - 1]
+        costs[len(costs) - count :] = charge(self._fleet, known, loads)
+        return costs
+
+    def wanted(self, leaders: IntArray, wishes: Wishes) -> tuple[FloatArray, FloatArray]:
+        """Return the machines that the leaders of some minutes want and would keep."""
+        self._catch_up()
+        rows, theirs = np.arange(len(leaders)), leaders < self.layout.bands
+        place = np.where(theirs, leaders, 0)
+        made = self.machines[-len(leaders) :][rows, leaders]
+        wanted, keep = (each[rows, place] for each in wishes.all)
+        return np.where(theirs, wanted, made), np.where(theirs, keep, made)
+
+    def wanted_by(self, leader: int, wishes: Wishes) -> tuple[float, float]:
+        """Return what the leader of the only minute wants and would keep."""
+        if leader < self.layout.bands:
+            return wishes.one(leader)
+        fleets = self.machines[:, self.layout.bands :]
+        self._tracked = self._step_trackers(fleets, wishes.begin, wishes.most[0])
+        made = float(self._tracked[leader - self.layout.bands])
+        return made, made
+
+    def _catch_up(self) -> None:
+        """Step the members' fleets, which move into their bands, and append them."""
+        if self._due is None:
+            return
+        (due, self._due), (tracked, self._tracked) = (self._due, None), (self._tracked, None)
+        (low, high), most, self.held = due.all, due.most, due.held
+        old, bands = len(self.machines), self.layout.bands
+        made = np.empty((old + len(low), self.size))
+        made[:old] = self.machines
+        for row in range(len(low)):
+            place = old + row
+            before = made[place - 1, :bands] if place else low[row]
+            np.maximum(before, low[row], out=made[place, :bands])
+            np.minimum(made[place, :bands], high[row], out=made[place, :bands])
+            if tracked is None and self.trackers.size:
+                tracked = self._step_trackers(made[:place, bands:], due.begin + row, most[row])
+            if tracked is not None:
+                made[place, bands:], tracked = tracked, None
+        self.machines = made
+
+    def _step_trackers(self, fleets: FloatArray, index: int, most: FloatArray) -> FloatArray:
+        """Return the trackers' fleets in the minute of an index, after those in `fleets`."""
+        load, longest = self._series.load[index - 1], self._fleet.waits[-1]
+        if len(fleets):
+            serving = fleets[-longest:].min(axis=0) if longest else fleets[-1]
+            stepped = self.trackers.step(load, fleets[-1], self._served(fleets), serving)
+        else:
+            stepped = self.trackers.begin(load)
+        allowed: FloatArray = np.minimum(np.maximum(stepped, self._fleet.least), most)
+        return allowed
+
+    def _served(self, fleets: FloatArray) -> FloatArray:
+        """Return the machines that were in service in the last minute whose load is known."""
+        seen = fleets[: max(1, len(fleets) - self._fleet.delay)]
+        served: FloatArray = in_service(seen, 1, self._fleet)[0]
+        return served
