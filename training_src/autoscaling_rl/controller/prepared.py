@@ -61,7 +61,6 @@ _DEMANDS = _rows(
     f"demand_{DEMANDS[0][0]}_{QUANTILES[0]}", f"demand_{DEMANDS[-1][0]}_{QUANTILES[-1]}"
 )
 _AGO = np.array(DAYS) * DAY
-_ENDS_TWICE = np.array((*ENDS, *ENDS))
 
 
 class Prepared:
@@ -104,18 +103,21 @@ class Prepared:
         means = sums / self._minutes
         out[_MEANS], out[_MOTION] = means[MEAN_WINDOWS], means[MOTION_WINDOWS]
         out[_SEASONS.start] = level
-        shifts = (now[TOTAL] - self._hour_began - self._hours) / HOUR
-        shifts = np.minimum(np.maximum(shifts, -CORRECTION_LIMIT), CORRECTION_LIMIT)
+        hour = float(now[TOTAL]) - self._hour_began
+        shifts = [
+            min(max((hour - each) / HOUR, -CORRECTION_LIMIT), CORRECTION_LIMIT)
+            for each in self._hours
+        ]
         moved = self._levelled * -level  # -0.0, which changes nothing, where it is not taken off
         moved[_SEASONS] = float(series.shift[index]) - level
-        moved[_DAYS] = shifts.take(_ENDS_TWICE) - level
+        moved[_DAYS] = [shifts[end] - level for end in ENDS] * 2
         out += moved
         out *= self._known
         knots, bent = sums[-2:].tolist()
         *rest, line = recording_of_one(series, index, knots, bent)
         out[_RECORDING] = (*rest, line - level)
         out[0] = level
-        return out[:, None], PastDays(self._peaks, shifts[:, None])
+        return out[:, None], PastDays(self._peaks, np.array(shifts)[:, None])
 
     def _fix(self, rows: slice, values: FloatArray | tuple[float, ...]) -> None:
         self._low[rows] = self._high[rows] = values
@@ -182,4 +184,4 @@ class Prepared:
         self._known[_DAYS] = np.concatenate((known, known))
         total = series.sums[TOTAL]
         self._hour_began = float(total[index - HOUR])
-        self._hours = total[index - _AGO] - total[index - _AGO - HOUR]
+        self._hours = (total[index - _AGO] - total[index - _AGO - HOUR]).tolist()

@@ -4,6 +4,7 @@ A decision needs what the leader wants. What the others want is needed to step t
 fleets, which can wait until the decision is sent.
 """
 
+import math
 from functools import cached_property
 from typing import NamedTuple
 
@@ -113,12 +114,12 @@ class Wishes:
 
     def _most(self) -> FloatArray:
         rows = self._rows
-        peaks = np.expm1(rows[0] + rows[_WEEK_PEAK])[:, None]
-        # Less a little: demand is on a grid, and may lie a hair above what the load just needs.
-        most = np.ceil(self._settings.peak_factor * peaks - 0.01)
         least, limit = self._fleet.least, self._fleet.most or MAX_MACHINES
-        allowed: FloatArray = np.minimum(np.maximum(most, least), limit)
-        return allowed
+        factor, peaks = self._settings.peak_factor, np.expm1(rows[0] + rows[_WEEK_PEAK]).tolist()
+        # Less a little: demand is on a grid, and may lie a hair above what the load just needs.
+        # Plain numbers take no longer for many minutes, and half as long for one.
+        most = [min(max(math.ceil(factor * peak - 0.01), least), limit) for peak in peaks]
+        return np.array(most, np.float64)[:, None]
 
     @cached_property
     def all(self) -> tuple[FloatArray, FloatArray]:
