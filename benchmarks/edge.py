@@ -173,14 +173,13 @@ class Leads:
         begins = (bank.first, *layout)
         kinds = zip(self.KINDS, begins, ends, strict=True)
         self.members = {name: begin for name, begin, end in kinds if begin < end}
-        self._bank, choose = bank, type(bank)._choose
+        self._bank, best = bank, type(bank)._best
 
-        def chosen(bank: Any, begin: int, costs: Any) -> Any:  # noqa: ANN401
-            leaders = choose(bank, begin, costs)
-            leaders[:] = bank.leader
-            return leaders
+        def chosen(bank: Any, *more: Any) -> Any:  # noqa: ANN401
+            best(bank, *more)
+            return bank.leader
 
-        type(bank)._choose = chosen
+        type(bank)._best = chosen
 
     def turn(self, minute: int) -> str:
         """Say who leads in a minute."""

@@ -129,7 +129,7 @@ class Bank:
         """Decide one minute, as `_stretch` would, but for what no single minute needs."""
         wishes = self._begin(index, index + 1)
         if (self.series.origin + index) % self.settings.choose_every == 0:
-            self.leader = int(self._choose(index, self.simulated.costs(index, index + 1))[0])
+            self.leader = self._best()
         (outside,), (spread,) = wishes.doubts()
         return *self.simulated.wanted_by(self.leader, wishes), outside, spread
 
@@ -143,14 +143,17 @@ class Bank:
         return np.array((*self.simulated.wanted(leaders, wishes), *wishes.doubts()))
 
     def _begin(self, begin: int, end: int) -> Wishes:
-        """Return what the members want in the minutes of index `begin` to `end` - 1."""
+        """Take over the load of the minute before `begin`, and have members wish until `end` - 1.
+
+        Their fleets are stepped later, and a day begins if `begin` is on another one.
+        """
         series = self.series
         self.settle()
         self.simulated.observe(series.load[begin - 1 : begin])
         if (series.origin + begin) // DAY != self.day:
             self._turn_day((series.origin + begin) // DAY, begin)
         wishes = self._wishes(begin, end)
-        self.simulated.follow(wishes)
+        self.simulated.step_later(wishes)
         return wishes
 
     def _turn_day(self, day: int, begin: int) -> None:
@@ -160,7 +163,7 @@ class Bank:
         self.day = day
         first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)
         if first < begin:
-            self.simulated.follow(self._wishes(first, begin))
+            self.simulated.step_later(self._wishes(first, begin))
             self.settle()
 
     def _wishes(self, begin: int, end: int) -> Wishes:
@@ -203,12 +206,16 @@ class Bank:
         late = -(self.series.origin + begin) % every
         if late >= len(leaders):
             return leaders
-        self.simulated.charge()
         running = np.cumsum(costs, axis=0)
         for place in range(late, len(leaders), every):
-            best = self.scores.best(running[place - 1] if place else 0.0)
-            leaders[place : place + every] = self.first if best is None else best
+            leaders[place : place + every] = self._best(running[place - 1] if place else 0.0)
         return leaders
+
+    def _best(self, more: FloatArray | float = 0.0) -> int:
+        """Return the member to follow from now on, if today has cost `more` than is charged."""
+        self.simulated.charge_newest()
+        best = self.scores.best(more)
+        return self.first if best is None else best
 
     def scored_since(self, minute: int) -> int:
         """Return the index from which costs count for a decision of `minute`."""

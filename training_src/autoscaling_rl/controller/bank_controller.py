@@ -59,7 +59,7 @@ class BankController:
         for name, values in sorted(policy.arrays().items()):
             digest.update(name.encode() + values.tobytes())
         self._digest = digest.digest()
-        self._marked: tuple[tuple[float, ...], bytes] = (), b""
+        self._marked = b"", b""
 
     def decide(self, state: State, field: str = "states[0]") -> Decision:
         """Return the decision for `state`; `field` names it in errors."""
@@ -166,11 +166,11 @@ class BankController:
             *self._prices(state),
             *state.boot_minutes,
         )
+        packed = struct.pack(f"<{len(numbers)}d", *numbers)
         known, mark = self._marked
-        if numbers != known:
-            packed = struct.pack(f"<{len(numbers)}d", *numbers)
+        if packed != known:
             mark = hashlib.sha256(self._digest + packed).digest()[:12]
-            self._marked = numbers, mark
+            self._marked = packed, mark
         return mark
 
 

@@ -243,7 +243,7 @@ def reactive(load: NDArray[np.float64], capacity: float, settings: GuardSettings
 
 
 def highest(load: NDArray[np.float64], capacity: float, settings: GuardSettings = DEFAULTS) -> int:
-    """Return the most machines that the highest load known can justify, at least one."""
+    """Return the most machines that the highest load known can justify; one if none is known."""
     peak = float(load.max()) if load.size else 0.0
     if math.isnan(peak):  # some minutes are missing; passing over them takes longer
         peak = float(np.fmax.reduce(load))

@@ -29,7 +29,7 @@ class Scores:
         self.costs[0] += costs
 
     def turn(self, days: int) -> None:
-        """Begin today anew, so many days later."""
+        """Move on by some days: what was today's is of so many days ago."""
         none = np.zeros((min(days, len(self.costs)), self.costs.shape[1]))
         self.costs = np.concatenate((none, self.costs))[: len(self.costs)]
         self._earlier = None

@@ -41,7 +41,7 @@ class SimulatedFleets:
 
     def settle(self) -> None:
         """Charge and step whatever waits for it."""
-        self.charge()
+        self.charge_newest()
         self._catch_up()
         self.machines = self.machines[-self._fleet.rows :]
 
@@ -51,11 +51,11 @@ class SimulatedFleets:
         self._standing = standing(self._fleet, known, 1) if len(known) else None
 
     def observe(self, load: FloatArray) -> None:
-        """Have the newest minute charged at this load, of shape (1,); after `settle`."""
+        """Have the newest minute charged for this load, of shape (1,); after `settle`."""
         self._unpaid = load
 
-    def follow(self, wishes: Wishes) -> None:
-        """Have the fleets stepped as their members wish."""
+    def step_later(self, wishes: Wishes) -> None:
+        """Have the fleets stepped as their members wish, once that is asked for."""
         self._due = wishes
 
     def begin_anew(self, overlap: int) -> None:
@@ -63,15 +63,15 @@ class SimulatedFleets:
 
         The last `overlap` minutes are to be simulated again: what is owed for them is charged then.
         """
-        self.charge()
+        self.charge_newest()
         paid = self.machines[: max(0, len(self.machines) - self._fleet.delay - overlap)]
         if len(paid):
             self.scores.add(still_owed(self._fleet, paid, overlap))
         self.machines = np.zeros((0, self.size))
         self.held[:] = -np.inf
 
-    def charge(self) -> None:
-        """Charge the minute that waits for it."""
+    def charge_newest(self) -> None:
+        """Charge the minute that was observed last, if it was not yet."""
         load, self._unpaid = self._unpaid, None
         if load is None:
             return
@@ -94,7 +94,7 @@ class SimulatedFleets:
         costs = np.zeros((end - begin - 1, self.size))
         if not len(costs):
             return costs
-        self.charge()
+        self.charge_newest()
         self._catch_up()
         known = self.machines[: max(0, len(self.machines) - 1 - self._fleet.delay)]
         count = min(len(costs), len(known))

@@ -117,7 +117,7 @@ class Wishes:
         least, limit = self._fleet.least, self._fleet.most or MAX_MACHINES
         factor, peaks = self._settings.peak_factor, np.expm1(rows[0] + rows[_WEEK_PEAK]).tolist()
         # Less a little: demand is on a grid, and may lie a hair above what the load just needs.
-        # Plain numbers take no longer for many minutes, and half as long for one.
+        # Plain numbers: half as long for one minute, and half a microsecond each for many.
         most = [min(max(math.ceil(factor * peak - 0.01), least), limit) for peak in peaks]
         return np.array(most, np.float64)[:, None]
 
