@@ -42,10 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         guard = guard_settings(arguments.guard or os.environ.get(GUARD_VARIABLE) or "{}")
         host = arguments.host or default_host(os.environ)
         with log_to_stdout():
-            serve(folder, host=host, port=port, guard=guard)
+            done = serve(folder, host=host, port=port, guard=guard)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 2
+    if not done:
+        os._exit(0)
     return 0
 
 

@@ -151,14 +151,14 @@ class Endpoint:
 
 
 @contextlib.contextmanager
-def serving(folder, *options, base=None, read=True):
+def serving(folder, *options, base=None, read=True, first="pass"):
     """Run an endpoint; nothing that an artifact must do without can be imported in it.
 
     With `base`, it is started as SageMaker's local stand-in does it, by variables alone. Without
-    `read`, no more than the first line of its log is read.
+    `read`, no more than the first line of its log is read. `first` is a statement to begin with.
     """
     blocked = f"sys.modules.update(dict.fromkeys({HEAVY!r}))"
-    run = f"import sys; {blocked}; import serve; sys.exit(serve.main(sys.argv[1:]))"
+    run = f"import sys; {blocked}; {first}; import serve; sys.exit(serve.main(sys.argv[1:]))"
     arguments = [sys.executable, "-c", run, "--model-dir", str(folder), "--port", "0", *options]
     variables = {
         name: value

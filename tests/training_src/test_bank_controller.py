@@ -69,6 +69,18 @@ def test_answers_with_memory_are_those_from_the_load_alone_after_a_fortnight():
         memory, known = alone.memory, now
 
 
+@pytest.mark.parametrize("remembered", [1, DAY + 77, 5 * DAY])
+def test_a_memory_of_days_ago_spares_no_minute_since(remembered):
+    load = CAPACITY * busy_load(12 * DAY + 300)
+    old = CONTROLLER.decide(state(load[:remembered]))
+    since = state(load[remembered:], begin=START + remembered, memory=old.memory)
+    decision, alone = CONTROLLER.decide(since), CONTROLLER.decide(state(load))
+    assert decision == alone
+    assert decision.memory == alone.memory
+    assert (alone.followed, decision.followed) == (len(load), len(load) - remembered)
+    assert CONTROLLER.decide(state(load[:0], begin=since.minute, memory=alone.memory)).followed == 0
+
+
 def test_the_fleet_moves_into_the_band_that_is_wanted():
     load = LOAD[:300]
     kept = [

@@ -9,7 +9,7 @@ import pytest
 
 from autoscaling_rl.controller import features
 from autoscaling_rl.controller import observation as obs
-from autoscaling_rl.controller.inference import Inference, model_version
+from autoscaling_rl.controller.inference import LONGEST_FIELD, Inference, model_version
 from tests.training_src.banks import fixed_policy
 from tests.training_src.endpoints import (
     HEAVY,
@@ -35,6 +35,13 @@ def test_requests_are_answered_in_either_form(artifact):
     assert [len(value) for key, value in answer.items() if key != "model_version"] == [2, 2, 2]
     status, answer = inference.respond({"observations": [[0.5] * obs.SIZE]})
     assert (status, set(answer)) == (200, {"actions", "model_version"})
+
+
+def test_an_error_names_a_field_in_so_many_characters(artifact):
+    inference, key = Inference.load(artifact), "x" * 100_000
+    for body in ({key: 1}, {"states": [{**state(), key: 1}]}):
+        status, answer = inference.respond(body)
+        assert (status, len(answer["error"]["field"])) == (400, LONGEST_FIELD)
 
 
 @pytest.mark.parametrize(

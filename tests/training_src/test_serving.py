@@ -150,10 +150,21 @@ def test_what_is_no_http_is_a_mistake_of_the_client(endpoint, head):
 
 def test_another_protocol_is_refused_where_it_would_lose_the_body(endpoint):
     upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMA"}
-    body = json.dumps({"states": [state()]})
-    status, headers, answer = endpoint.ask("POST", "/invocations", body, **upgrade)
-    assert (status, answer["error"]["field"], headers["connection"]) == (400, "Upgrade", "close")
+    body = json.dumps({"states": [state()]}).encode()
+    for sent in (body, iter([body])):  # with its length, and chunked
+        status, headers, answer = endpoint.ask("POST", "/invocations", sent, **upgrade)
+        found = status, answer["error"]["field"], headers["connection"]
+        assert found == (400, "Upgrade", "close")
     assert endpoint.ask("GET", "/ping", **upgrade)[0] == 200
+
+
+def test_what_comes_after_a_body_is_no_header(endpoint):
+    body = json.dumps({"states": [state()]}).encode()
+    head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    trailers = b"Content-Encoding: gzip\r\nContent-Type: text/csv\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", endpoint.port), 30) as connection:
+        connection.sendall(head + b"%x\r\n%s\r\n0\r\n" % (len(body), body) + trailers)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
 
 
 def test_a_client_that_goes_away_disturbs_nobody(endpoint):
@@ -203,6 +214,23 @@ def test_sigterm_finishes_accepted_requests(artifact):
         assert running.wait_for("stopped")["requests"] >= 2
         for connection in (computing, slow, idle):
             connection.close()
+
+
+def test_the_end_does_not_wait_for_work_that_a_drain_gave_up(artifact):
+    endless = (
+        "import time; from autoscaling_rl.serving import application, server; "
+        "server.DRAIN_SECONDS = 1; application.respond = lambda *given: time.sleep(60)"
+    )
+    with serving(artifact, first=endless) as running:
+        running.wait_for("model verified")
+        asking = running.connect()
+        asking.request("POST", "/invocations", json.dumps({"states": [state()]}))
+        assert running.ask("GET", "/ping")[0] == 200
+        running.process.send_signal(signal.SIGTERM)
+        assert asking.getresponse().status == 503
+        asking.close()
+        assert running.process.wait(20) == 0
+        assert running.wait_for("stopped")
 
 
 def accepts(port):

@@ -11,9 +11,10 @@ import time
 import pytest
 import uvicorn
 
+from autoscaling_rl.controller.controller import MOST_FOLLOWED
 from autoscaling_rl.controller.state import LONGEST_LOAD
 from autoscaling_rl.serving import admission, protocol
-from autoscaling_rl.serving.admission import Body, Queue, Slot
+from autoscaling_rl.serving.admission import Body, Queue, Slot, announced
 from autoscaling_rl.serving.application import Application
 from autoscaling_rl.serving.model import Model
 from autoscaling_rl.serving.requests import Refused
@@ -105,6 +106,54 @@ def test_no_more_work_is_let_in_than_a_drain_has_time_for(monkeypatch):
             stack.enter_context(Slot(queue))
         with pytest.raises(Refused):  # 15 seconds are over the limit of 12
             stack.enter_context(Slot(queue))
+
+
+def test_the_first_large_requests_are_weighed_by_what_they_hold():
+    queue = Queue()
+    for _ in range(20):  # small ones, which say nothing of large ones
+        with Slot(queue):
+            pass
+    with Slot(queue, 5.0), Slot(queue, 5.0), Slot(queue):
+        with pytest.raises(Refused):
+            Slot(queue, 5.0).__enter__()
+        assert (queue.waiting, queue.announced) == (3, 10.0)
+    assert (queue.waiting, queue.announced) == (0, 0.0)
+
+
+def test_a_body_of_states_announces_its_minutes_of_load():
+    load = json.dumps({"states": [{"load": [1.0] * 10_000}]}).encode()
+    assert announced(load, 1e-4) == pytest.approx(1.0, rel=0.01)
+    assert announced(load * 100, 1e-4) == pytest.approx(1e-4 * MOST_FOLLOWED)
+    assert announced(load, 0.0) == announced(load.replace(b"states", b"observations"), 1e-4) == 0.0
+
+
+@pytest.mark.parametrize(("policy", "status"), [(fixed_policy(), 503), (None, 200)])
+def test_two_weeks_are_weighed_where_a_bank_has_to_follow_them(tmp_path, policy, status):
+    """Eleven seconds of work wait, and two weeks of load take a bank about one more."""
+    model = Model(autoscaling_artifact(tmp_path / "model", policy))
+    model.load()
+    made = Application(model)
+    with Slot(made.queue, 11.1):
+        body = json.dumps({"states": [state([1.0] * LONGEST_LOAD)]}).encode()
+        assert post(made, body)[0] == status
+    assert made.close()
+
+
+def test_what_nobody_waits_for_any_more_is_told_at_the_end(small):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        go_on.wait(30)
+
+    async def ask():
+        asking = asyncio.ensure_future(small._in_thread(work))
+        await asyncio.to_thread(begun.wait, 30)
+        asking.cancel()
+
+    asyncio.run(ask())
+    assert not small.close()
+    go_on.set()
 
 
 def test_a_flood_is_answered_or_sent_away_and_ping_goes_on(endpoint):
@@ -305,7 +354,7 @@ def test_work_that_would_take_too_long_is_refused_at_once(tmp_path):
         running.wait_for("model verified")
         status, answer = running.invoke({"states": [state(load)] * 6})
         assert (status, answer["error"]["field"]) == (400, "states")
-        assert "hold over 100800 minutes of load to begin with" in answer["error"]["message"]
+        assert "hold over 100800 minutes of load that no memory holds" in answer["error"]["message"]
         status, answer = running.invoke({"states": [state(load)] * 2})
         assert status == 200
         # With their memories there is next to nothing to do.

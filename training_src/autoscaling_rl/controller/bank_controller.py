@@ -24,10 +24,12 @@ class BankController:
     """Decides for a policy of AutoScaling-v0; a decision hangs on the state alone.
 
     Attributes:
-        most_states: of a request. Two weeks of load without memory take some tenths of a second.
+        most_states: of a request. Two weeks of load without memory take about a second.
+        minute_seconds: that a minute takes, about, which the bank has to follow.
     """
 
     most_states = 50
+    minute_seconds = 5e-5
 
     def __init__(
         self,
@@ -65,12 +67,12 @@ class BankController:
         """Return the decision for `state`; `field` names it in errors."""
         memory = recall(state.memory, f"{field}.memory") if state.memory is not None else None
         load = known_load(state, field, memory)
-        bank, rebuilt = self._follow(state, load, memory)
+        bank, followed = self._follow(state, load, memory)
         kept = remember(state.minute, load, self.mark(state) + bank.dump())
-        return self.decided(state, load, bank, kept, rebuilt)
+        return self.decided(state, load, bank, kept, followed)
 
     def decided(
-        self, state: State, load: NDArray[np.float64], bank: Bank, memory: str, rebuilt: int
+        self, state: State, load: NDArray[np.float64], bank: Bank, memory: str, followed: int
     ) -> Decision:
         """Return the decision for `state` by a bank that has followed `load`.
 
@@ -79,7 +81,7 @@ class BankController:
             load: up to the minute before it.
             bank: has followed it.
             memory: that was made before.
-            rebuilt: minutes that the bank was made from, 0 if it was there already.
+            followed: minutes that the bank followed for this decision.
         """
         wanted, keep, outside, spread = bank.said.tolist()
         if wanted < 0:
@@ -91,19 +93,19 @@ class BankController:
             situation(state, load, max(outside, 0.0), max(spread, 0.0)),
             self.guard_settings,
         )
-        return Decision(guarded, fleet, state.decided_minute, memory, bank.features, rebuilt)
+        return Decision(guarded, fleet, state.decided_minute, memory, bank.features, followed)
 
     def _follow(
         self, state: State, load: NDArray[np.float64], memory: Remembered | None
     ) -> tuple[Bank, int]:
-        """Return the bank after `load`, and the minutes that it was made from, if it was."""
+        """Return the bank after `load`, and the minutes that it had to follow for that."""
         bank = self.restored(state, load, memory)
         if bank is None:
             return self.rebuild(state, load), len(load)
         new = load[len(load) - (state.minute - bank_minute(bank)) :] / state.capacity
         if new.size:  # else it is asked once more
-            bank.advance(new)
-        return bank, 0
+            bank.advance(new, bank.scored_since(state.minute))
+        return bank, len(new)
 
     def rebuild(self, state: State, load: NDArray[np.float64]) -> Bank:
         """Return a bank made from `load` alone."""

@@ -17,7 +17,7 @@ from .policy import Policy
 from .state import LONGEST_LOAD, InvalidRequest, State, numbers_alone, parse_state
 
 LARGEST_BATCH = 10_000
-MOST_REBUILT = 5 * LONGEST_LOAD  # minutes of a request that are worked through: some seconds
+MOST_FOLLOWED = 5 * LONGEST_LOAD  # minutes that no memory holds, of a request: some seconds
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 
@@ -31,7 +31,7 @@ class Decision:
         minute: that was decided for, in minutes since 1970-01-01 UTC.
         memory: text to send with the next state instead of the load before it.
         features: returns what the policy read, by name; holds what it reads that from.
-        rebuilt: minutes of load that the decision had to begin with.
+        followed: minutes of load that were worked through for the decision.
     """
 
     guarded: Guarded
@@ -39,7 +39,7 @@ class Decision:
     minute: int
     memory: str
     features: Callable[[], dict[str, float]] = field(compare=False)
-    rebuilt: int = field(default=0, compare=False)
+    followed: int = field(default=0, compare=False)
 
     @property
     def desired(self) -> int:
@@ -181,14 +181,14 @@ def answer_states(
     names = [f"states[{index}]" for index in range(len(states))]
     parsed = [parse_state(raw, name) for raw, name in zip(states, names, strict=True)]
     answer: dict[str, Any] = {"actions": [], "desired": [], "memory": []}
-    lines, rebuilt = [], 0
+    lines, followed = [], 0
     for state, name in zip(parsed, names, strict=True):
         decision = controller.decide(state, name)
-        rebuilt += decision.rebuilt
-        if rebuilt > MOST_REBUILT:
+        followed += decision.followed
+        if followed > MOST_FOLLOWED:
             raise InvalidRequest(
-                f"hold over {MOST_REBUILT} minutes of load to begin with: send fewer at a time, or"
-                " the memory of the last answers",
+                f"hold over {MOST_FOLLOWED} minutes of load that no memory holds: send fewer at a"
+                " time, or the memory of the last answers",
                 "states",
             )
         answer["actions"].append(decision.action)

@@ -15,6 +15,7 @@ from .policy import Policy
 from .state import InvalidRequest
 
 FORMS = ("observations", "states")
+LONGEST_FIELD = 200  # characters of a field that an error names
 
 # Takes how a decision for a state came about, as JSON values: fleet, proposal, desired, fallback,
 # doubts, guards and features.
@@ -206,4 +207,5 @@ def model_version(manifest: Mapping[str, Any]) -> str:
 
 def error_body(code: str, message: str, field: str | None) -> dict[str, Any]:
     """Return the body of an answer that reports an error; `field` is what is wrong, if anything."""
-    return {"error": {"code": code, "message": message, "field": field}}
+    # A client's own unknown key may be of any length.
+    return {"error": {"code": code, "message": message, "field": field and field[:LONGEST_FIELD]}}

@@ -2,11 +2,12 @@
 
 import time
 
+from autoscaling_rl.controller.controller import MOST_FOLLOWED
 from autoscaling_rl.serving.requests import Refused
 
 MOST_REQUESTS = 64
 MOST_BYTES = 48 << 20  # eight of the largest bodies
-MOST_SECONDS = 12.0  # of work that waits, by what requests took of late
+MOST_SECONDS = 12.0  # of work that waits
 RETRY_SECONDS = 1
 
 
@@ -18,6 +19,7 @@ class Queue:
         most_bytes: of bodies, those included that are being read.
         waiting: requests now.
         held: bytes now.
+        announced: seconds of work now, by what the bodies hold.
         expected: seconds that a request takes, by those of late.
         refused: requests that were sent away.
     """
@@ -25,7 +27,7 @@ class Queue:
     def __init__(self, most_requests: int = MOST_REQUESTS, most_bytes: int = MOST_BYTES) -> None:
         self.most_requests, self.most_bytes = most_requests, most_bytes
         self.waiting = self.held = self.refused = 0
-        self.expected = 0.0
+        self.announced = self.expected = 0.0
 
     def refuse(self) -> Refused:
         """Count and return the answer to a request that there is no room for."""
@@ -68,8 +70,14 @@ class Body:
 class Slot:
     """A place in the queue, from a request that is complete to its answer."""
 
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
+    def __init__(self, queue: Queue, seconds: float = 0.0) -> None:
+        """Ask for a place.
+
+        Args:
+            queue: where.
+            seconds: of work that the request brings, see `announced`.
+        """
+        self._queue, self._seconds = queue, seconds
 
     def __enter__(self) -> "Slot":
         """Let the request in.
@@ -79,10 +87,12 @@ class Slot:
                 in must be done by the end of a drain.
         """
         queue = self._queue
-        late = queue.waiting * queue.expected > MOST_SECONDS
+        # What requests took of late says nothing of the first large ones.
+        late = max(queue.waiting * queue.expected, queue.announced) + self._seconds > MOST_SECONDS
         if queue.waiting >= queue.most_requests or late:
             raise queue.refuse()
         queue.waiting += 1
+        queue.announced += self._seconds
         self._begun = time.monotonic()
         return self
 
@@ -92,3 +102,16 @@ class Slot:
         took = (time.monotonic() - self._begun) / queue.waiting
         queue.expected += (took - queue.expected) / 8
         queue.waiting -= 1
+        queue.announced = queue.announced - self._seconds if queue.waiting else 0.0
+
+
+def announced(body: bytes, minute_seconds: float) -> float:
+    """Return about how many seconds of work a body brings, before it is parsed.
+
+    Args:
+        body: of a request; after a minute of a state's load comes a comma.
+        minute_seconds: that a minute of load takes which no memory holds.
+    """
+    if not minute_seconds or b'"states"' not in body:
+        return 0.0
+    return min(body.count(b","), MOST_FOLLOWED) * minute_seconds  # more are not followed

@@ -6,12 +6,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
 
-from autoscaling_rl.serving.admission import Body, Queue, Slot
+from autoscaling_rl.serving.admission import Body, Queue, Slot, announced
 from autoscaling_rl.serving.batches import Batches
 from autoscaling_rl.serving.model import Inference, Model
 from autoscaling_rl.serving.requests import (
@@ -44,6 +44,7 @@ class Application:
         self.model, self.queue = model, queue or Queue()
         # Work that holds the interpreter gains nothing from more threads.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decide")
+        self._works: set[Future[Answer]] = set()
         self._batches = Batches()
         self._routes: Mapping[str, tuple[str, Endpoint]] = {
             "/ping": ("GET", self._ping),
@@ -66,9 +67,10 @@ class Application:
             answer = Refused(500, "InternalError", "see the log of the endpoint", None).answer
         await send_answer(send, answer)
 
-    def close(self) -> None:
-        """Give up what has not been begun."""
+    def close(self) -> bool:
+        """Give up what has not been begun; return whether nothing is being worked on either."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        return all(work.done() for work in tuple(self._works))
 
     def _route(self, scope: Scope) -> Endpoint:
         route = self._routes.get(scope["path"])
@@ -98,7 +100,7 @@ class Application:
         inference = self._inference()
         with Body(self.queue) as read:
             body = await read_body(receive, read.hold)
-            with Slot(self.queue):
+            with Slot(self.queue, announced(body, _minute_seconds(inference))):
                 if len(body) > LARGEST_AT_ONCE:
                     return await self._in_thread(parse_and_respond, inference, body)
                 request = parse(body)
@@ -111,7 +113,10 @@ class Application:
             return await self._batches.answer(inference, request)
 
     async def _in_thread(self, work: Callable[..., Answer], *given: object) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
+        future = self._pool.submit(work, *given)
+        self._works.add(future)
+        future.add_done_callback(self._works.discard)
+        return await asyncio.wrap_future(future)
 
 
 def parse(body: bytes) -> object:
@@ -126,6 +131,11 @@ def parse(body: bytes) -> object:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(400, "InvalidJson", str(error), "body") from None
+
+
+def _minute_seconds(inference: Inference) -> float:
+    """Return about what a minute of load takes; 0 if the artifact's own code does not say."""
+    return float(getattr(getattr(inference, "controller", None), "minute_seconds", 0.0))
 
 
 def respond(inference: Inference, request: object) -> Answer:

@@ -56,6 +56,11 @@ class Protocol(HttpToolsProtocol):
         self._unfinished = self._in_headers = True
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes after a body, as a trailer, is none."""
+        if self._in_headers:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begin a body."""
         self._in_headers = False

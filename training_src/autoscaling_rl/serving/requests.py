@@ -1,6 +1,6 @@
 """HTTP requests to the endpoint, checked before anything is computed, and answers to them."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 LARGEST_BODY = 6 << 20
 # A client that has announced more than this is cut off: the rest of its body is not even discarded.
 LARGEST_DISCARDED = 64 << 20
+_FRAMING = {b"content-length", b"transfer-encoding", b"expect", b"upgrade"}
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -73,26 +74,25 @@ def check_headers(headers: Headers) -> None:
     Raises:
         Refused: 400, 413 or 415.
     """
-    length, asks_first, upgrade = 0, False, False
+    framing: dict[bytes, bytes] = {}
     for name, value in headers:
         if name == b"content-type" and value != b"application/json":
             _check_type(value.decode("latin-1").strip())
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             message = "send the body uncompressed"
             raise Refused(415, "UnsupportedMediaType", message, "Content-Encoding")
-        elif name == b"content-length":
-            length = int(value)  # the server has checked that it is a number
-        elif name == b"expect":
-            asks_first = value.lower() == b"100-continue"
-        elif name == b"upgrade":
-            upgrade = True
-    _check_length(length, asks_first=asks_first, upgrade=upgrade)
+        elif name in _FRAMING:
+            framing[name] = value
+    _check_framing(framing)
 
 
-def _check_length(length: int, *, asks_first: bool, upgrade: bool) -> None:
-    if upgrade and length:  # for the HTTP parser the body belongs to the other protocol already
+def _check_framing(framing: Mapping[bytes, bytes]) -> None:
+    length = int(framing.get(b"content-length", 0))  # the server has checked that it is a number
+    if b"upgrade" in framing and (length or b"transfer-encoding" in framing):
+        # For the HTTP parser the body belongs to the other protocol already.
         message = "is not spoken here: send HTTP/1.1 without this header (curl --http1.1)"
         raise Refused(400, "InvalidRequest", message, "Upgrade", (b"connection", b"close"))
+    asks_first = framing.get(b"expect", b"").lower() == b"100-continue"
     if length > (LARGEST_BODY if asks_first else LARGEST_DISCARDED):
         raise _too_large(close=True)
 

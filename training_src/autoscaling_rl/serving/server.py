@@ -25,7 +25,7 @@ DRAIN_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
 
 
-def serve(folder: Path, *, host: str, port: int, guard: Mapping[str, Any] | None = None) -> None:
+def serve(folder: Path, *, host: str, port: int, guard: Mapping[str, Any] | None = None) -> bool:
     """Serve the artifact in `folder` until SIGTERM or SIGINT, then finish accepted requests.
 
     A model that is wrong or missing is answered with 503 and the reason, by /ping too.
@@ -35,6 +35,10 @@ def serve(folder: Path, *, host: str, port: int, guard: Mapping[str, Any] | None
         host: address to listen on.
         port: port to listen on; 0: any.
         guard: settings of the guard rails in place of the artifact's.
+
+    Returns:
+        Whether all is done. If not, a thread still works on what nobody waits for any more, which
+        the end of the interpreter would wait for.
 
     Raises:
         UserError: if the address cannot be listened on.
@@ -54,8 +58,9 @@ def serve(folder: Path, *, host: str, port: int, guard: Mapping[str, Any] | None
     logger.info("listening", extra={"details": {**address, "model": str(folder)}})
     threading.Thread(target=load, args=(application.model,), name="load", daemon=True).start()
     server.run(sockets=[listener])
-    application.close()
+    done = application.close()
     logger.info("stopped", extra={"details": {"requests": server.server_state.total_requests}})
+    return done
 
 
 def load(model: Model) -> None:
