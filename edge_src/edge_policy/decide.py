@@ -12,11 +12,8 @@ from .messages import Message, Refused
 from .model import Model
 from .models import REACTIVE, Models, Report
 from .outcome import ModelFailed, Outcome, sound
-from .timeline import LONGEST, UNKNOWN, Timeline
-
-STRAYS = 3  # messages of another time, in ascending order, until their clock is believed
-MORE_STRAYS = 60  # ... if this machine's clock does not agree
-AGREEMENT = 10  # minutes
+from .places import Places
+from .timeline import Timeline
 
 
 class Decider:
@@ -41,11 +38,8 @@ class Decider:
         self.history, self.models, self._memory = history, models, memory
         self.last: dict[str, Any] = {}
         self.outcome: Outcome | None = None
-        self._report, self._clock = report, clock
-        self._strays: list[int] = []
+        self._places = Places(history, report, clock)
         self._pending: Callable[[], None] | None = None
-        # Minute and fleet of the last change that was decided, and the changes before it.
-        self._changed: tuple[int, int, tuple[int, int]] | None = None
 
     def answer(self, payload: bytes) -> dict[str, Any]:
         """Return the answer to a message: a decision, or what is wrong with it."""
@@ -108,28 +102,19 @@ class Decider:
         return {"actions": actions, "model_version": model.version, "source": source}
 
     def _decide(self, message: Message) -> dict[str, Any]:
-        timeline, aside = self._place(message)
+        timeline, aside = self._places.place(message)
         noted = timeline.added, timeline.removed
-        before = self._changes_before(message, noted)
+        before = timeline.changes_before(message.decided, message.fleet)
         timeline.added, timeline.removed = before
         try:
             outcome, source, version = self._outcome(message, timeline, aside)
         finally:
             timeline.added, timeline.removed = noted
-        if not aside and outcome.action:
-            self._changed = message.decided, message.fleet, before
-            timeline.changes(outcome.action, message.decided)
-            self.history.note_change(message.decided, outcome.action)
+        if outcome.action:
+            timeline.changes(outcome.action, message.decided, message.fleet)
+            if not aside:
+                self.history.note_change(message.decided, outcome.action)
         return self._said(message, outcome, source, version)
-
-    def _changes_before(self, message: Message, noted: tuple[int, int]) -> tuple[int, int]:
-        """Return when machines were added and removed, a message's own first answer left out.
-
-        One that comes again must not be held up by its own decision as by a cool-down.
-        """
-        if self._changed is None or self._changed[:2] != (message.decided, message.fleet):
-            return noted
-        return self._changed[2]
 
     def _outcome(
         self, message: Message, timeline: Timeline, aside: bool
@@ -172,34 +157,6 @@ class Decider:
         self.last = {"timestamp": message.state["timestamp"], "fleet": message.fleet, **said}
         self.outcome = outcome
         return said
-
-    def _place(self, message: Message) -> tuple[Timeline, bool]:
-        """Return the timeline to decide from, and whether it is not the one that is kept.
-
-        A message of an earlier minute, or of more than two weeks later, was late or has a wrong
-        clock: it is answered, and fills gaps, but what is known stays. If more such follow, the
-        clock was put right, and theirs is the timeline.
-        """
-        kept, minute = self.history.timeline, message.minute
-        if kept.minute == UNKNOWN or 0 <= minute - kept.minute < LONGEST:
-            self._strays.clear()
-            if count := kept.tell(minute, message.load):
-                self.history.note(minute, message.load[-count:])
-            return kept, False
-        if minute < kept.minute and kept.fill(minute, message.load):
-            self.history.note(minute, message.load)
-        other = kept.before(minute) if minute < kept.minute else Timeline()
-        other.tell(minute, message.load)
-        if self._strays and minute <= self._strays[-1]:
-            self._strays.clear()
-        self._strays.append(minute)
-        agrees = abs(self._clock() / 60 - minute) <= AGREEMENT
-        if len(self._strays) < (STRAYS if agrees else MORE_STRAYS):
-            return other, True
-        self._strays.clear()
-        self._report("clock", before=kept.minute, after=minute)
-        self.history.replace(other)
-        return other, False
 
     def _reactive(self, message: Message, timeline: Timeline) -> Outcome:
         if 0 < message.most < message.least:

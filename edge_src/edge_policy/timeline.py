@@ -25,6 +25,8 @@ class Timeline:
 
     def __init__(self) -> None:
         self.minute = self.added = self.removed = UNKNOWN
+        # Minute and fleet of the last change, and when machines were added and removed before it.
+        self._changed: tuple[int, int | None, tuple[int, int]] = UNKNOWN, None, (UNKNOWN, UNKNOWN)
         self._values = np.full(2 * LONGEST, np.nan)
         self._end = self._size = self.revision = 0
 
@@ -68,17 +70,19 @@ class Timeline:
         self.revision += oldest > new
         return max(min(new, len(load)), oldest)
 
-    def before(self, minute: int) -> "Timeline":
-        """Return a copy that ends before an earlier minute.
+    def before(self, minute: int, decided: int) -> "Timeline":
+        """Return a copy that ends before a minute, if that is earlier.
 
-        What changed the fleet at a later one, by a clock that was wrong, has just been: else a
-        cool-down would last until that minute.
+        What changed the fleet after the minute that is decided, by a clock that was wrong, has just
+        been: else a cool-down would last until then.
         """
         copy = Timeline()
-        copy.added, copy.removed = min(self.added, minute - 1), min(self.removed, minute - 1)
-        kept = self._size - (self.minute - minute)
+        copy._changed = self._changed
+        copy.added, copy.removed = min(self.added, decided - 1), min(self.removed, decided - 1)
+        end = min(minute, self.minute)
+        kept = self._size - (self.minute - end)
         if kept > 0:
-            copy._begin(minute, self.load[:kept])
+            copy._begin(end, self.load[:kept])
         return copy
 
     def fill(self, minute: int, load: Load) -> bool:
@@ -97,11 +101,25 @@ class Timeline:
         """Return the minutes since a change of the fleet."""
         return NEVER if changed == UNKNOWN else max(0, now - changed)
 
-    def changes(self, action: int, minute: int) -> None:
+    def changes_before(self, minute: int, fleet: int | None = None) -> tuple[int, int]:
+        """Return when machines were added and removed before a state was decided, maybe once more.
+
+        A message that comes again must not be held up by its own decision as by a cool-down. After
+        a restart nobody knows for which fleet that was: the minute has to do.
+        """
+        changed, its_fleet, before = self._changed
+        if changed == minute and its_fleet in (None, fleet):
+            return before
+        return self.added, self.removed
+
+    def changes(self, action: int, minute: int, fleet: int | None = None) -> None:
         """Note machines that were added (or removed) in a minute."""
+        if action == 0:
+            return
+        self._changed = minute, fleet, self.changes_before(minute, fleet)
         if action > 0:
             self.added = minute
-        elif action < 0:
+        else:
             self.removed = minute
 
     def _begin(self, minute: int, load: Load) -> None:

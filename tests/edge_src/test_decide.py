@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_policy import memory as memory_file
-from edge_policy.decide import MORE_STRAYS, STRAYS
 from edge_policy.model import Model
+from edge_policy.places import MORE_STRAYS, STRAYS
 from tests.edge_src.support import (
     LOAD,
     START,
@@ -218,14 +218,82 @@ def test_a_clock_that_was_put_right_is_believed_after_some_minutes(tmp_path, off
     assert [each["type"] for each in events(device)].count("clock") == 1
 
 
-def test_old_messages_in_a_row_are_no_clock(tmp_path, offered):
-    device = core(tmp_path, offered["bank"], clock=lambda: 60.0 * (START + 1000))
+def test_old_messages_in_a_row_are_a_clock_only_once_nothing_newer_comes(tmp_path, offered):
+    now = [60.0 * (START + 1000)]  # this machine's own clock is wrong
+    device = core(tmp_path, offered["bank"], clock=lambda: now[0])
     ask(device, state(500, 500))
-    for minute in range(300, 300 + MORE_STRAYS - 1):
+    for minute in range(100, 300):  # a backlog, at once
         assert ask(device, state(minute))["source"] == "model"
     assert device.decider.history.timeline.minute == START + 500
-    ask(device, state(400))
+    ask(device, state(501))
+    for minute in range(300, 300 + MORE_STRAYS):
+        assert device.decider.history.timeline.minute == START + 501
+        now[0] += 60
+        ask(device, state(minute))
+    assert device.decider.history.timeline.minute == START + 300 + MORE_STRAYS - 1
+    assert np.array_equal(device.decider.history.timeline.load, LOAD[: 300 + MORE_STRAYS - 1])
+
+
+def test_a_wrong_time_changes_nothing_that_is_known(tmp_path, offered, folders):
+    now = [60.0 * (START + 150)]
+    device = core(tmp_path, offered["bank"], clock=lambda: now[0])
+    ask(device, state(150, 150))
+    for ahead in (20, 1200, 13 * 1440, 20 * 1440):
+        wrong = {**state(151), "timestamp": timestamp(START + 151 + ahead)}
+        assert ask(device, {**wrong, "warmup_minutes": -1})["error"]["field"] == "warmup_minutes"
+        assert ask(device, wrong)["source"] == "model"
+        assert device.decider.history.timeline.minute == START + 150
+    assert agrees(ask(device, state(151)), reference(folders["bank"], 151))
+    assert not [each for each in events(device) if each["type"] == "clock"]
+
+
+@pytest.mark.parametrize("off", [0, -100_000], ids=["right", "wrong"])
+def test_a_pause_is_believed_if_the_clock_moved_on_as_well(tmp_path, offered, folders, off):
+    now = [60.0 * (START + 150 + off)]
+    device, load = core(tmp_path, offered["bank"], clock=lambda: now[0]), LOAD.copy()
+    ask(device, state(150, 150))
+    load[150:399] = np.nan
+    now[0] += 60 * 250
+    assert agrees(ask(device, state(400)), reference(folders["bank"], 400, load=load))
     assert device.decider.history.timeline.minute == START + 400
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("delay", [0, 15])
+def test_a_clock_is_put_right_by_the_third_minute(tmp_path, offered, copies, delay):
+    """However often a minute is told, and however late metrics come, cool-downs do not last."""
+    now = [60.0 * (START + 700)]
+    guard = {"out_cooldown_minutes": 10}
+    device = core(tmp_path, offered["bank"], clock=lambda: now[0], Guard=guard)
+    few = {"active": 1, "pending": [], "metric_delay_minutes": delay}
+
+    def told(minute, count=1, later=0):
+        stamp = timestamp(START + minute + delay + later)
+        return {**state(minute, count, **few), "timestamp": stamp}
+
+    assert ask(device, told(200, 200, later=500))["action"] > 0  # hours ahead, and believed
+    changed = []
+    for minute in range(201, 226):
+        now[0] = 60.0 * (START + minute + delay)
+        changed += [ask(device, told(minute, 150))["action"] > 0 for _ in range(copies)][:1]
+        assert (device.decider.history.timeline.minute < START + 500) == (minute > 200 + 2)
+    assert changed.index(True) < 12
+    later = np.flatnonzero(changed)
+    assert (np.diff(later) == 10).all()
+    assert len(later) >= 2
+
+
+def test_a_message_again_after_a_kill_is_not_held_up_by_its_own_decision(tmp_path, offered):
+    few = {"active": 1, "pending": []}
+    chosen = {"Guard": {"out_cooldown_minutes": 10}, "Models": {"crash_limit": 100}}
+    device = core(tmp_path, offered["bank"], **chosen)
+    ask(device, state(150, 150, active=60))
+    first = ask(device, state(151, **few))
+    assert first["action"] > 0
+    device = core(tmp_path, offered["bank"], **chosen)  # nobody got the answer
+    assert ask(device, state(151, **few)) == first
+    device = core(tmp_path, offered["bank"], **chosen)
+    assert ask(device, state(152, **few))["action"] == 0
 
 
 def test_cool_downs_are_kept_over_a_restart(tmp_path, offered):

@@ -96,16 +96,16 @@ def test_a_late_minute_fills_gaps_alone():
 def test_it_can_be_seen_as_it_was():
     timeline = told(100, 1, 2, 3)
     timeline.changes(2, 90)
-    then = timeline.before(98)
+    then = timeline.before(98, 98)
     assert (then.minute, then.added) == (98, 90)
     assert same(then.load, 1)
-    assert timeline.before(90).minute == UNKNOWN
+    assert timeline.before(90, 90).minute == UNKNOWN
 
 
 def test_a_change_in_the_future_has_just_been():
     timeline = told(100, 1, 2, 3)
     timeline.changes(2, 20_000)
-    then = timeline.before(98)
+    then = timeline.before(98, 98)
     assert then.since(then.added, 98) == 1
     assert then.since(then.removed, 98) == NEVER
 
