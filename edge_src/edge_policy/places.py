@@ -91,7 +91,9 @@ class Places:
         newest = max(self._decided, kept.minute)
         if self._agrees(message.decided):
             return self._strays >= STRAYS and not self._agrees(newest)
-        return self._strays >= MORE_STRAYS and not self._agrees(newest, self._offset)
+        # A backlog comes all at once, and newer messages after it.
+        backlog = message.minute < kept.minute and self._agrees(newest, self._offset)
+        return self._strays >= MORE_STRAYS and not backlog
 
 
 def _until(timeline: Timeline, message: Message) -> Timeline:

@@ -258,6 +258,22 @@ def test_a_pause_is_believed_if_the_clock_moved_on_as_well(tmp_path, offered, fo
     assert device.decider.history.timeline.minute == START + 400
 
 
+def test_a_replay_with_a_hole_is_decided_right_and_believed_in_the_end(tmp_path, offered, folders):
+    """Simulated minutes pass faster than those of this machine's clock."""
+    device, load = core(tmp_path, offered["bank"]), LOAD.copy()
+    ask(device, state(150, 150))
+    load[150:399] = np.nan
+    for minute in range(400, 400 + MORE_STRAYS):
+        assert device.decider.history.timeline.minute == START + 150
+        answer = ask(device, state(minute))
+        if minute % 20 == 0:
+            assert agrees(answer, reference(folders["bank"], minute, load=load))
+    assert device.decider.history.timeline.minute == START + 400 + MORE_STRAYS - 1
+    device = core(tmp_path, offered["bank"])
+    known = device.decider.history.timeline.load
+    assert np.array_equal(known, load[: len(known)], equal_nan=True)
+
+
 @pytest.mark.parametrize("copies", [1, 2])
 @pytest.mark.parametrize("delay", [0, 15])
 def test_a_clock_is_put_right_by_the_third_minute(tmp_path, offered, copies, delay):
