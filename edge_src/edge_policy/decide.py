@@ -112,7 +112,9 @@ class Decider:
             timeline.added, timeline.removed = noted
         if outcome.action:
             timeline.changes(outcome.action, message.decided, message.fleet)
-            if not aside:
+            if aside:
+                self._places.changed_aside(outcome.action)
+            else:
                 self.history.note_change(message.decided, outcome.action)
         return self._said(message, outcome, source, version)
 

@@ -85,6 +85,13 @@ class Timeline:
             copy._begin(end, self.load[:kept])
         return copy
 
+    def copy(self) -> "Timeline":
+        """Return the same, to go on from on its own."""
+        same = Timeline()
+        same.added, same.removed, same._changed = self.added, self.removed, self._changed
+        same._begin(self.minute, self.load)
+        return same
+
     def fill(self, minute: int, load: Load) -> bool:
         """Fill gaps by what is told late of the minutes before an earlier one; tell if it did."""
         late = self.minute - minute
@@ -121,6 +128,11 @@ class Timeline:
             self.added = minute
         else:
             self.removed = minute
+
+    def follow_changes(self, other: "Timeline", decided: int) -> None:
+        """Take over when the fleet changed by another timeline: just now, if that was ahead."""
+        self.added = min(max(self.added, other.added), decided - 1)
+        self.removed = min(max(self.removed, other.removed), decided - 1)
 
     def _begin(self, minute: int, load: Load) -> None:
         self.revision += 1

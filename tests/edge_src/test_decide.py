@@ -218,33 +218,38 @@ def test_a_clock_that_was_put_right_is_believed_after_some_minutes(tmp_path, off
     assert [each["type"] for each in events(device)].count("clock") == 1
 
 
-def test_old_messages_in_a_row_are_a_clock_only_once_nothing_newer_comes(tmp_path, offered):
-    now = [60.0 * (START + 1000)]  # this machine's own clock is wrong
-    device = core(tmp_path, offered["bank"], clock=lambda: now[0])
+def test_old_messages_in_a_row_are_a_clock_unless_newer_ones_go_on(tmp_path, offered):
+    device = core(tmp_path, clock=lambda: 60.0 * (START + 10_000))  # a clock that is wrong
     ask(device, state(500, 500))
-    for minute in range(100, 300):  # a backlog, at once
-        assert ask(device, state(minute))["source"] == "model"
-    assert device.decider.history.timeline.minute == START + 500
-    ask(device, state(501))
     for minute in range(300, 300 + MORE_STRAYS):
-        assert device.decider.history.timeline.minute == START + 501
-        now[0] += 60
+        assert device.decider.history.timeline.minute == START + 500
         ask(device, state(minute))
     assert device.decider.history.timeline.minute == START + 300 + MORE_STRAYS - 1
-    assert np.array_equal(device.decider.history.timeline.load, LOAD[: 300 + MORE_STRAYS - 1])
+    for minute in range(360, 400):
+        ask(device, state(minute))
+    assert device.decider.history.timeline.minute == START + 399
+    ask(device, state(501))  # it was a backlog
+    assert np.array_equal(device.decider.history.timeline.load, LOAD[:501])
+    device = core(tmp_path)
+    assert np.array_equal(device.decider.history.timeline.load, LOAD[:501])
 
 
-def test_a_wrong_time_changes_nothing_that_is_known(tmp_path, offered, folders):
-    now = [60.0 * (START + 150)]
+@pytest.mark.parametrize("clock", ["right", "wrong"])
+@pytest.mark.parametrize("ahead", [20, 1200, 13 * 1440, 20 * 1440, -60, -400_000])
+def test_a_wrong_time_changes_nothing_that_is_known(tmp_path, offered, folders, ahead, clock):
+    now = [60.0 * (START + 150) if clock == "right" else 0.0]
     device = core(tmp_path, offered["bank"], clock=lambda: now[0])
     ask(device, state(150, 150))
-    for ahead in (20, 1200, 13 * 1440, 20 * 1440):
-        wrong = {**state(151), "timestamp": timestamp(START + 151 + ahead)}
-        assert ask(device, {**wrong, "warmup_minutes": -1})["error"]["field"] == "warmup_minutes"
-        assert ask(device, wrong)["source"] == "model"
-        assert device.decider.history.timeline.minute == START + 150
-    assert agrees(ask(device, state(151)), reference(folders["bank"], 151))
-    assert not [each for each in events(device) if each["type"] == "clock"]
+    wrong = {**state(151), "timestamp": timestamp(START + 151 + ahead)}
+    for count in (1, 2):
+        for _ in range(count):
+            assert ask(device, {**wrong, "warmup_minutes": -1})["error"]["field"]
+            assert ask(device, wrong)["source"] == "model"
+        minute = 150 + count
+        assert agrees(ask(device, state(minute)), reference(folders["bank"], minute))
+        assert np.array_equal(device.decider.history.timeline.load, LOAD[:minute])
+    device = core(tmp_path, offered["bank"])
+    assert np.array_equal(device.decider.history.timeline.load, LOAD[:152])
 
 
 @pytest.mark.parametrize("off", [0, -100_000], ids=["right", "wrong"])
@@ -258,20 +263,59 @@ def test_a_pause_is_believed_if_the_clock_moved_on_as_well(tmp_path, offered, fo
     assert device.decider.history.timeline.minute == START + 400
 
 
-def test_a_replay_with_a_hole_is_decided_right_and_believed_in_the_end(tmp_path, offered, folders):
+@pytest.mark.parametrize("every", [1, 15])
+def test_a_replay_with_a_hole_is_believed(tmp_path, offered, folders, every):
     """Simulated minutes pass faster than those of this machine's clock."""
-    device, load = core(tmp_path, offered["bank"]), LOAD.copy()
+    device, load = core(tmp_path, offered["bank"]), np.full(800, np.nan)
+    load[:150] = LOAD[:150]
     ask(device, state(150, 150))
-    load[150:399] = np.nan
-    for minute in range(400, 400 + MORE_STRAYS):
-        assert device.decider.history.timeline.minute == START + 150
+    for minute in range(400, 800, every):
+        load[minute - 1] = LOAD[minute - 1]
         answer = ask(device, state(minute))
-        if minute % 20 == 0:
+        assert device.decider.history.timeline.minute == START + minute
+        if minute % 50 == 0:
             assert agrees(answer, reference(folders["bank"], minute, load=load))
-    assert device.decider.history.timeline.minute == START + 400 + MORE_STRAYS - 1
     device = core(tmp_path, offered["bank"])
-    known = device.decider.history.timeline.load
-    assert np.array_equal(known, load[: len(known)], equal_nan=True)
+    assert np.array_equal(device.decider.history.timeline.load, load[:minute], equal_nan=True)
+
+
+def test_two_weeks_in_parts_are_known_but_for_one_that_is_lost(tmp_path):
+    now = [60.0 * (START + 2000)]
+    device, load = core(tmp_path, clock=lambda: now[0]), LOAD[:2000].copy()
+    for end in range(100, 2001, 100):
+        if end in (200, 1900):
+            load[end - 100 : end] = np.nan
+        else:
+            ask(device, state(end, 100))
+    now[0] += 60
+    ask(device, state(2001))
+    assert np.array_equal(
+        device.decider.history.timeline.load, np.append(load, LOAD[2000]), equal_nan=True
+    )
+
+
+def test_messages_that_waited_are_known_when_the_clock_is_right_again(tmp_path):
+    now = [60.0 * (START + 600)]
+    device, load = core(tmp_path, clock=lambda: now[0]), LOAD[:700].copy()
+    ask(device, state(500, 500))
+    load[500:520] = np.nan
+    for minute in range(521, 600):  # all at once, after a silence
+        ask(device, state(minute))
+    for minute in range(600, 701):
+        now[0] = 60.0 * (START + minute)
+        ask(device, state(minute))
+    assert np.array_equal(device.decider.history.timeline.load, load, equal_nan=True)
+
+
+def test_a_fleet_that_was_changed_aside_was_changed(tmp_path, offered):
+    device = core(tmp_path, offered["bank"], Guard={"out_cooldown_minutes": 10})
+    few = {"active": 1, "pending": []}
+    ask(device, state(149, 149, active=60))
+    ask(device, state(151, active=60))  # overtook the one below
+    assert ask(device, state(150, **few))["action"] > 0
+    assert [ask(device, state(now, **few))["action"] > 0 for now in range(152, 162)] == (
+        [False] * 9 + [True]
+    )
 
 
 @pytest.mark.parametrize("copies", [1, 2])
