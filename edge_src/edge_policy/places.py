@@ -35,6 +35,8 @@ class Places:
         self._since = 0  # minutes that were told after that
         self._other: Timeline | None = None  # of messages that are not believed
         self._strays = 0  # minutes in a row that it was told
+        # What was decided aside, and this machine's minute then; by whether machines were added.
+        self._changed: dict[bool, tuple[int, float]] = {}
 
     def place(self, message: Message) -> tuple[Timeline, bool]:
         """Take over what a message tells, and return its timeline, and whether that is aside."""
@@ -54,11 +56,16 @@ class Places:
 
     def changed_aside(self, action: int) -> None:
         """Note a change of the fleet that was decided aside: it is a change all the same."""
-        kept = self._history.timeline
-        if kept.minute != UNKNOWN:
-            minute = max(self._decided, kept.minute)
-            kept.changes(action, minute)
-            self._history.note_change(minute, action)
+        self._changed[action > 0] = action, self._now()
+
+    def _take_changes(self, kept: Timeline, decided: int) -> None:
+        """Take over changes that were decided aside, as long ago as this machine's clock says."""
+        for action, moment in self._changed.values():
+            minute = decided - max(1, round(self._now() - moment))
+            if minute > (kept.added if action > 0 else kept.removed):
+                kept.changes(action, minute)
+                self._history.note_change(minute, action)
+        self._changed.clear()
 
     def _returns(self, left: Timeline, new: int, message: Message) -> bool:
         """Return whether a message goes on with the time that was left, not with what is known."""
@@ -79,6 +86,8 @@ class Places:
         self._other, self._strays = None, 0
         if count := kept.tell(message.minute, message.load):
             self._history.note(message.minute, message.load[-count:])
+        if self._changed:
+            self._take_changes(kept, message.decided)
         self._decided = message.decided
         if self._left is None:
             self._offset = self._now() - message.decided
@@ -113,8 +122,7 @@ class Places:
             return other, True
         if agrees and self._agrees(max(self._decided, kept.minute)):  # so does what is known
             return other, True
-        # Without a clock that agrees it may have been a backlog, and newer messages come after it.
-        self._left, self._since = None if agrees else kept, 0
+        self._left, self._since = kept, 0  # it may have been a backlog: newer ones come after it
         return self._taken(kept, other, message), False
 
     def _goes_on(self, timeline: Timeline | None, message: Message) -> bool:
