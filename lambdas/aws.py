@@ -16,17 +16,22 @@ Client: TypeAlias = Any
 THROTTLING = ("Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown")
 
 
-def client(service: str) -> Client:
+def client(service: str, *, patient: bool = True) -> Client:
     """Make a client; endpoint and region come from the environment, as boto3 reads them.
 
     Args:
         service: The name that boto3 gives the service, such as `sagemaker`.
+        patient: Whether the caller can wait.
 
     Returns:
-        A client that tries throttled calls up to eight times and never waits over a minute.
+        A client that tries throttled calls up to eight times and never waits over a minute; if
+        not patient, one that tries once, for some seconds.
     """
+    attempts, connecting, reading = (8, 5, 65) if patient else (1, 2, 5)
     config = Config(
-        retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=65
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=connecting,
+        read_timeout=reading,
     )
     return boto3.client(service, config=config)
 

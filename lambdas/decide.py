@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.artifact import open_model
 from lambdas.aws import Client, client, service_errors
-from lambdas.errors import ConfigurationError, NoModel
+from lambdas.errors import ConfigurationError, NoModel, UnsafeArtifact
 from lambdas.served_model import Inference, load_model
 from lambdas.settings import read_settings
 
@@ -71,6 +71,8 @@ def _answer(event: Mapping[str, Any], wrapped: bool) -> tuple[int, dict[str, Any
     if wrapped:
         try:
             body = _body(event)
+        except _WrongBody as wrong:
+            return wrong.status, _error(wrong.code, str(wrong), "body")
         except ValueError as error:
             return 400, _error("InvalidJson", str(error), "body")
     try:
@@ -81,15 +83,30 @@ def _answer(event: Mapping[str, Any], wrapped: bool) -> tuple[int, dict[str, Any
     return inference.respond(body)
 
 
+class _WrongBody(Exception):
+    """A body that is answered as the endpoint answers it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
 def _body(event: Mapping[str, Any]) -> object:
     text = event.get("body") or ""
     if not isinstance(text, str):
         raise ValueError("must be a text")
-    data = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    data = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
     if len(data) > LARGEST_BODY:
-        raise ValueError(f"must be at most {LARGEST_BODY >> 20} MB")
+        raise _WrongBody(
+            413,
+            "PayloadTooLarge",
+            f"must be at most {LARGEST_BODY >> 20} MB: send fewer rows or states at a time",
+        )
+    if not data.strip():
+        raise _WrongBody(400, "InvalidRequest", "is empty: send a JSON object")
     try:
-        return json.loads(data, parse_constant=_refuse)
+        # As text: from bytes the parser would guess the encoding.
+        return json.loads(data.decode(), parse_constant=_refuse)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
 
@@ -106,31 +123,32 @@ def _inference(settings: Settings) -> Inference:
         pinned = bool(settings.pinned_model_package)
         if pinned or now - held.looked_at < settings.refresh_seconds:
             return held.inference
+        # A caller waits for what is in memory, and Lambda ends a function that waits for long.
+        held.looked_at = now
+    else:
+        held = None
     try:
-        sagemaker = client("sagemaker")
-        package, uri = _find(settings, sagemaker)
-        if held and held.settings == settings and held.package == package:
-            held.looked_at = now
+        package, uri = _find(settings, client("sagemaker", patient=held is None))
+        if held and held.package == package:
             return held.inference
-        inference = _load(settings, package, uri)
+        inference = _load(settings, package, uri, client("s3", patient=held is None))
     except NoModel:
         _served = None  # what was approved no longer is
         raise
     except Exception as error:
-        if held is None or held.settings != settings:
+        if held is None:
             raise
         # A model that decides is not given up for one that cannot be had.
         _log("model kept", model_package=held.package, reason=" ".join(str(error).split()))
-        held.looked_at = now
         return held.inference
     _served = Served(package, inference, settings, now)
     return inference
 
 
-def _load(settings: Settings, package: str, uri: str) -> Inference:
+def _load(settings: Settings, package: str, uri: str, s3: Client) -> Inference:
     guard = _guard(settings.guard_settings)
     inference = load_model(
-        open_model(client("s3"), uri),
+        open_model(s3, uri),
         guard=guard,
         explain=lambda explanation: _log("decision", **explanation),
     )
@@ -154,12 +172,16 @@ def _find(settings: Settings, sagemaker: Client) -> tuple[str, str]:
     try:
         found = sagemaker.describe_model_package(ModelPackageName=arn)
     except ClientError as error:
-        if error.response["Error"].get("Code") == "ValidationException":
+        pinned = bool(settings.pinned_model_package)
+        if pinned and error.response["Error"].get("Code") == "ValidationException":
             raise NoModel(
                 f"There is no model package {arn}: correct PINNED_MODEL_PACKAGE."
             ) from error
         raise
-    return arn, str(found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+    try:
+        return arn, str(found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+    except (KeyError, IndexError):
+        raise UnsafeArtifact(f"{arn} names no model: approve a package of the workflow.") from None
 
 
 def _newest(group: str, sagemaker: Client) -> str:

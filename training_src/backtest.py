@@ -9,7 +9,8 @@ import argparse
 import dataclasses
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{path}: {gap}: interpolated", file=sys.stderr)
         with tempfile.TemporaryDirectory(prefix="artifact-") as workspace:
             policy = artifact_policy(model, Path(workspace) / "model")
-            _make_folder(output)
-            result = backtest(load, settings, policy)
-        write_backtest(result, output)
+            with _draft(output) as draft:
+                result = backtest(load, settings, policy)
+                write_backtest(result, draft)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -111,14 +112,24 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into; what is in it at the end is moved to `folder`, all or nothing.
+
+    Raises:
+        UserError: there are results already, or nothing can be written there.
+    """
     for name in RESULTS:
         if (folder / name).exists():
             raise UserError(f"--output {folder} already holds {name}: choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".backtest-", dir=folder) as draft:
+            yield Path(draft)
+            for path in Path(draft).iterdir():
+                path.replace(folder / path.name)
     except OSError as error:
-        raise UserError(f"--output {folder} cannot be made ({error.strerror})") from error
+        raise UserError(f"--output {folder} cannot be written ({error.strerror})") from error
 
 
 def _print_table(result: Result) -> None:

@@ -3,17 +3,21 @@
 import base64
 import io
 import json
+import socket
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from autoscaling_rl.artifact import pack
 from autoscaling_rl.controller import observation as obs
 from autoscaling_rl.controller.inference import Inference
 from lambdas import decide
+from lambdas.aws import client
 from lambdas.errors import ConfigurationError, UnsafeArtifact
 from tests.lambdas.samples import BUCKET, VARIABLES
 from tests.training_src.endpoints import autoscaling_artifact, autoscaling_policy, relist, state
@@ -104,9 +108,12 @@ def test_a_function_url_wraps_request_and_answer(registry: Registry, encoded: bo
         return answer["statusCode"], json.loads(answer["body"])
 
     assert ask(json.dumps(ASKED)) == (200, registry.answer("one"))
-    for wrong in ("", "{", "[NaN]", "[" * 100_000, " " * (6 << 20) + "{}"):
+    for wrong in ("", " ", "{", "[NaN]", "[" * 100_000, "\ufeff" + json.dumps(ASKED)):
         status, answer = ask(wrong)
         assert (status, answer["error"]["field"]) == (400, "body")
+        assert answer["error"]["code"] == ("InvalidJson" if wrong.strip() else "InvalidRequest")
+    status, answer = ask(" " * (6 << 20) + "{}")
+    assert (status, answer["error"]["code"]) == (413, "PayloadTooLarge")
     status, answer = ask(json.dumps({"states": [state(load=[-1.0])]}))
     assert (status, answer["error"]["field"]) == (400, "states[0].load[0]")
 
@@ -163,6 +170,61 @@ def test_a_pinned_package_is_kept(registry: Registry, monkeypatch: pytest.Monkey
     assert call() == registry.answer("one")
     monkeypatch.setenv("PINNED_MODEL_PACKAGE", "")
     assert call() == registry.answer("two")  # other settings, another model
+
+
+def test_what_is_no_base64_is_refused(registry: Registry) -> None:
+    registry.add("one")
+    text = base64.b64encode(json.dumps(ASKED).encode()).decode()
+    for wrong in ("!" + text, text[:8] + "*" + text[8:], "!!!!"):
+        answer = call({"requestContext": {}, "body": wrong, "isBase64Encoded": True})
+        assert (answer["statusCode"], json.loads(answer["body"])["error"]["field"]) == (400, "body")
+
+
+def test_who_has_a_model_does_not_wait_for_the_registry(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent one costs seconds, once until the next look; Lambda ends a call after a minute."""
+    monkeypatch.setenv("REFRESH_SECONDS", "100")
+    clock = [1000.0]
+    monkeypatch.setattr(decide.time, "monotonic", lambda: clock[0])
+    registry.add("one")
+    assert call() == registry.answer("one")
+    hasty = client("sagemaker", patient=False).meta.config
+    assert hasty.connect_timeout + hasty.read_timeout < 10
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        asked: list[bool] = []
+
+        def asks(service: str, *, patient: bool) -> Any:
+            asked.append(patient)
+            config = hasty.merge(Config(read_timeout=0.2))
+            return boto3.client(service, endpoint_url=address, config=config)
+
+        monkeypatch.setattr(decide, "client", asks)
+        clock[0] += 101
+        assert [call(), call()] == [registry.answer("one")] * 2
+        assert asked == [False]
+        silent.settimeout(5)
+        silent.accept()[0].close()
+        silent.settimeout(0)
+        with pytest.raises(BlockingIOError):  # it was tried once
+            silent.accept()
+
+
+def test_a_package_that_is_gone_or_names_no_model_does_not_end_deciding(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFRESH_SECONDS", "0")
+    arn = registry.add("one")
+    assert call() == registry.answer("one")
+    find, newest = decide._find, decide._newest
+    monkeypatch.setattr(decide, "_newest", lambda *given: newest(*given) + "9")
+    assert call() == registry.answer("one")  # deleted since it was listed
+    monkeypatch.setattr(decide, "_newest", newest)
+    for specification in ({}, {"InferenceSpecification": {"Containers": [{}]}}):
+        described = SimpleNamespace(describe_model_package=lambda **_: specification)  # noqa: B023
+        with pytest.raises(UnsafeArtifact, match="names no model: approve a package"):
+            find(decide.Settings(pinned_model_package=arn), described)
 
 
 def spoilt(folder: Path, name: str, change: bytes) -> bytes:

@@ -1,9 +1,11 @@
 """Endpoints: a real `serve` process behind InvokeEndpoint, and what happens when it misbehaves."""
 
+import contextlib
 import json
 import os
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -295,6 +297,41 @@ def test_a_process_that_dies_is_restarted_once(aws, sagemaker, endpoint):
     assert "again after one restart" in found["FailureReason"]
     with pytest.raises(runtime.exceptions.ServiceUnavailable, match="is not answering"):
         ask(aws, name)
+
+
+def test_a_restart_that_is_never_healthy_leaves_no_process(aws, sagemaker, endpoint):
+    name = endpoint("sickly")
+    behaviour = archive({"behaviour.json": json.dumps({"mode": "sick", "version": "sick"})})
+    aws.client("s3").put_object(Bucket=BUCKET, Key=f"models/{name}-1/model.tar.gz", Body=behaviour)
+    kill(aws, name)
+    found = wait_for(lambda: failed(sagemaker, name))
+    assert "its restart failed: The primary container" in found["FailureReason"]
+    wait_for(lambda: not processes(name))
+
+
+def test_a_second_death_during_an_update_is_told_at_its_end(aws, sagemaker, endpoint, config):
+    """The endpoint neither serves without a process, nor can it be deleted under the update."""
+    name = endpoint("twice")
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config("twice-sick", "sick"))
+    kill(aws, name)
+    wait_for(lambda: alive(aws, name))
+    kill(aws, name)
+    with pytest.raises(sagemaker.exceptions.ClientError, match="update in-progress"):
+        sagemaker.delete_endpoint(EndpointName=name)
+    found = settled(aws, name)
+    assert found["EndpointStatus"] == "Failed"
+    assert "again after one restart" in found["FailureReason"]
+    wait_for(lambda: not processes(name))
+
+
+def processes(name: str) -> list[str]:
+    """Return the processes that serve for an endpoint."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"/endpoints/{name}-".encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
 
 
 def kill(aws, name: str) -> None:

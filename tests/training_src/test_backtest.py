@@ -1,5 +1,7 @@
 import csv
+import errno
 import json
+import os
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
@@ -274,11 +276,28 @@ def test_the_script_names_a_wrong_file(model, load_csv, tmp_path, capsys):
         ([cartpole, load_csv, "--output", tmp_path], "does not scale machines"),
         ([load_csv, load_csv, "--output", tmp_path], "load.csv"),
         ([model, tmp_path / "missing.csv", "--output", tmp_path], "missing.csv: cannot be read"),
-        ([model, load_csv, "--output", load_csv / "below"], "cannot be made"),
+        ([model, load_csv, "--output", load_csv / "below"], "cannot be written (Not a directory)"),
         ([model, load_csv], "--output"),
     ):
         assert script.main([str(each) for each in arguments]) == 2
         assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(model, load_csv, tmp_path, monkeypatch, capsys):
+    arguments = [str(model), str(load_csv), "--days", "0.2", "--output", str(tmp_path / "output")]
+    write = script.write_backtest
+
+    def half(result, folder):
+        write(result, folder)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(script, "write_backtest", half)
+    assert script.main(arguments) == 2
+    assert "cannot be written (No space left on device)" in capsys.readouterr().err
+    assert not list((tmp_path / "output").iterdir())
+    monkeypatch.undo()
+    assert script.main(arguments) == 0
+    assert {each.name for each in (tmp_path / "output").iterdir()} == set(script.RESULTS)
 
 
 def test_help_explains_every_option(capsys):

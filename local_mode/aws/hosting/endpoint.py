@@ -34,6 +34,7 @@ class Endpoint:
         self._config: Document = {}
         self._pending: Document = {}
         self._serving: dict[str, ServingProcess] = {}
+        self._lost = ""  # why what served serves no longer
         self._created: datetime = now()
         self._modified: datetime = self._created
 
@@ -78,11 +79,12 @@ class Endpoint:
                 process.retire()
             reason = str(error) if isinstance(error, ServingError) else f"InternalFailure: {error}"
             with self._lock:
-                self._set("InService" if self._serving else "Failed", reason)
+                serves = self._serving and not self._lost
+                self._set("InService" if serves else "Failed", self._lost or reason)
             return
         with self._lock:
             previous, self._serving = self._serving, started
-            self._config = config
+            self._config, self._lost = config, ""
             self._set("InService")
         for process in started.values():
             self._guard(process)
@@ -138,6 +140,14 @@ class Endpoint:
     def _set(self, status: str, reason: str = "") -> None:
         self._status, self._reason, self._modified = status, reason, now()
 
+    def _lose(self, process: ServingProcess, reason: str) -> None:
+        """Fail because a process serves no longer; a change in progress ends by itself."""
+        with self._lock:
+            if self._is_serving(process):
+                self._lost = reason
+                if not self._status.endswith("ing"):
+                    self._set("Failed", reason)
+
     def _pick(self) -> str:
         variants = self._config["ProductionVariants"]
         weights = [_weight(variant) for variant in variants]
@@ -157,19 +167,18 @@ class Endpoint:
         stable = time.monotonic() - process.healthy_since >= _STABLE_SECONDS
         reason = f"The local process of variant {variant} ended with exit code {code}"
         if process.restarted and not stable:
-            with self._lock:
-                if self._is_serving(process):
-                    self._set("Failed", f"{reason} again after one restart.")
+            self._lose(process, f"{reason} again after one restart.")
             return
         time.sleep(_RESTART_DELAY_SECONDS)
+        successor: ServingProcess | None = None
         try:
             successor = self._launcher.start(process.model)
             successor.restarted = True
             successor.wait_until_healthy()
         except Exception as error:  # whatever went wrong, the endpoint must say so
-            with self._lock:
-                if self._is_serving(process):
-                    self._set("Failed", f"{reason}, and its restart failed: {error}")
+            self._lose(process, f"{reason}, and its restart failed: {error}")
+            if successor is not None:
+                successor.retire()
             return
         with self._lock:
             wanted = self._is_serving(process)
@@ -177,6 +186,7 @@ class Endpoint:
                 self._serving[variant] = successor
         if wanted:
             self._guard(successor)
+            process.retire()  # its folder, too, is needed no longer
         else:
             successor.retire()
 
