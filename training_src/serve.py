@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 2
-    if not done:
+    if not done:  # at its end the interpreter would wait for work that nobody waits for
         os._exit(0)
     return 0
 

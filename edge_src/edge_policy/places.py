@@ -48,9 +48,8 @@ class Places:
             return self._returned(kept, self._left, message), False
         if not 0 <= new < LONGEST:
             return self._stray(kept, message)
-        if self._strays >= STRAYS and self._goes_on(self._other, message):
-            if self._other is not None and self._other.minute >= kept.minute - 1:
-                return self._taken(kept, self._other, message), False
+        if self._other is not None and self._overtakes(self._other, kept, message):
+            return self._taken(kept, self._other, message), False
         self._watch(kept, new, message)
         return self._believed(kept, message), False
 
@@ -72,6 +71,14 @@ class Places:
         if new < 0:
             return self._goes_on(left, message)
         return new > AGREEMENT and 0 <= message.minute - left.minute <= AGREEMENT
+
+    def _overtakes(self, other: Timeline, kept: Timeline, message: Message) -> bool:
+        """Return whether strays have come as far as what is known, and a message follows on them.
+
+        A clock that was an hour ahead is right again: what it said of that hour is wrong.
+        """
+        follows = message.minute - len(message.load) <= other.minute <= message.minute
+        return self._strays >= STRAYS and follows and other.minute >= kept.minute - 1
 
     def _watch(self, kept: Timeline, new: int, message: Message) -> None:
         """Remember what is known before a message that may be ahead, for a few minutes."""

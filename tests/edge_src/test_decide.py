@@ -307,6 +307,32 @@ def test_messages_that_waited_are_known_when_the_clock_is_right_again(tmp_path):
     assert np.array_equal(device.decider.history.timeline.load, load, equal_nan=True)
 
 
+def test_late_minutes_in_a_row_cost_none_that_is_known(tmp_path):
+    device, load = core(tmp_path), LOAD[:302].copy()
+    ask(device, state(290, 290))
+    load[290:299] = np.nan
+    ask(device, state(300))
+    for minute in range(295, 300):
+        load[minute - 1] = LOAD[minute - 1]
+        ask(device, state(minute))
+    for minute in (301, 302):
+        ask(device, state(minute))
+    assert np.array_equal(device.decider.history.timeline.load, load, equal_nan=True)
+
+
+def test_an_hour_that_a_clock_was_ahead_is_told_anew(tmp_path):
+    now = [0.0]  # this machine's own clock is wrong
+    device = core(tmp_path, clock=lambda: now[0])
+    ask(device, state(500, 500))
+    for minute in range(501, 700):
+        now[0] += 60
+        ahead = 60 * (minute < 561)
+        ask(device, {**state(minute), "timestamp": timestamp(START + minute + ahead)})
+    told = device.decider.history.timeline.load
+    assert np.array_equal(told[560:], LOAD[560:699])
+    assert device.decider.history.timeline.minute == START + 699
+
+
 def test_a_fleet_that_was_changed_aside_was_changed(tmp_path, offered):
     device = core(tmp_path, offered["bank"], Guard={"out_cooldown_minutes": 10})
     few = {"active": 1, "pending": []}
