@@ -95,6 +95,19 @@ def test_what_is_forgotten_after_weeks_changes_nothing(prepared):
     assert replace(decided, memory=follower.memory()) == CONTROLLER.decide(given)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_days_that_are_told_at_once_are_decided_as_from_the_load_alone(missing):
+    load, follower = CAPACITY * busy_load(10 * DAY + 77), Follower(CONTROLLER)
+    if missing:
+        load[DAY:-1] = np.nan
+    follower.decide(state(load[:DAY]))
+    follower.prepare()
+    given = state(load)
+    decided = follower.decide(given)
+    assert replace(decided, memory=follower.memory()) == CONTROLLER.decide(given)
+    assert follower.rebuilt == 1
+
+
 def changed_states():
     """Yield what comes after minute 500, and whether the bank can go on."""
     now = state(LOAD[:500])

@@ -197,7 +197,8 @@ class Follower:
             self._known = _Known(state.minute, load)
         elif new:
             self._bank = None
-            bank.advance(load[len(load) - new :] / state.capacity)
+            since = bank.scored_since(state.minute)  # after a pause of days less has to be scored
+            bank.advance(load[len(load) - new :] / state.capacity, since)
             before.extend(state.minute, load)
         self._bank, self._mark = bank, mark
         return bank
