@@ -87,7 +87,7 @@ class Places:
             if self._since >= (STRAYS if self._left.minute <= kept.minute else MORE_STRAYS):
                 self._left = None
         elif new > AGREEMENT and not self._agrees(message.decided, self._offset):
-            self._left, self._since = kept.copy(), 0
+            self._left, self._since = kept.before(message.minute, message.decided), 0
 
     def _believed(self, kept: Timeline, message: Message) -> Timeline:
         self._other, self._strays = None, 0
@@ -132,9 +132,9 @@ class Places:
         self._left, self._since = kept, 0  # it may have been a backlog: newer ones come after it
         return self._taken(kept, other, message), False
 
-    def _goes_on(self, timeline: Timeline | None, message: Message) -> bool:
+    def _goes_on(self, timeline: Timeline, message: Message) -> bool:
         """Return whether a message is of the time after a timeline, as far as can be known."""
-        new = message.minute - timeline.minute if timeline is not None else -1
+        new = message.minute - timeline.minute
         return 0 <= new <= AGREEMENT or (0 < new < LONGEST and self._agrees(message.decided))
 
     def _agrees(self, minute: int, offset: float | None = None) -> bool:

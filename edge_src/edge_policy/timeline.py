@@ -85,13 +85,6 @@ class Timeline:
             copy._begin(end, self.load[:kept])
         return copy
 
-    def copy(self) -> "Timeline":
-        """Return the same, to go on from on its own."""
-        same = Timeline()
-        same.added, same.removed, same._changed = self.added, self.removed, self._changed
-        same._begin(self.minute, self.load)
-        return same
-
     def fill(self, minute: int, load: Load) -> bool:
         """Fill gaps by what is told late of the minutes before an earlier one; tell if it did."""
         late = self.minute - minute

@@ -28,6 +28,12 @@ def offered(tmp_path_factory):
     return models(tmp_path_factory.mktemp("models"))
 
 
+@pytest.fixture(scope="module")
+def folders(offered):
+    """Folders of the same, unpacked."""
+    return {name: path.with_name(name) for name, path in offered.items()}
+
+
 @pytest.fixture(params=["lite", "full"])
 def nucleus(request, tmp_path, monkeypatch):
     with server(tmp_path / "ipc", request.param) as running:

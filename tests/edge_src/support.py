@@ -185,3 +185,12 @@ def every_call(monkeypatch, modules, action, *, how="end", prepare=lambda: None,
             return
         yield prepared, raised
         end_process()
+
+
+def agrees(answer, expected):
+    """Return whether the component answered as the endpoint does."""
+    return (answer["desired"], answer["action"], answer["model_version"]) == (
+        expected["desired"][0],
+        expected["actions"][0],
+        expected["model_version"],
+    )

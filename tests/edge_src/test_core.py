@@ -1,15 +1,8 @@
 """The parts together: disks that cannot be used, configurations that come again."""
 
-import pytest
-
 from edge_policy.model import Model
 from edge_policy.store import LAST_GOOD, Store
-from tests.edge_src.support import ask, core, events, models, state
-
-
-@pytest.fixture(scope="module")
-def offered(tmp_path_factory):
-    return models(tmp_path_factory.mktemp("models"))
+from tests.edge_src.support import ask, core, events, state
 
 
 def test_without_any_disk_the_rule_decides(tmp_path, offered):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_policy.spool import Spool
-from tests.edge_src.support import CONFIGURATION, LOAD, START, core, models, reference, state
+from tests.edge_src.support import CONFIGURATION, LOAD, START, core, reference, state
 
 KNOWN = 400
 MOST_ANSWERS = 12  # of one life
@@ -21,11 +21,6 @@ CHANGES = {
     "Models": {"crash_limit": 100, "good_decisions": 3},
     "Telemetry": {"interval_seconds": 3600, "spool_megabytes": 64},
 }
-
-
-@pytest.fixture(scope="module")
-def offered(tmp_path_factory):
-    return models(tmp_path_factory.mktemp("models"))
 
 
 class Devices:

@@ -11,12 +11,7 @@ import time
 import pytest
 
 from tests.edge_src.nuclei import STATE, THING, answers, server, telemetry
-from tests.edge_src.support import BUNDLE, models, packed, relist, state
-
-
-@pytest.fixture(scope="module")
-def offered(tmp_path_factory):
-    return models(tmp_path_factory.mktemp("models"))
+from tests.edge_src.support import BUNDLE, packed, relist, state
 
 
 class Component:

@@ -16,18 +16,12 @@ from tests.edge_src.support import (
     core,
     events,
     every_call,
-    models,
     packed,
     relist,
     state,
 )
 
 LIMITS = {"crash_limit": 2, "good_decisions": 3}
-
-
-@pytest.fixture(scope="module")
-def offered(tmp_path_factory):
-    return models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

@@ -8,12 +8,7 @@ import pytest
 from edge_policy import files, store
 from edge_policy.artifact import BadModel, check
 from edge_policy.store import CURRENT, LAST_GOOD, Store
-from tests.edge_src.support import Ended, every_call, models
-
-
-@pytest.fixture(scope="module")
-def offered(tmp_path_factory):
-    return models(tmp_path_factory.mktemp("models"))
+from tests.edge_src.support import Ended, every_call
 
 
 def test_a_model_is_unpacked_once(tmp_path, offered):

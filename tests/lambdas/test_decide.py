@@ -72,6 +72,15 @@ def registry(
     return Registry(sagemaker, models, tmp_path)
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The function's clock, which a test sets; it looks for a newer package after 100 seconds."""
+    now = [1000.0]
+    monkeypatch.setenv("REFRESH_SECONDS", "100")
+    monkeypatch.setattr(decide.time, "monotonic", lambda: now[0])
+    return now
+
+
 def call(body: Any = ASKED) -> dict[str, Any]:
     return decide.handler(body, None)
 
@@ -119,11 +128,8 @@ def test_a_function_url_wraps_request_and_answer(registry: Registry, encoded: bo
 
 
 def test_the_newest_approved_package_is_taken_after_a_while(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, clock: list[float]
 ) -> None:
-    monkeypatch.setenv("REFRESH_SECONDS", "100")
-    clock = [1000.0]
-    monkeypatch.setattr(decide.time, "monotonic", lambda: clock[0])
     assert call()["error"]["code"] == "ModelUnavailable"
     registry.add("one")
     assert call() == registry.answer("one")
@@ -181,12 +187,9 @@ def test_what_is_no_base64_is_refused(registry: Registry) -> None:
 
 
 def test_who_has_a_model_does_not_wait_for_the_registry(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A silent one costs seconds, once until the next look; Lambda ends a call after a minute."""
-    monkeypatch.setenv("REFRESH_SECONDS", "100")
-    clock = [1000.0]
-    monkeypatch.setattr(decide.time, "monotonic", lambda: clock[0])
     registry.add("one")
     assert call() == registry.answer("one")
     hasty = client("sagemaker", patient=False).meta.config

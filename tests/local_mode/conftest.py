@@ -11,8 +11,9 @@ import pytest
 from local_mode.greengrass.device import Device, register
 from local_mode.local_aws import LocalAws
 from local_mode.packing import tar_gz, zip_package
+from tests.local_mode.endpoints import ENVIRONMENT, delete, settled
 from tests.local_mode.greengrass import publish_version, recipe
-from tests.local_mode.support import BUCKET, ROLE
+from tests.local_mode.support import BUCKET, IMAGE, ROLE, archive
 
 HERE = Path(__file__).parent
 TRUST = json.dumps(
@@ -96,3 +97,57 @@ def device(
     folder, profile = tmp_path / "device", request.param
     with Device(aws.client, thing, folder, profile=profile, settle_seconds=0.3) as device:
         yield device
+
+
+@pytest.fixture
+def sagemaker(aws: LocalAws) -> Any:
+    """A SageMaker client."""
+    return aws.client("sagemaker")
+
+
+@pytest.fixture
+def config(aws: LocalAws, sagemaker: Any) -> Callable[..., str]:
+    """Create an endpoint configuration whose one model has the behaviour named."""
+
+    def config(name: str, mode: str = "ok") -> str:
+        behaviour = json.dumps({"mode": mode, "version": name})
+        key = f"models/{name}/model.tar.gz"
+        content = archive({"behaviour.json": behaviour})
+        aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)
+        sagemaker.create_model(
+            ModelName=name,
+            ExecutionRoleArn=ROLE,
+            PrimaryContainer={
+                "Image": IMAGE,
+                "ModelDataUrl": f"s3://{BUCKET}/{key}",
+                "Environment": ENVIRONMENT,
+            },
+        )
+        variant = {
+            "VariantName": "AllTraffic",
+            "ModelName": name,
+            "InitialInstanceCount": 1,
+            "InstanceType": "ml.c7i.large",
+        }
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        return name
+
+    return config
+
+
+@pytest.fixture
+def endpoint(
+    aws: LocalAws, sagemaker: Any, config: Callable[..., str]
+) -> Iterator[Callable[[str], str]]:
+    """Create an endpoint in service; delete it at the end."""
+    created: list[str] = []
+
+    def endpoint(name: str) -> str:
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config(f"{name}-1"))
+        created.append(name)
+        assert settled(aws, name)["EndpointStatus"] == "InService"
+        return name
+
+    yield endpoint
+    for name in created:
+        delete(aws, name)

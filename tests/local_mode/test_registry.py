@@ -11,11 +11,6 @@ METRICS = {
 }
 
 
-@pytest.fixture
-def sagemaker(aws):
-    return aws.client("sagemaker")
-
-
 def register(sagemaker, group: str, **members) -> str:
     return sagemaker.create_model_package(
         ModelPackageGroupName=group,

@@ -24,11 +24,6 @@ from tests.local_mode.support import (
 GROUP = "/aws/sagemaker/TrainingJobs"
 
 
-@pytest.fixture
-def sagemaker(aws):
-    return aws.client("sagemaker")
-
-
 @pytest.fixture(scope="module")
 def learned(aws):
     """A job that succeeded, with a channel, and the report that its program wrote."""

@@ -5,11 +5,6 @@ import pytest
 from tests.local_mode.support import channel, job_request
 
 
-@pytest.fixture
-def sagemaker(aws):
-    return aws.client("sagemaker")
-
-
 @pytest.mark.parametrize(
     ("members", "message"),
     [
