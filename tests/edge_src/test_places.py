@@ -186,6 +186,17 @@ def test_an_hour_that_a_clock_was_ahead_is_told_anew(tmp_path):
     assert device.decider.history.timeline.minute == START + 699
 
 
+def test_a_fleet_that_was_changed_at_a_wrong_time_has_just_been(tmp_path, offered):
+    device = core(tmp_path, offered["bank"], Guard={"out_cooldown_minutes": 10})
+    few = {"active": 1, "pending": []}
+    ask(device, state(150, 150, active=60))
+    wrong = {**state(151, 151, **few), "timestamp": timestamp(START + 251)}
+    assert ask(device, wrong)["action"] > 0
+    added = [ask(device, state(now, 151, **few))["action"] > 0 for now in range(152, 163)]
+    assert added == [False] * 9 + [True, False]
+    assert device.decider.history.timeline.minute == START + 162
+
+
 def test_a_fleet_that_was_changed_aside_was_changed(tmp_path, offered):
     device = core(tmp_path, offered["bank"], Guard={"out_cooldown_minutes": 10})
     few = {"active": 1, "pending": []}
