@@ -13,7 +13,7 @@ import uvicorn
 
 from autoscaling_rl.controller.controller import MOST_FOLLOWED
 from autoscaling_rl.controller.state import LONGEST_LOAD
-from autoscaling_rl.serving import admission, protocol
+from autoscaling_rl.serving import admission, lingering, protocol
 from autoscaling_rl.serving.admission import Body, Queue, Slot, announced
 from autoscaling_rl.serving.application import Application
 from autoscaling_rl.serving.model import Model
@@ -244,7 +244,7 @@ class Transport:
     """Notes what is written, and whether the connection was closed."""
 
     def __init__(self):
-        self.written, self.closed = b"", False
+        self.written, self.closed, self.ended = b"", False, False
 
     def is_closing(self):
         return self.closed
@@ -256,6 +256,9 @@ class Transport:
 
     def write(self, data):
         self.written += data
+
+    def write_eof(self):
+        self.ended = True
 
     def get_extra_info(self, name):
         return None
@@ -301,14 +304,15 @@ def test_what_does_not_come_ends_the_connection(monkeypatch, parts, closed, stat
         for part in parts:
             made.data_received(part)
         await asyncio.sleep(0.1)
-        found = transport.closed, transport.written
+        found = transport.closed, transport.ended, transport.written
         made.connection_lost(None)
         await asyncio.sleep(0)
         return found
 
     monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.02)
-    ended, written = asyncio.run(run())
-    assert ended == closed
+    monkeypatch.setattr(lingering, "LINGER_SECONDS", 0.02)
+    ended, told, written = asyncio.run(run())
+    assert (ended, told) == (closed, status is not None)
     assert (written.split()[1] if written else None) == status
     assert not written or b'"error":{"code":"Request' in written
 

@@ -1,11 +1,13 @@
 """HTTP over TCP for clients that send too much at once, too slowly, or never read."""
 
 import asyncio
+from http import HTTPStatus as Status
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from autoscaling_rl.controller.inference import error_body
+from autoscaling_rl.serving.lingering import Lingering
 
 # From a connection's beginning, or the first byte of a request, to the last byte of its body; and
 # for a client to take what it is sent.
@@ -15,12 +17,15 @@ MOST_PIPELINED = 64  # requests of one connection that wait for their turn
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds, and with answers for half-closed connections.
+    """uvicorn's protocol with bounds, and with answers for clients that hear or say no more.
 
     uvicorn gives a connection up when the client closes its side of it, even if the request was
-    complete; it waits for headers, bodies and readers as long as it takes, and keeps headers and
-    pipelined requests without end.
+    complete, and closes it under a client that still sends; it waits for headers, bodies and
+    readers as long as it takes, and keeps headers and pipelined requests without end.
     """
+
+    _answers: Lingering
+    _ended = False  # whether the client has closed its side
 
     _deadline: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
@@ -31,22 +36,26 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection: its first request must come soon."""
         super().connection_made(transport)
+        self._answers = Lingering(transport, self.loop, self._more_to_come)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
         """Take what was sent: what is begun must be complete soon, and not too large."""
+        if self._answers.is_closing():
+            return
         if self.cycle is None or self.cycle.response_complete:
             self._unfinished = True
         super().data_received(data)
         self._header_bytes = self._header_bytes + len(data) if self._in_headers else 0
         if self._header_bytes > LARGEST_HEADERS:
-            self._refuse(431, "Request Header Fields Too Large", "must be at most 64 KB", "headers")
+            self._refuse(Status.REQUEST_HEADER_FIELDS_TOO_LARGE, "must be at most 64 KB", "headers")
         elif len(self.pipeline) > MOST_PIPELINED:
             self.transport.abort()
         self._watch()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection for an answer that is due, and close it after that."""
+        self._ended = True
         if due := self._answer_due():
             self.cycle.keep_alive = False
         return due
@@ -65,6 +74,7 @@ class Protocol(HttpToolsProtocol):
         """Begin a body."""
         self._in_headers = False
         super().on_headers_complete()
+        self.cycle.transport = self._answers
 
     def on_message_complete(self) -> None:
         """Finish a request."""
@@ -73,9 +83,15 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request; while more of them wait, nothing further is read."""
+        if self._answers.is_closing():
+            self.pipeline.clear()
         super().on_response_complete()
         if self.pipeline:
             self.flow.pause_reading()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(Status.BAD_REQUEST, msg, None)
 
     def pause_writing(self) -> None:
         """Stop sending to a client that does not read, which must do so soon."""
@@ -93,6 +109,7 @@ class Protocol(HttpToolsProtocol):
         """End a connection."""
         self._unfinished = False
         self._watch()
+        self._answers.lost()
         if self._reader is not None:
             self._reader.cancel()
         super().connection_lost(exc)
@@ -103,6 +120,10 @@ class Protocol(HttpToolsProtocol):
         elif self._deadline is not None and not self._unfinished:
             self._deadline.cancel()
             self._deadline = None
+
+    def _more_to_come(self) -> bool:
+        # A body after `Upgrade` is no part of its request to the parser.
+        return not self._ended and (self._unfinished or self.parser.should_upgrade())
 
     def _answer_due(self) -> bool:
         """Return whether a request has come that is not answered yet."""
@@ -115,18 +136,19 @@ class Protocol(HttpToolsProtocol):
             self._watch()
         elif self.cycle is not None and not self.cycle.response_started:
             message = f"must be complete within {REQUEST_SECONDS:g} seconds"
-            self._refuse(408, "Request Timeout", message, "body")
+            self._refuse(Status.REQUEST_TIMEOUT, message, "body")
         else:
             self.transport.close()
 
-    def _refuse(self, status: int, phrase: str, message: str, field: str) -> None:
+    def _refuse(self, status: Status, message: str, field: str | None) -> None:
         """Answer a request that never came to the application, and close the connection."""
-        if self.transport.is_closing():
+        if self._answers.is_closing():
             return
-        body = orjson.dumps(error_body(phrase.replace(" ", ""), message, field))
+        code = "InvalidRequest" if status == Status.BAD_REQUEST else status.phrase.replace(" ", "")
+        body = orjson.dumps(error_body(code, message, field))
         head = (
-            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\n"
+            f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        self._answers.write(head.encode() + body)
+        self._answers.close()
