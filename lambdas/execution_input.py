@@ -40,6 +40,9 @@ BASELINES = (
 MAX_RUN_SECONDS = 432_000
 """The longest job that an account may run unless its quota was raised (5 days)."""
 
+INSTANCE_TYPE = "ml.c7i.2xlarge"
+"""What jobs run on by default, where the stage offers it."""
+
 _OWN_HYPERPARAMETERS = {"preset": "preset", "episodes": "evaluation.episodes"}
 
 
@@ -96,7 +99,7 @@ class Training:
     run: bool = checked(boolean, True)
     instance_type: str = checked(
         text(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", "an instance type such as ml.c7i.2xlarge"),
-        "ml.c7i.2xlarge",
+        INSTANCE_TYPE,
     )
     instance_count: int = checked(integer(1, 100), 1)
     use_spot: bool = checked(boolean, True)
@@ -164,7 +167,13 @@ class ExecutionInput:
     edge: Edge = field(default_factory=Edge)
 
 
-def parse(document: object, *, presets: Sequence[str], pinned: str = "") -> ExecutionInput:
+def parse(
+    document: object,
+    *,
+    presets: Sequence[str],
+    pinned: str = "",
+    instance_types: Sequence[str] = (),
+) -> ExecutionInput:
     """Read an execution input.
 
     Args:
@@ -172,6 +181,8 @@ def parse(document: object, *, presets: Sequence[str], pinned: str = "") -> Exec
         presets: The names that the training bundle knows.
         pinned: The model package that the stage's endpoint serves, which no execution replaces;
             empty: the endpoint is the workflow's.
+        instance_types: What the stage offers; none: any. Without `INSTANCE_TYPE` among them the
+            first is the default.
 
     Returns:
         The input with its defaults.
@@ -179,7 +190,11 @@ def parse(document: object, *, presets: Sequence[str], pinned: str = "") -> Exec
     Raises:
         InvalidInput: One line for every mistake.
     """
-    result, problems = read(ExecutionInput, _keep_endpoint(document) if pinned else document)
+    if pinned:
+        document = _with_default(document, "endpoint", run=False)
+    if instance_types and INSTANCE_TYPE not in instance_types:
+        document = _with_default(document, "training", instance_type=instance_types[0])
+    result, problems = read(ExecutionInput, document)
     if result is None:
         raise InvalidInput(problems)
     if pinned and result.endpoint.run:
@@ -198,12 +213,12 @@ def parse(document: object, *, presets: Sequence[str], pinned: str = "") -> Exec
     return result
 
 
-def _keep_endpoint(document: object) -> object:
-    """Make false the default of endpoint.run."""
-    endpoint = document.get("endpoint", {}) if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(endpoint, dict):
+def _with_default(document: object, section: str, **default: object) -> object:
+    """Give a key of a section another default; what is no section is refused later."""
+    given = document.get(section, {}) if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(given, dict):
         return document
-    return {**document, "endpoint": {"run": False, **endpoint}}
+    return {**document, section: {**default, **given}}
 
 
 def _wrong_parts(document: ExecutionInput) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lambdas.aws import Client, client, service_errors
@@ -133,8 +133,14 @@ def prepare(
     presets = settings.preset_names()
     if not presets:
         raise ConfigurationError("PRESETS names no preset. Deploy it again.")
-    request = parse(document, presets=presets, pinned=settings.pinned_model_package)
-    _check(request, settings, s3=s3, iot=iot)
+    offered = _names(settings.instance_types)
+    request = parse(
+        document,
+        presets=presets,
+        pinned=settings.pinned_model_package,
+        instance_types=offered,
+    )
+    _check(request, settings, offered, s3=s3, iot=iot)
     identity = execution_id(execution_name, project=settings.project, stage=settings.stage)
     preset = request.preset or presets[0]
     source = keep_source(
@@ -165,8 +171,10 @@ def prepare(
     return result
 
 
-def _check(request: ExecutionInput, settings: Settings, *, s3: Client, iot: Client) -> None:
-    _check_instance_type(request, settings.instance_types)
+def _check(
+    request: ExecutionInput, settings: Settings, offered: Sequence[str], *, s3: Client, iot: Client
+) -> None:
+    _check_instance_type(request.training.instance_type, offered)
     _check_objects(request, s3=s3)
     if request.edge.run:
         check_group(
@@ -177,14 +185,12 @@ def _check(request: ExecutionInput, settings: Settings, *, s3: Client, iot: Clie
         )
 
 
-def _check_instance_type(request: ExecutionInput, allowed: str) -> None:
-    names = _names(allowed)
-    asked = request.training.instance_type
-    if names and asked not in names:
+def _check_instance_type(asked: str, offered: Sequence[str]) -> None:
+    if offered and asked not in offered:
         raise InvalidInput(
             [
                 f"training.instance_type: {asked} is not offered by this stage; use "
-                f"{' or '.join(names)}, or add it in stacks/config.py"
+                f"{' or '.join(offered)}, or add it in stacks/config.py"
             ]
         )
 

@@ -30,7 +30,8 @@ class Training:
     """What the deployment decides about training jobs; an execution chooses type and count.
 
     Attributes:
-        instance_types: Types that executions may ask for; the first is what scheduled ones take.
+        instance_types: Types that executions may ask for; the first is what scheduled ones take,
+            and the default of the others where `ml.c7i.2xlarge` is not among them.
         gpus: Whether the image is built for GPUs.
         instance_count: Of scheduled executions.
         use_spot: Of scheduled executions; checkpoints are always written.

@@ -27,6 +27,7 @@ from stacks.parts.permissions import (
 )
 from stacks.parts.roles import Roles, allow
 from stacks.parts.training_bundle import TrainingBundle
+from stacks.parts.variables import READ_BY
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME, ARCHITECTURE = lambda_.Runtime.PYTHON_3_14, lambda_.Architecture.ARM_64
@@ -78,7 +79,7 @@ class Functions(Construct):
         self._key, self._dead_letters, self._network = key, dead_letters, network
         self._edge_bundle = edge_bundle
         self.by_step = {
-            step: self._function(step, code, roles, names, dict(variables), bundle, log_days)
+            step: self._function(step, code, roles, names, variables, bundle, log_days)
             for step in FUNCTIONS
         }
         self.decide = None
@@ -108,7 +109,7 @@ class Functions(Construct):
         code: lambda_.Code,
         roles: Roles,
         names: Names,
-        variables: dict[str, str],
+        variables: Mapping[str, str],
         bundle: TrainingBundle,
         log_days: int,
         *,
@@ -138,7 +139,7 @@ class Functions(Construct):
             runtime=RUNTIME,
             architecture=ARCHITECTURE,
             role=roles[step].without_policy_updates(),
-            environment=variables,
+            environment={name: variables[name] for name in READ_BY[step]},
             environment_encryption=self._key,
             # A decision takes milliseconds, the first one the time to fetch and check the model.
             timeout=Duration.minutes(1 if layer else 15),

@@ -51,6 +51,24 @@ def test_an_empty_input_gives_the_whole_plan() -> None:
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("offered", "default"),
+    [
+        ("", "ml.c7i.2xlarge"),
+        ("ml.g5.xlarge,ml.c7i.2xlarge", "ml.c7i.2xlarge"),
+        ("ml.g5.xlarge,ml.g6.xlarge", "ml.g5.xlarge"),
+    ],
+)
+def test_jobs_run_on_a_type_that_the_stage_offers(
+    monkeypatch: pytest.MonkeyPatch, offered: str, default: str
+) -> None:
+    monkeypatch.setenv("INSTANCE_TYPES", offered)
+    for document in ({}, {"training": {"hyperparameters": {"seed": "1"}}}):
+        request = run(document)["training"]["request"]
+        assert request["ResourceConfig"]["InstanceType"] == default
+
+
+@pytest.mark.usefixtures("account")
 def test_a_type_that_the_stage_does_not_offer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTANCE_TYPES", "ml.c7i.2xlarge,ml.g5.xlarge")
     run({"training": {"instance_type": "ml.g5.xlarge"}})
