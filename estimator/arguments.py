@@ -31,7 +31,10 @@ class Arguments:
         if not known or "_given" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         given = self._given.get(name)
-        return given if given is not None else getattr(self._draft, name, None) or None
+        if given is not None:
+            return given
+        value = getattr(self._draft, name, None)
+        return value if value or value is False else None
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute that is no argument.

@@ -32,7 +32,7 @@ from estimator.metrics import (
 from estimator.names import default_base, timestamped
 from estimator.options import Options, checked_options, draft_settings
 from estimator.predictor import Predictor
-from estimator.presets import check_preset
+from estimator.presets import check_defaults, check_preset
 from estimator.session import Session, as_session
 from estimator.settings import LOCAL, JobSettings
 from estimator.toolkits import RLFramework, RLToolkit
@@ -203,6 +203,12 @@ class RLEstimator(Arguments):
         check_kind("experiment_config", experiment_config, Mapping)
         channels = named_inputs(inputs)
         options = self._options
+        check_defaults(
+            self.bundle,
+            self._image.toolkit,
+            self._hyperparameters,
+            checkpoint_local_path=self._draft.checkpoint_local_path,
+        )
         return prepare(
             self.sagemaker_session,
             self._settings(experiment_config),

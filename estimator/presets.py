@@ -11,6 +11,40 @@ from estimator.toolkits import OWN, RLToolkit, find_toolkit, nearest
 OWN_BUNDLE = Path("autoscaling_rl") / "presets.py"
 """What this project's bundle has, and no other."""
 
+DEFAULT_PRESET = "hindsight-autoscaling"
+"""What this project's train.py takes where no preset is named."""
+
+CHECKPOINTS = "/opt/ml/checkpoints"
+
+
+def trains_here(bundle: Bundle) -> bool:
+    """Return whether a bundle's program is this project's own train.py."""
+    assert bundle.folder is not None
+    return bundle.program == "train.py" and (bundle.folder / OWN_BUNDLE).is_file()
+
+
+def check_defaults(
+    bundle: Bundle,
+    toolkit: RLToolkit | None,
+    hyperparameters: Mapping[str, object],
+    *,
+    checkpoint_local_path: str | None,
+) -> None:
+    """Check that what this project's train.py does by itself is what was asked for.
+
+    Raises:
+        EstimatorError: If no preset is named and the default one trains with another toolkit, or
+            checkpoints are looked for where it writes none.
+    """
+    if bundle.folder is None or not trains_here(bundle):
+        return
+    check_preset(bundle, toolkit, {"preset": DEFAULT_PRESET, **hyperparameters})
+    if checkpoint_local_path not in (None, CHECKPOINTS):
+        raise EstimatorError(
+            f"checkpoint_local_path is {checkpoint_local_path!r}, but train.py writes its "
+            f"checkpoints to {CHECKPOINTS}: leave it out"
+        )
+
 
 def check_preset(
     bundle: Bundle, toolkit: RLToolkit | None, hyperparameters: Mapping[str, object]
@@ -47,10 +81,8 @@ def _check_known(bundle: Bundle, path: Path) -> None:
     Raises:
         EstimatorError: If there is no such preset.
     """
-    assert bundle.folder is not None
-    own = bundle.program == "train.py" and (bundle.folder / OWN_BUNDLE).is_file()
     # What ends in .toml is a path, and may come through a channel.
-    if own and not path.stem.endswith(".toml") and not path.is_file():
+    if trains_here(bundle) and not path.stem.endswith(".toml") and not path.is_file():
         known = [one.stem for one in path.parent.glob("*.toml")]
         raise EstimatorError(
             f"hyperparameters: {bundle.folder} has no preset {path.stem!r}"

@@ -69,6 +69,7 @@ class Jobs:
         hyperparameters = {
             "preset": self.preset,
             **self._environment(),
+            **self._baseline(),
             **self.document.training.hyperparameters,
         }
         hosts = self.document.training.instance_count
@@ -85,13 +86,17 @@ class Jobs:
         """
         episodes = self.document.evaluation.episodes
         given = {} if episodes is None else {"episodes": str(episodes)}
-        gate = self.document.gate  # for the report alone: the gate judges by itself
-        given |= {} if gate.baseline is None else {"evaluation.baseline": gate.baseline}
-        given["evaluation.confidence"] = str(gate.confidence)
-        hyperparameters = {**given, **self._environment()}
+        # For the report alone: the gate judges by itself.
+        given["evaluation.confidence"] = str(self.document.gate.confidence)
+        hyperparameters = {**given, **self._baseline(), **self._environment()}
         # One host: a second one would evaluate the same windows again.
         request = self._request("evaluation", "evaluate.py", hyperparameters, 1)
         return self._job("evaluation", request) | {"input_channels": self._channels()}
+
+    def _baseline(self) -> dict[str, str]:
+        """Name the gate's baseline: one that the environment has not ends the first job at once."""
+        baseline = self.document.gate.baseline
+        return {} if baseline is None else {"evaluation.baseline": baseline}
 
     def _job(self, step: str, request: Request) -> Request:
         return {

@@ -23,7 +23,7 @@ from autoscaling_rl.errors import UserError
 from autoscaling_rl.evaluation_output import write_evaluation, write_returns
 from autoscaling_rl.job import end_process, run_job
 from autoscaling_rl.metrics import Reporter
-from autoscaling_rl.paths import JobPaths, single_file
+from autoscaling_rl.paths import JobPaths, check_no_other_load, single_file
 from autoscaling_rl.presets import Preset, preset_from_manifest
 
 _OWN = ("preset", "seed")  # of the training; the evaluation takes them from the manifest
@@ -42,7 +42,7 @@ def evaluate(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
         UserError: for a mistake of the user.
     """
     look_in_channels(paths.channels)
-    channel = paths.channels.get("checkpoint")
+    channel = paths.channels.get("checkpoint") or paths.channels.get("model")
     if channel is None:
         raise UserError(
             "there is no channel `checkpoint`: give the S3 URI of a training job's model.tar.gz"
@@ -52,6 +52,8 @@ def evaluate(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
         folder = find_artifact(channel, Path(workspace) / "model")
         model = load_model(folder)
         preset = preset_from_manifest(model.manifest["preset"], chosen)
+        if "seed" in hyperparameters:
+            reporter.message(f"windows are drawn with the training's seed, {preset.seed}")
         figures = _judge(model, preset, paths, reporter)
         shutil.copytree(folder, paths.model, dirs_exist_ok=True)
     add_figures(paths.model, "evaluation", figures)
@@ -77,6 +79,7 @@ def _judge(
         from autoscaling_rl.environments.profiles import AutoScalingSettings
         from autoscaling_rl.evaluation import evaluate as run
 
+        check_no_other_load(paths)
         environment.pop("id")
         settings = AutoScalingSettings(**environment)
         result = run(

@@ -23,11 +23,12 @@ from pathlib import Path
 from autoscaling_rl.artifact import find_artifact, write_artifact
 from autoscaling_rl.bundle_files import look_in_channels
 from autoscaling_rl.checkpoints import Checkpoints
+from autoscaling_rl.environment_factory import AUTOSCALING
 from autoscaling_rl.hyperparameters import parse
 from autoscaling_rl.job import end_process, run_job, stop_request
 from autoscaling_rl.metrics import Reporter
 from autoscaling_rl.own_environment import module_hash
-from autoscaling_rl.paths import Cluster, JobPaths, read_cluster, single_file
+from autoscaling_rl.paths import Cluster, JobPaths, check_no_other_load, read_cluster, single_file
 from autoscaling_rl.presets import DEFAULT_PRESET, Preset, describe, list_presets, load_preset
 from autoscaling_rl.toolkits import TrainingJob, TrainingStopped, find_toolkit
 
@@ -56,13 +57,15 @@ def train(paths: JobPaths, hyperparameters: dict[str, str]) -> None:
     """
     look_in_channels(paths.channels)
     preset = chosen_preset(hyperparameters)
+    if preset.environment["id"] == AUTOSCALING:
+        check_no_other_load(paths)
     load_path, cluster = single_file(paths, "load", ".csv"), read_cluster(paths)
     with (
         reporting(paths, cluster) as reporter,
         tempfile.TemporaryDirectory(prefix="warm-start-") as workspace,
         stop_request() as stop,
     ):
-        channel = paths.channels.get("checkpoint")
+        channel = paths.channels.get("checkpoint") or paths.channels.get("model")
         warm_start = find_artifact(channel, Path(workspace) / "model") if channel else None
         job = TrainingJob(
             preset=preset,

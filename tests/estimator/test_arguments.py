@@ -14,6 +14,7 @@ def test_arguments_are_attributes_with_their_defaults() -> None:
     assert estimator.source_dir == str(ROOT / "training_src")
     assert (estimator.toolkit, estimator.framework) == ("cem", "numpy")
     assert (estimator.instance_type, estimator.instance_count) == ("local", 1)
+    assert estimator.use_spot_instances is False
     assert (estimator.max_run, estimator.volume_size, estimator.max_wait) == (60, 30, None)
     assert (estimator.base_job_name, estimator.role, estimator.output_path) == ("named", None, None)
     assert copy.deepcopy(estimator).max_run == 60

@@ -6,6 +6,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+import train
 from estimator import EstimatorError, InstanceGroup, RLEstimator
 from local_mode.local_aws import LocalAws
 from tests.estimator.conftest import Make
@@ -150,6 +151,27 @@ def test_a_bucket_of_another_region(remote: Make, local_aws: LocalAws) -> None:
     assert (
         f"output_path: the bucket {bucket} lies in eu-west-1 and the job runs in us-east-1" in said
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "the preset hindsight-autoscaling trains with hindsight, and toolkit is 'cem'"),
+        (
+            {
+                "toolkit": "hindsight",
+                "checkpoint_s3_uri": f"s3://{BUCKET}/checkpoints",
+                "checkpoint_local_path": "/opt/ml/ckpts",
+            },
+            "but train.py writes its checkpoints to /opt/ml/checkpoints: leave it out",
+        ),
+    ],
+)
+def test_what_the_projects_bundle_does_by_itself(
+    remote: Make, arguments: dict[str, str], said: str
+) -> None:
+    bundle = Path(train.__file__).parent
+    assert said in refusal(remote, source_dir=str(bundle), hyperparameters={}, **arguments)
 
 
 def test_a_preset_of_another_toolkit(remote: Make, tmp_path: Path) -> None:

@@ -205,14 +205,23 @@ def test_the_bound_is_that_of_an_independent_bootstrap() -> None:
     assert bound == pytest.approx(expected, abs=0.003)
 
 
-def test_a_policy_without_gain_rarely_passes() -> None:
+def passes_without_gain(windows: int, times: int) -> int:
     draw = random.Random(2)
-    passed = 0
-    for _ in range(60):
-        gains = [draw.gauss(0, 1) for _ in range(16)]
-        passed += lower_bound(gains, [10.0] * 16, confidence=0.95) > 0
+    gains = [[draw.gauss(0, 1) for _ in range(windows)] for _ in range(times)]
+    return sum(lower_bound(each, [10.0] * windows, confidence=0.95) > 0 for each in gains)
+
+
+def test_a_policy_without_gain_rarely_passes() -> None:
     # The percentile interval is known to be a little short for few windows: 5 % become about 7 %.
-    assert passed <= 9
+    assert passes_without_gain(16, 60) <= 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("windows", "share"), [(2, 0.25), (3, 0.19), (5, 0.10), (16, 0.08)])
+def test_how_often_it_passes_is_what_the_page_says(windows: int, share: float) -> None:
+    times = 600
+    error = (share * (1 - share) / times) ** 0.5
+    assert abs(passes_without_gain(windows, times) / times - share) < 3 * error
 
 
 def test_scorecard_and_report_are_kept_as_objects(put: Put, scorecard: dict[str, Any]) -> None:

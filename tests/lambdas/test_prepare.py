@@ -41,6 +41,8 @@ def test_an_empty_input_gives_the_whole_plan() -> None:
     document = run({"evaluation": {"episodes": 24}, "gate": {"baseline": "best_tuned"}})
     given = document["evaluation"]["request"]["HyperParameters"]
     assert (given["episodes"], given["evaluation.baseline"]) == ("24", "best_tuned")
+    # So that one which the environment has not ends the execution before anything is trained.
+    assert document["training"]["request"]["HyperParameters"]["evaluation.baseline"] == "best_tuned"
     document = run({})
     assert document["registry"] == {"approval": "Approved"}
     assert document["model"] == {"job_name": None, "s3_uri": None}

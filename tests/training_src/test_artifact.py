@@ -244,5 +244,6 @@ def test_the_checkpoint_channel_holds_an_archive_or_a_folder(artifact, tmp_path)
         find_artifact, channel, tmp_path / "w"
     )
     pack(artifact, channel / "model.tar.gz")
+    (channel / "output.tar.gz").write_bytes(b"what an evaluation leaves beside it")
     found = find_artifact(channel, tmp_path / "workspace")
     assert verify(found) == verify(artifact)

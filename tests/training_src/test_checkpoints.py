@@ -80,6 +80,20 @@ def test_a_file_truncated_anywhere_is_skipped_with_a_warning(tmp_path, capsys):
     assert capsys.readouterr().err.count("is skipped: its checksum does not hold") == len(content)
 
 
+def test_damaged_checkpoints_take_no_place_of_whole_ones(tmp_path):
+    kept = saved(tmp_path, steps=(8, 9))
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    assert kept.latest() is None
+    assert saved(tmp_path, steps=(1, 2, 3)).latest().step == 3
+    assert [path.name for path in sorted(tmp_path.iterdir())][:2] == [
+        "checkpoint-000000000002.npz",
+        "checkpoint-000000000003.npz",
+    ]
+    assert saved(tmp_path, steps=(7, 8, 9)).latest().step == 9
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @given(data=st.data())
 def test_a_flipped_bit_anywhere_is_noticed(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("flip")

@@ -65,8 +65,11 @@ def test_a_base_folder_on_the_command_line_is_all_that_counts(tmp_path):
 def test_channels_are_the_folders_that_exist(tmp_path):
     (tmp_path / "input" / "data" / "checkpoint").mkdir(parents=True)
     (tmp_path / "input" / "data" / "load-manifest").write_text("")
-    names = {"SAGEMAKER_BASE_DIR": str(tmp_path), "SM_CHANNEL_GONE": str(tmp_path / "gone")}
+    names = {"SAGEMAKER_BASE_DIR": str(tmp_path)}
     assert list(job_paths(None, names).channels) == ["checkpoint"]
+    for wrong in ("gone", "input/data/load-manifest"):  # as in input mode Pipe
+        with pytest.raises(UserError, match=r"SM_CHANNEL_LOAD: there is no folder .*File"):
+            job_paths(None, {**names, "SM_CHANNEL_LOAD": str(tmp_path / wrong)})
 
 
 def test_without_any_base_folder_the_remedy_is_named(monkeypatch, tmp_path):

@@ -206,6 +206,20 @@ def test_a_missing_preset_is_refused_with_what_there_is(tmp_path):
     assert "cannot read" in refusal(tmp_path / "none.toml")
 
 
+def test_a_baseline_that_the_environment_has_not_is_refused(write):
+    for name, said in (
+        ("best_tunde", "has no baseline 'best_tunde', did you mean 'best_tuned'?"),
+        ("random", "has no baseline 'random', known are best_tuned, hpa_tuned"),
+    ):
+        message = refusal(write(f'toolkit = "cem"\n[evaluation]\nbaseline = "{name}"\n'))
+        assert "mine.toml, line 3: evaluation.baseline" in message
+        assert said in message
+    cartpole = write('toolkit = "sb3"\n[environment]\nid = "CartPole-v1"\n')
+    assert load_preset(cartpole, {"evaluation.baseline": "random"}).evaluation.baseline == "random"
+    with pytest.raises(UserError, match=r"hyperparameter.* has no baseline 'best_tuned'"):
+        load_preset(cartpole, {"evaluation.baseline": "best_tuned"})
+
+
 def test_an_environment_that_cannot_be_made_is_refused_before_training(write):
     message = refusal(write('toolkit = "sb3"\n[environment]\nid = "CartPol-v1"\n'))
     assert "line 3" in message

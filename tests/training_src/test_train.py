@@ -171,6 +171,17 @@ def test_a_warm_start_comes_through_the_checkpoint_channel(base, preset, tmp_pat
     (channel / "model.tar.gz").write_bytes(b"damaged")
     assert run(base, "--preset", preset, "--steps", "512") == 2
     assert "is damaged or not a .tar.gz" in failure(base)[0]
+    channel.rename(channel.with_name("model"))  # what SageMaker's own `model_uri` makes
+    assert run(base, "--preset", preset, "--steps", "512") == 2
+    assert "is damaged or not a .tar.gz" in failure(base)[0]
+
+
+def test_a_load_in_a_channel_that_nothing_reads_is_refused(base):
+    channel = base / "input" / "data" / "training"
+    channel.mkdir(parents=True)
+    (channel / "requests.csv").write_text("timestamp,requests\n")
+    assert run(base, "--preset", "smoke") == 2
+    assert "channel training holds requests.csv, but a load is read from" in failure(base)[0]
 
 
 def start(base, preset, *words):

@@ -189,6 +189,8 @@ def find_artifact(channel: Path, workspace: Path) -> Path:
         check_files(channel)
         return channel
     found = sorted(channel.rglob("*.tar.gz"))
+    # An evaluation leaves its output beside the artifact.
+    found = [path for path in found if path.name == "model.tar.gz"] or found
     if len(found) != 1:
         names = ", ".join(path.name for path in found[:3]) or "none"
         raise UserError(

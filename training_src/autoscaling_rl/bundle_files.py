@@ -7,7 +7,7 @@ from autoscaling_rl.errors import UserError
 
 BUNDLE = Path(__file__).parents[1]
 # What these hold has its own form, and comes from others than those who write presets.
-_OTHER_CHANNELS = ("checkpoint", "code", "load")
+_OTHER_CHANNELS = ("checkpoint", "code", "load", "model")
 _folders: list[Path] = []
 
 
@@ -15,7 +15,7 @@ def look_in_channels(channels: Mapping[str, Path]) -> None:
     """Let presets name files in the input channels of this job.
 
     Args:
-        channels: folders by name; `checkpoint`, `code` and `load` are left out.
+        channels: folders by name; those for loads, models and code are left out.
     """
     _folders[:] = [folder for name, folder in channels.items() if name not in _OTHER_CHANNELS]
 

@@ -62,7 +62,10 @@ class Checkpoints:
         self.fingerprint = fingerprint
 
     def save(self, step: int, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> Path:
-        """Save a checkpoint and forget all but the two newest.
+        """Save a checkpoint and forget all but the two newest up to it.
+
+        Later ones are damaged, or the job would have gone on from them: they must not take the
+        place of whole ones, and are written anew when the job comes there.
 
         Raises:
             UserError: if the file cannot be written; earlier checkpoints are untouched.
@@ -78,7 +81,8 @@ class Checkpoints:
                 f"cannot write checkpoint {path}: {error.strerror}; earlier checkpoints are kept,"
                 " free some disk space (or use a larger volume) and start the job again"
             ) from error
-        for _, old in self._newest_first()[KEPT:]:
+        saved = [path for number, path in self._newest_first() if number <= step]
+        for old in saved[KEPT:]:
             old.unlink(missing_ok=True)
         return path
 

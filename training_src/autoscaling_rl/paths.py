@@ -91,7 +91,8 @@ def job_paths(base_dir: str | None = None, variables: Mapping[str, str] | None =
             SM_OUTPUT_DATA_DIR, SM_INPUT_CONFIG_DIR and SM_CHANNEL_<NAME> name single folders.
 
     Raises:
-        UserError: if nothing says where the job's folders are and there is no /opt/ml.
+        UserError: if nothing says where the job's folders are and there is no /opt/ml; a channel
+            that is named is no folder.
     """
     names = {} if base_dir else os.environ if variables is None else variables
     base = Path(base_dir or names.get(BASE_VARIABLE) or BASE)
@@ -106,15 +107,39 @@ def job_paths(base_dir: str | None = None, variables: Mapping[str, str] | None =
     channels = {path.name: path for path in sorted(inputs.glob("*")) if path.is_dir()}
     for name, value in names.items():
         if name.startswith(prefix):
-            channels[name.removeprefix(prefix).lower()] = Path(value)
+            channels[name.removeprefix(prefix).lower()] = _folder(name, value)
     return JobPaths(
         config=Path(names.get("SM_INPUT_CONFIG_DIR") or base / "input" / "config"),
-        channels={name: path for name, path in channels.items() if path.is_dir()},
+        channels=channels,
         model=Path(names.get("SM_MODEL_DIR") or base / "model"),
         output_data=Path(names.get("SM_OUTPUT_DATA_DIR") or base / "output" / "data"),
         failure=base / "output" / "failure",
         checkpoints=base / "checkpoints",
     )
+
+
+def check_no_other_load(paths: JobPaths) -> None:
+    """Refuse a load in a channel that nothing would read it from.
+
+    Raises:
+        UserError: a channel for anything holds a .csv file.
+    """
+    for name in paths.channels.keys() - {"load", "checkpoint", "model", "code"}:
+        for found in paths.channels[name].rglob("*.csv"):
+            raise UserError(
+                f"channel {name} holds {found.name}, but a load is read from the channel load"
+                " alone: give the channel that name"
+            )
+
+
+def _folder(variable: str, value: str) -> Path:
+    path = Path(value)
+    if not path.is_dir():
+        raise UserError(
+            f"{variable}: there is no folder {path}: name the folder of the channel's files (this"
+            " job reads channels in input mode File or FastFile)"
+        )
+    return path
 
 
 def single_file(paths: JobPaths, channel: str, suffix: str) -> Path | None:

@@ -235,17 +235,39 @@ def _resolve(
     general = build_table("", GeneralSettings, "preset")
     provide(general.requirements)
     environment_place = partial(_place, place, given, "environment")
+    environment = check_environment(tables["environment"], place=environment_place)
+    evaluation = build_table("evaluation", EvaluationSettings, "evaluation")
+    _check_baseline(evaluation.baseline, environment, partial(_place, place, given, "evaluation"))
     return Preset(
         name=name,
         description=general.description,
         toolkit=general.toolkit,
         seed=general.seed,
         requirements=general.requirements,
-        environment=check_environment(tables["environment"], place=environment_place),
+        environment=environment,
         training=build_table("training", find_toolkit(general.toolkit).Options, "training"),
-        evaluation=build_table("evaluation", EvaluationSettings, "evaluation"),
+        evaluation=evaluation,
         guard=_check_guard(tables["guard"], partial(_place, place, given, "guard")),
     )
+
+
+def _check_baseline(name: str, environment: Mapping[str, Any], place: Callable[[str], str]) -> None:
+    """Refuse a baseline that an evaluation of the environment does not run."""
+    if not name:
+        return
+    known: tuple[str, ...]
+    if environment["id"] == AUTOSCALING and environment["profile"] == "default":
+        from autoscaling_rl.baselines.registry import BASELINES
+        from autoscaling_rl.scorecard import BEST_TUNED
+
+        known = (*BASELINES, BEST_TUNED)
+    else:
+        from autoscaling_rl.evaluation_returns import DO_NOTHING, RANDOM
+
+        known = (RANDOM, DO_NOTHING)
+    if name not in known:
+        reason = unknown("evaluation.baseline: this environment has no baseline", name, known)
+        raise UserError(f"{place('baseline')}: {reason}")
 
 
 def _check_guard(values: Mapping[str, Any], place: Callable[[str], str]) -> Mapping[str, Any]:
