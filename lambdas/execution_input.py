@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from lambdas.errors import InvalidInput
 from lambdas.names import THING_GROUP
-from lambdas.s3 import archive_address, object_address
+from lambdas.s3 import archive_address, table_address
 from lambdas.validation import (
     boolean,
     checked,
@@ -72,7 +72,7 @@ def _mode(value: object) -> object:
 class Load:
     """Where the load comes from: a file (contracts, section 2), or else the preset's generator."""
 
-    s3_uri: str | None = checked(object_address, None)
+    s3_uri: str | None = checked(table_address, None)
     profile: str | None = checked(one_of("default"), None)
 
 

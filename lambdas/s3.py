@@ -45,6 +45,13 @@ def archive_address(value: object) -> str:
     return str(value)
 
 
+def table_address(value: object) -> str:
+    """Accept the address of a CSV file; a rule for `lambdas.validation`."""
+    if not object_address(value).endswith(".csv"):
+        raise ValueError("must be the address of a .csv file, as the jobs read it: s3://bucket/...")
+    return str(value)
+
+
 def open_object(s3: Client, uri: str) -> Readable:
     """Return the bytes of an object as a stream.
 

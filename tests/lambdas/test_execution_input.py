@@ -85,6 +85,10 @@ def test_every_baseline_of_the_contract_can_be_named(baseline: str | None) -> No
         ({"preset": "cem-autoscalin"}, "did you mean cem-autoscaling? Known: cem-autoscaling, ppo"),
         ({"preset": 5}, "preset: must be the name of a preset, not 5"),
         ({"load": {"s3_uri": "https://x/y"}}, "load.s3_uri: must be the address of an object, s3:"),
+        (
+            {"load": {"s3_uri": "s3://bucket/load.parquet"}},
+            "load.s3_uri: must be the address of a .csv",
+        ),
         ({"load": {"s3_uri": "s3://bucket/folder/"}}, "load.s3_uri: must be the address"),
         ({"load": {"profile": "sample"}}, "load.profile: must be one of default"),
         (
