@@ -37,14 +37,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many devices have it, have failed with it, and wait for it."""
+    """How many devices have it, have failed with it, and wait for it.
+
+    `rolling_out`: IoT makes the job for one device after the other, and has not for all of them.
+    """
 
     done: int
     failed: int
     waiting: int
+    rolling_out: bool
 
     @classmethod
-    def of(cls, details: Mapping[str, int]) -> "Progress":
+    def of(cls, details: Document) -> "Progress":
         """Read the details of an IoT job."""
 
         def count(*names: str) -> int:
@@ -54,6 +58,7 @@ class Progress:
             done=count("Succeeded"),
             failed=count("Failed", "Rejected", "TimedOut"),
             waiting=count("Queued", "InProgress"),
+            rolling_out=bool(details.get("processingTargets")),
         )
 
 
@@ -93,7 +98,8 @@ def follow(
             f"{progress.failed + progress.done} devices that tried it failed. {back}"
         )
     late = time.time() - request.began >= settings.edge_follow_seconds
-    ended = late or status == "COMPLETED" or not progress.waiting
+    left = progress.waiting or progress.rolling_out
+    ended = late or status == "COMPLETED" or not left
     return {"ended": ended, "note": _note(progress, settings.component, deployment)}
 
 
@@ -148,11 +154,13 @@ def _note(progress: Progress, component: str, deployment: Document) -> str:
     version = deployment["components"][component]["componentVersion"]
     group = deployment["targetArn"].rpartition("/")[2]
     everybody = progress.done + progress.failed + progress.waiting
-    if not everybody:
+    if not everybody and not progress.rolling_out:
         return f"No device is in {group} yet; those that join get {component} {version}."
     text = f"{progress.done} of {everybody} devices in {group} run {component} {version}"
     if progress.failed:
         text += f", {progress.failed} failed and went back"
     if progress.waiting:
         text += f", {progress.waiting} get it once they are connected"
+    if progress.rolling_out:
+        text += ", the rollout to others goes on"
     return f"{text}."

@@ -64,7 +64,7 @@ class CoreDevices:
         thing = request["thingName"]
         for deployment, status in self._deployments.of_thing(thing):
             execution = deployment.job.executions[thing]
-            if status == "QUEUED" and deployment.job.may_start():
+            if status == "QUEUED":
                 execution.move("IN_PROGRESS", request.get("statusDetails"))
                 return {"execution": _execution(thing, deployment, execution)}
             if status == "IN_PROGRESS":
@@ -133,7 +133,7 @@ class CoreDevices:
             "status": ended.get(deployment.status, "CANCELED"),
             "targets": [deployment.target],
             "createdAt": deployment.created,
-            "jobProcessDetails": deployment.job.counts(),
+            "jobProcessDetails": deployment.job.counts() | _rolled_out_to(deployment),
         }
         return {"job": job | deployment.job.configuration}
 
@@ -212,6 +212,12 @@ class CoreDevices:
         if found is None:
             raise AwsError("ResourceNotFoundException", f"Core device {name} does not exist.")
         return found
+
+
+def _rolled_out_to(deployment: Deployment) -> Document:
+    """Return the target for as long as devices of it are to be queued, as `jobProcessDetails`."""
+    going_on = deployment.status == "ACTIVE" and deployment.job.rolling_out
+    return {"processingTargets": [deployment.target]} if going_on else {}
 
 
 def _execution(thing: str, deployment: Deployment, execution: Execution) -> Document:

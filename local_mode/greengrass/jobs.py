@@ -47,21 +47,42 @@ class Job:
     Args:
         configuration: `iotJobConfiguration` of the deployment.
         continuous: Whether devices that join later get it, too; so it is for groups.
+
+    Attributes:
+        executions: What each device has made of it.
+        rolling_out: Whether there are devices for which it is not queued yet.
     """
 
     def __init__(self, configuration: Document, *, continuous: bool) -> None:
         self.configuration = configuration
         self.continuous = continuous
         self.executions: dict[str, Execution] = {}
+        self.rolling_out = False
 
     def aim_at(self, things: Iterable[str]) -> None:
-        """Queue the job for devices that are new, and take it from those that have left."""
+        """Queue the job for devices that are new, and take it from those that have left.
+
+        In a minute as many are queued as the rollout lets.
+        """
         wanted = set(things)
-        for thing in sorted(wanted - self.executions.keys()):
-            self.executions[thing] = Execution()
+        new = sorted(wanted - self.executions.keys())
+        queued = new[: self._room()]
+        self.executions.update((thing, Execution()) for thing in queued)
+        self.rolling_out = len(queued) < len(new)
         for thing, execution in self.executions.items():
             if thing not in wanted and execution.status in WAITING:
                 execution.move("REMOVED")
+
+    def _room(self) -> int | None:
+        """Count the devices that the rollout lets be queued in this minute; None: all of them."""
+        rollout = self.configuration.get("jobExecutionsRolloutConfig", {})
+        rate = rollout.get("maximumPerMinute")
+        if rate is None:
+            rate = rollout.get("exponentialRate", {}).get("baseRatePerMinute")
+        if rate is None:
+            return None
+        since = now() - _MINUTE
+        return max(0, int(rate) - sum(it.queued > since for it in self.executions.values()))
 
     def check_times(self) -> None:
         """Time out what has been in progress for too long."""
@@ -70,16 +91,6 @@ class Job:
             if timeout and execution.status == "IN_PROGRESS" and execution.started:
                 if now() - execution.started > timedelta(minutes=timeout):
                     execution.move("TIMED_OUT")
-
-    def may_start(self) -> bool:
-        """Tell whether the rollout lets one more device begin in this minute."""
-        rollout = self.configuration.get("jobExecutionsRolloutConfig", {})
-        rate = rollout.get("maximumPerMinute")
-        if rate is None:
-            rate = rollout.get("exponentialRate", {}).get("baseRatePerMinute")
-        since = now() - _MINUTE
-        begun = [it for it in self.executions.values() if it.started and it.started > since]
-        return rate is None or len(begun) < rate
 
     def must_abort(self) -> bool:
         """Tell whether so many devices have failed that the job is to be given up."""

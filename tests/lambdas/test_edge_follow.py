@@ -47,6 +47,25 @@ def test_devices_are_waited_for(aws: LocalAws, component: str, group: str) -> No
     assert follow(deployed) == {"ended": True, "note": note}
 
 
+def test_a_rollout_that_has_not_reached_all_devices_is_waited_for(
+    aws: LocalAws, component: str, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_MAXIMUM_PER_MINUTE", "1")
+    first, _ = join(aws, group, "a", "b")
+    deployed = deploy(publish(component)["component_version"])
+    answer(aws, first, "SUCCEEDED")
+    note = f"1 of 1 devices in {group} run {component} 1.0.0, the rollout to others goes on."
+    assert follow(deployed) == {"ended": False, "note": note}
+    late = follow({**deployed, "began": int(time.time()) - 3600})
+    assert late == {"ended": True, "note": note}
+
+
+def test_a_rollout_that_has_not_begun_is_no_empty_group() -> None:
+    details = {"processingTargets": [GROUPS], "numberOfQueuedThings": 0}
+    progress = edge_follow.Progress.of(details)
+    assert progress == edge_follow.Progress(done=0, failed=0, waiting=0, rolling_out=True)
+
+
 def test_devices_that_are_away_are_not_waited_for_for_ever(
     aws: LocalAws, component: str, group: str
 ) -> None:

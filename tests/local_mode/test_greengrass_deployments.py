@@ -112,9 +112,17 @@ def test_the_rollout_rate_holds_devices_back(
     for letter in "abc":
         register(aws.client, f"{group}-{letter}", group)
     rollout = {"jobExecutionsRolloutConfig": {"maximumPerMinute": 2}}
-    deploy(aws, group, {component: "1.0.0"}, iotJobConfiguration=rollout)
+    identifier = deploy(aws, group, {component: "1.0.0"}, iotJobConfiguration=rollout)
     begun = [bool(next_job(aws, f"{group}-{letter}")) for letter in "abc"]
     assert begun == [True, True, False]
+    job = deployment(aws, identifier)["iotJobId"]
+    details = aws.client("iot").describe_job(jobId=job)["job"]["jobProcessDetails"]
+    assert details["processingTargets"] == [f"{GROUPS}/{group}"]
+    assert details["numberOfInProgressThings"] == 2
+    leave = aws.client("iot").remove_thing_from_thing_group
+    leave(thingName=f"{group}-c", thingGroupName=group)
+    details = aws.client("iot").describe_job(jobId=job)["job"]["jobProcessDetails"]
+    assert "processingTargets" not in details
 
 
 def test_too_many_failures_end_the_rollout(
