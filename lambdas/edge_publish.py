@@ -92,7 +92,9 @@ def publish(
         version = next_version(settings.component_versions, [*versions, *taken])
         if _create(request, settings, s3, greengrassv2, version, content):
             return {"component_version": version, "published": True}
-        taken.append(version)
+        # Of versions that were deleted the objects remain; only a place that is taken leads here,
+        # so that a call that was cut off finds its own again.
+        taken = [version, *_kept(s3, settings)]
     raise ComponentFailed(f"{settings.component}: other executions took {_TRIES} versions away")
 
 
@@ -178,8 +180,21 @@ def _create(
     return True
 
 
+def _kept(s3: Client, settings: Settings) -> Iterator[str]:
+    """Yield the stage's versions of which objects lie in the bucket."""
+    prefix = f"{_folder(settings)}{settings.component_versions}."
+    pages = s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=settings.artifact_bucket, Prefix=prefix, Delimiter="/"):
+        for item in page.get("CommonPrefixes", ()):
+            yield item["Prefix"].removeprefix(_folder(settings)).rstrip("/")
+
+
+def _folder(settings: Settings) -> str:
+    return f"greengrass/{settings.component}/"
+
+
 def _addresses(settings: Settings, version: str) -> tuple[str, str]:
-    root = f"s3://{settings.artifact_bucket}/greengrass/{settings.component}/{version}"
+    root = f"s3://{settings.artifact_bucket}/{_folder(settings)}{version}"
     return f"{root}/edge_src.zip", f"{root}/model.tar.gz"
 
 

@@ -111,6 +111,26 @@ def test_what_another_execution_is_about_to_publish_is_not_written_over(
     assert published_model(aws, component, "1.0.0") == theirs
 
 
+def test_versions_that_were_deleted_are_counted_over(
+    aws: LocalAws, component: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their objects remain; more of them than tries, and than a page of S3 holds."""
+    for number in range(30):
+        put(aws, f"s3://{BUCKET}/greengrass/{component}/1.0.{number}/model.tar.gz", b"gone")
+    for version in ("1.1.70", "1.0.80-beta", "1.0.x"):
+        put(aws, f"s3://{BUCKET}/greengrass/{component}/{version}/model.tar.gz", b"other")
+    s3 = edge_publish.client("s3")
+    s3.meta.events.register(
+        "provide-client-params.s3.ListObjectsV2", lambda params, **_: {**params, "MaxKeys": 5}
+    )
+    clients = {"s3": s3, "greengrassv2": edge_publish.client("greengrassv2")}
+    monkeypatch.setattr(edge_publish, "client", clients.__getitem__)
+    assert publish(component) == {"component_version": "1.0.30", "published": True}
+    assert publish(component) == {"component_version": "1.0.30", "published": False}
+    put(aws, model_uri(component), model(seed=2))
+    assert publish(component) == {"component_version": "1.0.31", "published": True}
+
+
 def test_a_call_that_was_cut_off_is_repeated(aws: LocalAws, component: str) -> None:
     root, content = f"s3://{BUCKET}/greengrass/{component}/1.0.0", model()
     put(aws, model_uri(component), content)
