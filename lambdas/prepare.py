@@ -21,6 +21,9 @@ MAX_HYPERPARAMETERS = 100
 MAX_STATE_BYTES = 180_000
 """Step Functions carries at most 256 KiB from state to state; later states add to the document."""
 
+MOST_LOOKS = 1000
+"""At the devices: each is nine events, and Step Functions ends an execution after 25,000."""
+
 Document = dict[str, object]
 
 
@@ -46,6 +49,7 @@ class Settings:
     encrypt_traffic: int = 0
     thing_group_arn: str = ""
     thing_groups: str = ""
+    edge_follow_seconds: int = 3600
 
     def preset_names(self) -> tuple[str, ...]:
         """Split PRESETS; the first name is the default."""
@@ -162,7 +166,10 @@ def prepare(
         "gate": {"baseline": request.gate.baseline, "confidence": request.gate.confidence},
         "registry": {"approval": _approval_status(request)},
         "endpoint": {"poll_seconds": settings.poll_seconds},
-        "edge": {"thing_group": request.edge.thing_group, "poll_seconds": settings.poll_seconds},
+        "edge": {
+            "thing_group": request.edge.thing_group,
+            "poll_seconds": max(settings.poll_seconds, settings.edge_follow_seconds // MOST_LOOKS),
+        },
         "deployment": {"endpoint_name": None},
         "model": {"job_name": None, "s3_uri": request.evaluation.checkpoint_s3_uri},
         "verdict": _no_verdict(),

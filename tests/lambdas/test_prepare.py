@@ -80,6 +80,18 @@ def test_a_type_that_the_stage_does_not_offer_is_refused(monkeypatch: pytest.Mon
         run({"training": {"instance_type": "ml.p5.48xlarge"}})
 
 
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("minutes", [1, 60, 500, 1440])
+def test_devices_are_looked_at_as_often_as_step_functions_lets(
+    monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    monkeypatch.setenv("EDGE_FOLLOW_SECONDS", str(minutes * 60))
+    pause = run({})["edge"]["poll_seconds"]
+    assert pause == max(30, minutes * 60 // 1000)
+    # A look is nine events of an execution's 25,000, and other states need some, too.
+    assert minutes * 60 / pause * 9 < 10_000
+
+
 def test_an_old_artifact_can_be_evaluated_without_training(
     put: Callable[[str, bytes], None],
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from botocore.session import get_session
 from lambdas import errors
 from lambdas.execution_input import MAX_RUN_SECONDS
 from lambdas.jobs import SETUP_SECONDS, SPOT_WAIT_SECONDS
+from stacks.checked_config import check
+from stacks.config import STAGES, Edge
+from stacks.errors import ConfigError
 from tests.stacks.interpreter import DEFINITION
 
 TEXT = DEFINITION.read_text()
@@ -94,6 +98,26 @@ def test_the_two_training_states_differ_in_the_channels_alone() -> None:
 def test_the_machine_outlasts_its_longest_jobs() -> None:
     longest = MAX_RUN_SECONDS + SPOT_WAIT_SECONDS + SETUP_SECONDS
     assert MACHINE["TimeoutSeconds"] > 2 * longest
+
+
+def test_the_machine_outlasts_all_that_it_waits_for() -> None:
+    jobs = 2 * (MAX_RUN_SECONDS + SPOT_WAIT_SECONDS + SETUP_SECONDS)
+    follow = 24 * 3600
+    stage = replace(STAGES["dev"], project="rl-autoscaling")
+    check(replace(stage, edge=Edge(follow_minutes=follow // 60)))
+    with pytest.raises(ConfigError, match=r"edge\.follow_minutes"):
+        check(replace(stage, edge=Edge(follow_minutes=follow // 60 + 1)))
+    assert MACHINE["TimeoutSeconds"] > jobs + follow + sum(map(retrying, TASKS.values()))
+
+
+def retrying(task: dict[str, Any]) -> float:
+    """Return how long a state may wait between its attempts."""
+    seconds = 0.0
+    for retrier in task["Retry"]:
+        for attempt in range(retrier["MaxAttempts"]):
+            pause = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt
+            seconds += min(pause, retrier["MaxDelaySeconds"])
+    return seconds
 
 
 def test_every_status_of_an_endpoint_leads_on() -> None:
