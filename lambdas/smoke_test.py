@@ -1,16 +1,16 @@
-"""Asks the endpoint real questions, and takes the deployment back when an answer is wrong."""
+"""Asks the endpoint real questions; takes deployment and approval back when an answer is wrong."""
 
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.artifact import Artifact, load_artifact
 from lambdas.aws import Client, client, service_errors
 from lambdas.endpoint import find_endpoint, roll_back
-from lambdas.errors import EndpointFailed, SmokeTestFailed
+from lambdas.errors import EndpointFailed, SmokeTestFailed, WorkflowError
 from lambdas.names import EXECUTION_ID
 from lambdas.probes import (
     GOLDEN_ROWS,
@@ -28,8 +28,13 @@ from lambdas.validation import checked, require, text
 
 JSON = "application/json"
 LARGEST_ANSWER = 6 << 20
+_NO_TIME = (0, 503)
+"""Statuses of a model that did not answer in time, and of one whose queue was full."""
 
 _NAME = text("[A-Za-z0-9](-*[A-Za-z0-9]){0,62}", "a SageMaker name")
+_PACKAGE = text(r"arn:[a-z-]+:sagemaker:\S{1,2000}", "the ARN of a model package")
+_LONGEST_DESCRIPTION = 1024
+"""Characters that SageMaker takes with an approval."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +46,18 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the state machine passes on; `previous_config_name` None: there was no endpoint."""
+    """What the state machine passes on.
+
+    `previous_config_name` None: there was no endpoint. `model_package_arn` None: the execution
+    began before the stage was deployed again, with a definition that did not pass it on.
+    """
 
     execution_id: str = checked(EXECUTION_ID)
     model_s3_uri: str = checked(archive_address)
     endpoint_name: str = checked(_NAME)
     config_name: str = checked(_NAME)
     previous_config_name: str | None = checked(_NAME, None)
+    model_package_arn: str | None = checked(_PACKAGE, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +106,8 @@ def smoke_test(request: Request, *, clients: Clients, turn: Turn) -> dict[str, o
     Raises:
         EndpointFailed: The new configuration never came into service.
         SmokeTestFailed: An answer was wrong or missing. As for EndpointFailed, the endpoint has
-            then been rolled back, and the message says how.
+            then been rolled back, and the message says how. A package whose answer was wrong is
+            no longer approved.
     """
     _require_in_service(request, clients, turn)
     try:
@@ -104,18 +115,40 @@ def smoke_test(request: Request, *, clients: Clients, turn: Turn) -> dict[str, o
     # Whatever went wrong, an endpoint that was not seen to be right must not stay in service.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        done = _taken_back(request, clients, turn)
+        wrong = reason if isinstance(error, SmokeTestFailed) else None
+        done = _taken_back(request, clients, turn, wrong=wrong)
         raise SmokeTestFailed(f"The endpoint failed its smoke test: {reason}. {done}") from error
     return {"decision": decision}
 
 
-def _taken_back(request: Request, clients: Clients, turn: Turn) -> str:
-    """Roll back; return what was done, a sentence."""
+def _taken_back(request: Request, clients: Clients, turn: Turn, *, wrong: str | None = None) -> str:
+    """Roll back, and reject the package whose answer was `wrong`; return what was done."""
     name = request.endpoint_name
     # A turn that was ended, by an answer that was lost, may be another's by now.
     if turn.is_anothers():
         return f"The endpoint {name} was left alone: another execution is deploying to it."
-    return roll_back(clients.sagemaker, name, previous=request.previous_config_name)
+    done = roll_back(clients.sagemaker, name, previous=request.previous_config_name)
+    if wrong is None or request.model_package_arn is None:
+        return done
+    return f"{done} {_rejected(clients.sagemaker, request.model_package_arn, wrong)}"
+
+
+def _rejected(sagemaker: Client, package: str, reason: str) -> str:
+    """Take a package's approval back; return what was done.
+
+    Others serve the newest approved package. It is no other execution's, so never what the
+    endpoint goes back to.
+    """
+    try:
+        sagemaker.update_model_package(
+            ModelPackageArn=package,
+            ModelApprovalStatus="Rejected",
+            ApprovalDescription=f"Smoke test: {reason}"[:_LONGEST_DESCRIPTION],
+        )
+        return f"The package {package} is rejected."
+    except (ClientError, BotoCoreError) as error:
+        line = " ".join(str(error).split())
+        return f"The package {package} could not be rejected, do it by hand: {line}"
 
 
 def _require_in_service(request: Request, clients: Clients, turn: Turn) -> None:
@@ -181,5 +214,12 @@ def _invoke(
         )
     except ClientError as error:
         said = error.response.get("OriginalMessage") or str(error)
-        raise SmokeTestFailed(f"it refused {'/'.join(question)}: {said}") from error
+        kind = SmokeTestFailed if _is_the_models(error) else WorkflowError
+        raise kind(f"it refused {'/'.join(question)}: {said}") from error
     return parse_answer(response["Body"].read(LARGEST_ANSWER))
+
+
+def _is_the_models(error: ClientError) -> bool:
+    """Tell whether the model answered; not so where SageMaker did, or none for lack of time."""
+    of_model = error.response["Error"].get("Code") == "ModelError"
+    return of_model and error.response.get("OriginalStatusCode") not in _NO_TIME

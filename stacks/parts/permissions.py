@@ -64,6 +64,7 @@ FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
     "smoke_test": (
         Grant(("DescribeEndpoint", "DeleteEndpoint", "InvokeEndpoint"), ("endpoint",)),
         Grant(("UpdateEndpoint",), ("endpoint", "configs")),
+        Grant(("UpdateModelPackage",), ("packages",)),
     ),
     "edge_publish": (
         _greengrass(("CreateComponentVersion", "ListComponentVersions"), "component"),

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
@@ -44,6 +44,7 @@ EVENT = {
     "previous_config_name": "old",
 }
 ARN = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{ENDPOINT}"
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/rl-dev/3"
 
 
 class Runtime:
@@ -267,6 +268,68 @@ def test_a_roll_back_that_is_refused_does_not_hide_the_fault(
         handler(EVENT, None)
 
 
+@pytest.mark.usefixtures("takes")
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_package_that_answers_wrong_is_no_longer_approved(
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, refused: bool
+) -> None:
+    in_service(sagemaker_stub)
+    goes_back(sagemaker_stub)
+    if refused:
+        sagemaker_stub.add_client_error("update_model_package", "AccessDeniedException", "no")
+    else:
+        told = "Smoke test: the answer's actions is \"" + "x" * 56 + "..., not a list of 64"
+        sagemaker_stub.add_response(
+            "update_model_package",
+            {"ModelPackageArn": PACKAGE},
+            {
+                "ModelPackageArn": PACKAGE,
+                "ModelApprovalStatus": "Rejected",
+                "ApprovalDescription": told,
+            },
+        )
+    serve(wrong(actions="x" * 9000))
+    done = "could not be rejected, do it by hand: .*no$" if refused else "is rejected.$"
+    with pytest.raises(SmokeTestFailed, match=f"goes back to old. The package {PACKAGE} {done}"):
+        handler({**EVENT, "model_package_arn": PACKAGE}, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "rejected"),
+    [
+        ("ThrottlingException", None, False),
+        ("AccessDeniedException", None, False),
+        ("ModelError", 503, False),
+        ("ModelError", 0, False),
+        ("ModelError", 500, True),
+        ("ModelError", 400, True),
+    ],
+)
+def test_a_fault_that_is_not_the_models_leaves_its_approval(
+    put: Put,
+    artifact_files: Files,
+    manifest: dict[str, Any],
+    serve: Callable[[Answer], Runtime],
+    sagemaker_stub: Stubber,
+    code: str,
+    status: int | None,
+    rejected: bool,
+) -> None:
+    def refuse(body: dict[str, Any]) -> Any:
+        response: Any = {"Error": {"Code": code, "Message": "no"}, "OriginalStatusCode": status}
+        raise ClientError(response, "InvokeEndpoint")
+
+    put(MODEL, make_artifact(artifact_files, manifest))
+    in_service(sagemaker_stub)
+    goes_back(sagemaker_stub)
+    serve(refuse)
+    if rejected:
+        sagemaker_stub.add_response("update_model_package", {"ModelPackageArn": PACKAGE})
+    with pytest.raises(SmokeTestFailed, match="it refused observations: ") as caught:
+        handler({**EVENT, "model_package_arn": PACKAGE}, None)
+    assert ("is rejected" in str(caught.value)) == rejected
+
+
 @pytest.mark.parametrize("missing", ["model", "server"])
 def test_whatever_goes_wrong_takes_the_deployment_back(
     serve: Callable[[Answer], Runtime],
@@ -286,7 +349,7 @@ def test_whatever_goes_wrong_takes_the_deployment_back(
     serve(dead)
     expected = "There is no model at" if missing == "model" else "Could not connect"
     with pytest.raises(SmokeTestFailed, match=f"{expected}.*goes back to old"):
-        handler(EVENT, None)
+        handler({**EVENT, "model_package_arn": PACKAGE}, None)
 
 
 def test_the_models_own_message_is_passed_on(
@@ -355,7 +418,7 @@ def test_the_deployment_of_another_execution_is_left_alone(
     in_service(sagemaker_stub, status)
     serve(lambda body: {**right(body), "actions": []})
     with pytest.raises((EndpointFailed, SmokeTestFailed), match="left alone: another execution"):
-        handler(EVENT, None)
+        handler({**EVENT, "model_package_arn": PACKAGE}, None)
 
 
 @pytest.mark.usefixtures("takes")

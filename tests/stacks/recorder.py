@@ -34,6 +34,7 @@ _RESOURCES = {
     "EndpointName": f"{_PLACE}:endpoint/{{}}",
     "FunctionName": "{}",
     "ModelName": f"{_PLACE}:model/{{}}",
+    "ModelPackageArn": "{}",
     "ModelPackageGroupName": f"{_PLACE}:model-package-group/{{}}",
     "ResourceArn": "{}",
     "TrainingJobName": f"{_PLACE}:training-job/{{}}",

@@ -219,6 +219,11 @@ def test_a_wrong_answer_takes_the_endpoint_back(machine: Machine, cloud: Cloud) 
     assert (ended.status, ended.error) == ("FAILED", "SmokeTestFailed")
     assert "was deleted, there was none before" in json.loads(ended.cause)["errorMessage"]
     assert boto3.client("sagemaker").list_endpoints()["Endpoints"] == []
+    # Nobody else shall take it for the newest approved one.
+    [package] = boto3.client("sagemaker").list_model_packages(
+        ModelPackageGroupName=VARIABLES["MODEL_PACKAGE_GROUP"]
+    )["ModelPackageSummaryList"]
+    assert package["ModelApprovalStatus"] == "Rejected"
 
 
 def test_a_refusal_is_not_tried_again(
