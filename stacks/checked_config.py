@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
+from stacks.setting_types import type_problems
 from stacks.thing_groups import group_problems
 
 _GPU = re.compile(r"ml\.(g|p)\d")
@@ -50,7 +51,8 @@ def check(config: StageConfig) -> None:
     Raises:
         ConfigError: Every mistake, a line each.
     """
-    problems = [line for rule in _RULES for line in rule(config)]
+    # The rules compare and join what they take to be of its type.
+    problems = type_problems(config) or [line for rule in _RULES for line in rule(config)]
     if problems:
         raise ConfigError("\n".join(f"stacks/config.py, {config.stage}: {it}" for it in problems))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from stacks.checked_config import LOG_DAYS, stage_config
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
+from stacks.setting_types import type_problems
 
 _CONNECTION = re.compile(
     r"arn:[a-z-]+:(codestar-connections|codeconnections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"
@@ -89,7 +90,7 @@ def pipeline_config(project: object, pipeline: Pipeline = PIPELINE) -> Pipeline:
     Raises:
         ConfigError: Every mistake, a line each.
     """
-    problems = [line for rule in _RULES for line in rule(pipeline)]
+    problems = type_problems(pipeline) or [line for rule in _RULES for line in rule(pipeline)]
     if problems:
         raise ConfigError("\n".join(f"stacks/pipeline_config.py: {each}" for each in problems))
     for stage in pipeline.stages:

@@ -1,6 +1,7 @@
 """Nonsense is refused before anything is synthesised, in one line that names the remedy."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -115,6 +116,47 @@ def test_groups_with_names_of_any_form_are_taken() -> None:
 def test_other_nonsense_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=rf"stacks/config.py, dev: .*{message}"):
         check(replace(DEV, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"serving": Serving(capture_percent=0.5)}, "serving.capture_percent: 0.5 is no whole"),
+        ({"serving": Serving(bake_minutes=7.5)}, "serving.bake_minutes: 7.5 is no whole number"),
+        ({"serving": Serving(canary_percent=12.5)}, "serving.canary_percent: 12.5 is no whole"),
+        ({"serving": Serving(instance_count="2")}, "serving.instance_count: '2' is .* quotes"),
+        ({"serving": Serving(instance_count=True)}, "serving.instance_count: True is no whole"),
+        ({"serving": Serving(guard="most_removed")}, "serving.guard: 'most_removed' is no sett"),
+        ({"training": Training(volume_gigabytes="30")}, "training.volume_gigabytes: '30' is no"),
+        ({"training": Training(use_spot="no")}, "training.use_spot: 'no' is neither True nor"),
+        (
+            {"training": Training(instance_types="ml.c7i.large")},
+            r"write \('ml.c7i.large',\), with the comma",
+        ),
+        ({"edge": Edge(follow_minutes=1.5)}, "edge.follow_minutes: 1.5 is no whole number"),
+        ({"edge": Edge(thing_groups="factory")}, "edge.thing_groups: 'factory' is one text, not"),
+        ({"edge": {"devices": 3}}, r"edge: {'devices': 3} is none; write Edge\(...\)"),
+        (
+            {"network": Network(subnet_ids="subnet-0abc", security_group_ids=("sg-1",))},
+            "network.subnet_ids: 'subnet-0abc' is one text",
+        ),
+        (
+            {"network": Network(subnet_ids=("subnet-0abc",), security_group_ids=(1,))},
+            r"network.security_group_ids: \(1,\) is no tuple of texts",
+        ),
+        ({"image_uri": 7}, "image_uri: 7 is no text; write it in quotes"),
+    ],
+)
+def test_what_is_of_another_type_is_refused_in_one_line(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^stacks/config.py, dev: .*{message}") as refused:
+        check(replace(DEV, **changes))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_several_may_be_a_list() -> None:
+    check(replace(DEV, edge=Edge(thing_groups=["warehouse", "shops"])))
 
 
 def test_all_mistakes_are_told_at_once() -> None:
