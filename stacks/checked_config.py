@@ -8,6 +8,7 @@ from dataclasses import replace
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
 from stacks.setting_types import type_problems
+from stacks.stage_names import name_problems
 from stacks.thing_groups import group_problems
 
 _GPU = re.compile(r"ml\.(g|p)\d")
@@ -16,8 +17,6 @@ _OWN_VOLUMES = re.compile(r"ml\.([cmr]\d[a-z]*d|g4dn|g5|g6e?|p4de?|p5\w*)\.")
 _PACKAGE = re.compile(r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+/\d+")
 _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
 _PROJECT = re.compile(r"[a-z](-?[a-z0-9])+")
-LONGEST_PREFIX = 32
-"""Characters of `<project>-<stage>`: with the longest ending a role's name has 64."""
 
 
 def stage_config(project: object, stage: object) -> StageConfig:
@@ -41,6 +40,11 @@ def stage_config(project: object, stage: object) -> StageConfig:
             "(-c project=rl-autoscaling)"
         )
     config = replace(STAGES[stage], project=project)
+    if config.stage != stage:
+        raise ConfigError(
+            f"stacks/config.py, {stage}: stage: is {config.stage!r}, whose place it would take; "
+            f"write stage={stage!r}"
+        )
     check(config)
     return config
 
@@ -55,14 +59,6 @@ def check(config: StageConfig) -> None:
     problems = type_problems(config) or [line for rule in _RULES for line in rule(config)]
     if problems:
         raise ConfigError("\n".join(f"stacks/config.py, {config.stage}: {it}" for it in problems))
-
-
-def _names(config: StageConfig) -> list[str]:
-    if config.project.startswith(("aws", "ssm")):
-        return [f"project: parameters may not begin with {config.project[:3]}; choose another name"]
-    if len(config.prefix) <= LONGEST_PREFIX:
-        return []
-    return [f"project: {config.prefix} is longer than {LONGEST_PREFIX} characters; shorten it"]
 
 
 def _training(config: StageConfig) -> list[str]:
@@ -221,7 +217,7 @@ def _out_of_range(
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 
 _RULES: tuple[Callable[[StageConfig], list[str]], ...] = (
-    _names,
+    name_problems,
     _training,
     _serving,
     _serving_values,

@@ -142,7 +142,9 @@ class StageConfig:
 
     Attributes:
         project: First part of every name.
-        stage: Second part.
+        stage: Second part; what `STAGES` calls it.
+        number: Which stage it is, in versions of the component: stages of one account share its
+            name. Another for each stage, and the same for ever: devices have taken those versions.
         retain_data: Bucket, key, images and models outlive the stacks; if not, `cdk destroy`
             leaves nothing.
         image_uri: The project's image; None: the one in the stage's own repository that
@@ -165,6 +167,7 @@ class StageConfig:
 
     project: str
     stage: str
+    number: int = 0
     retain_data: bool
     image_uri: str | None = None
     image_torch: str = "none"
@@ -203,18 +206,14 @@ class StageConfig:
         """Name of the group of the stage's devices."""
         return f"{self.prefix}-devices"
 
-    @property
-    def number(self) -> int:
-        """Which stage it is, in versions of the component: stages of one account share its name."""
-        return list(STAGES).index(self.stage)
-
 
 STAGES: Mapping[str, StageConfig] = {
-    "dev": StageConfig(project="", stage="dev", retain_data=False, log_days=30),
-    "staging": StageConfig(project="", stage="staging", retain_data=False),
+    "dev": StageConfig(project="", stage="dev", number=0, retain_data=False, log_days=30),
+    "staging": StageConfig(project="", stage="staging", number=1, retain_data=False),
     "prod": StageConfig(
         project="",
         stage="prod",
+        number=2,
         retain_data=True,
         serving=Serving(instance_count=2, most_instances=6, capture_percent=10),
         log_days=365,

@@ -37,6 +37,41 @@ def test_context_that_names_nothing_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("qa", {"number": 3}, "stage: is 'staging', whose place it would take; write stage='qa'"),
+        ("qa", {"stage": "quality", "number": 3}, "stage: is 'quality', .*; write stage='qa'"),
+        ("qa_1", {"stage": "qa_1", "number": 3}, "stage: 'qa_1' is no name; use lower-case"),
+        ("QA", {"stage": "QA", "number": 3}, "stage: 'QA' is no name; use lower-case letters"),
+        ("1a", {"stage": "1a", "number": 3}, "stage: '1a' is no name; .* a letter first"),
+        ("pipeline", {"stage": "pipeline", "number": 3}, "stage: .* choose another name"),
+        ("qa", {"stage": "qa"}, "number: 1 is that of staging, too; .* such as number=3"),
+        ("qa", {"stage": "qa", "number": -1}, "number: -1 must be within 0 and 999"),
+    ],
+)
+def test_a_further_stage_that_is_not_quite_one_is_refused(
+    name: str, changes: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STAGES, name, replace(STAGES["staging"], **changes))
+    with pytest.raises(ConfigError, match=rf"^stacks/config.py, {name}: {message}") as refused:
+        stage_config("rl", name)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_stage_that_comes_in_between_leaves_the_numbers_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = [(name, STAGES[name]) for name in ("dev", "staging", "prod")]
+    assert [config.number for _, config in before] == [0, 1, 2]
+    monkeypatch.setitem(STAGES, "test", replace(STAGES["dev"], stage="test", number=3))
+    for name, config in before[1:]:  # they come after `test`
+        monkeypatch.delitem(STAGES, name)
+        monkeypatch.setitem(STAGES, name, config)
+    assert list(STAGES) == ["dev", "test", "staging", "prod"]
+    assert [stage_config("rl", name).number for name in STAGES] == [0, 3, 1, 2]
+
+
+@pytest.mark.parametrize(
     ("training", "message"),
     [
         (Training(use_spot=True, warm_pool_seconds=60), "spot instances cannot be kept warm"),
