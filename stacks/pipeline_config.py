@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from stacks.checked_config import LOG_DAYS, stage_config
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
+from stacks.existing import boundary_problems, bucket_problems
 from stacks.setting_types import type_problems
 
 _CONNECTION = re.compile(
@@ -156,7 +157,8 @@ def _others(pipeline: Pipeline) -> list[str]:
         problems.append(f"alarm_email: {pipeline.alarm_email!r} is no address")
     if pipeline.log_days not in LOG_DAYS:
         problems.append(f"log_days: CloudWatch keeps {', '.join(map(str, LOG_DAYS))} days")
-    return problems
+    problems += boundary_problems(pipeline.permissions_boundary)
+    return problems + bucket_problems("access_logs_bucket", pipeline.access_logs_bucket)
 
 
 _RULES: tuple[Callable[[Pipeline], list[str]], ...] = (_source, _github, _stages, _others)

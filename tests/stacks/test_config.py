@@ -194,6 +194,36 @@ def test_several_may_be_a_list() -> None:
     check(replace(DEV, edge=Edge(thing_groups=["warehouse", "shops"])))
 
 
+KEY = "arn:aws:kms:us-west-2:123456789012:key/mrk-0a1b2c3d40008000a1b2c3d4e5f60718"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"permissions_boundary": "arn:aws:iam::111122223333:policy/org/bounds"},
+            "permissions_boundary: .* is no policy's name; .* such as 'org/bounds'",
+        ),
+        ({"permissions_boundary": "my bounds"}, "such as 'organisation-boundary'"),
+        ({"permissions_boundary": ""}, "permissions_boundary: '' is no policy's name"),
+        ({"access_logs_bucket": "My Logs"}, "access_logs_bucket: 'My Logs' is no bucket's name"),
+        ({"replica": Replica(bucket="s3://x", key_arn=KEY)}, "replica.bucket: 's3://x' is no b"),
+        ({"replica": Replica(bucket="copies", key_arn="alias/foo")}, "replica.key_arn: 'alias/f"),
+    ],
+)
+def test_what_can_be_the_name_of_nothing_that_exists_is_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^stacks/config.py, prod: .*{message}") as refused:
+        check(replace(STAGES["prod"], project="rl", **changes))
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_names_of_what_exists_are_taken() -> None:
+    config = replace(STAGES["prod"], project="rl", replica=Replica(bucket="copies", key_arn=KEY))
+    check(replace(config, access_logs_bucket="org.logs-1", permissions_boundary="org/bounds"))
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     config: StageConfig = replace(DEV, log_days=8, alarm_email="x", training=Training(gpus=True))
     with pytest.raises(ConfigError) as refused:

@@ -29,6 +29,11 @@ from tests.stacks.synthesis import PROJECT
         ({"stages": "dev"}, "stages: 'dev' is one text, not several; write ('dev',)"),
         ({"github": "o/r"}, "github: 'o/r' is none; write GitHub(...)"),
         ({"alarm_email": "team"}, "alarm_email: 'team' is no address"),
+        (
+            {"permissions_boundary": "arn:aws:iam::111122223333:policy/org"},
+            "permissions_boundary: 'arn:aws:iam::111122223333:policy/org' is no policy's name",
+        ),
+        ({"access_logs_bucket": "My Logs"}, "access_logs_bucket: 'My Logs' is no bucket's name"),
         ({"log_days": 2}, "log_days: CloudWatch keeps"),
         ({"github": GitHub(repository="o")}, "github.repository: 'o' is none"),
         ({"github": GitHub(repository="o/r@1")}, "github.repository: 'o/r@1' is none"),
