@@ -12,8 +12,9 @@ from stacks.errors import ConfigError
 from stacks.pipeline_config import pipeline_config
 from stacks.pipeline_stack import build_pipeline
 
-# The toolkit's own keys hold a colon, a slash, an at sign or a hyphen.
-_OURS = re.compile(r"[A-Za-z_]+")
+# Nearly all of the toolkit's own keys hold one of these; the others are all that it has.
+_MARK = re.compile("[:/@]")
+_WITHOUT_MARK = ("acknowledged-issue-numbers", "cli-telemetry")
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def _check_context(app: App) -> None:
         ConfigError: Names the key and the nearest known one.
     """
     for key in app.node.get_all_context():
-        if _OURS.fullmatch(key) and key not in KNOWN_CONTEXT:
+        if not _MARK.search(key) and key not in (*KNOWN_CONTEXT, *_WITHOUT_MARK):
             nearest = difflib.get_close_matches(key, KNOWN_CONTEXT, n=1, cutoff=0)[0]
             raise ConfigError(
                 f"context key {key!r} is not known; did you mean {nearest!r}? Known are "
