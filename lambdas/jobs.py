@@ -17,7 +17,9 @@ SPOT_WAIT_SECONDS = 3600
 SETUP_SECONDS = 3600
 """Provisioning, downloads and uploads, which SageMaker does not count as run time."""
 
-LOCAL_VOLUME = re.compile(r"ml\.(\w+d|g4dn|g5|g6e?|p4de?|p5e?n?)\.")
+LOCAL_VOLUME = re.compile(
+    r"ml\.([a-z]+\d[a-z]*d[a-z]*|dl1|g5|g[67]e?|p5[a-z]*|p6e?-[a-z0-9]+|trn1n?|trn2)\."
+)
 """Instance types whose volume is a disk of the machine itself."""
 
 Request = dict[str, object]

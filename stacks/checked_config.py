@@ -14,10 +14,13 @@ from stacks.thing_groups import group_problems
 
 _GPU = re.compile(r"ml\.(g|p)\d")
 _INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
-_OWN_VOLUMES = re.compile(r"ml\.([cmr]\d[a-z]*d|g4dn|g5|g6e?|p4de?|p5\w*)\.")
 _PACKAGE = re.compile(r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+/\d+")
 _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
 _PROJECT = re.compile(r"[a-z](-?[a-z0-9])+")
+LOCAL_VOLUME = re.compile(
+    r"ml\.([a-z]+\d[a-z]*d[a-z]*|dl1|g5|g[67]e?|p5[a-z]*|p6e?-[a-z0-9]+|trn1n?|trn2)\."
+)
+"""The same as `lambdas.jobs` has: SageMaker takes no key for disks of the machine itself."""
 
 
 def stage_config(project: object, stage: object) -> StageConfig:
@@ -125,7 +128,7 @@ def _serving_values(config: StageConfig) -> list[str]:
     serving, problems = config.serving, []
     if not _INSTANCE.fullmatch(serving.instance_type):
         problems.append(f"serving.instance_type: {serving.instance_type!r}; use e.g. ml.c7i.large")
-    elif _OWN_VOLUMES.match(serving.instance_type):
+    elif LOCAL_VOLUME.match(serving.instance_type):
         problems.append(
             f"serving.instance_type: {serving.instance_type} has disks of its own, which SageMaker "
             "does not encrypt with the stage's key; use e.g. ml.c7i.large"

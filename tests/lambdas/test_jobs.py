@@ -11,7 +11,9 @@ import pytest
 from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
+from lambdas.jobs import LOCAL_VOLUME
 from lambdas.prepare import Settings, prepare
 from lambdas.settings import read_settings
 from tests.lambdas.preparing import LOAD, run
@@ -89,7 +91,14 @@ def test_spot_jobs_are_not_kept_warm(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("account")
 @pytest.mark.parametrize(
     ("instance_type", "own_disk"),
-    [("ml.c7i.2xlarge", False), ("ml.m5d.xlarge", True), ("ml.g5.xlarge", True)],
+    [
+        ("ml.c7i.2xlarge", False),
+        ("ml.m5d.xlarge", True),
+        ("ml.g5.xlarge", True),
+        ("ml.g7e.2xlarge", True),
+        ("ml.p3dn.24xlarge", True),
+        ("ml.p6-b200.48xlarge", True),
+    ],
 )
 def test_a_disk_of_the_machine_itself_takes_no_key(
     monkeypatch: pytest.MonkeyPatch, instance_type: str, own_disk: bool
@@ -98,6 +107,19 @@ def test_a_disk_of_the_machine_itself_takes_no_key(
     document = run({"training": {"instance_type": instance_type}})
     resources = document["training"]["request"]["ResourceConfig"]
     assert ("VolumeKmsKeyId" in resources) != own_disk
+
+
+def test_disks_of_the_machine_itself_are_known_for_every_instance_of_sagemaker() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shapes = map(model.shape_for, ("TrainingInstanceType", "ProductionVariantInstanceType"))
+    instances = {name for shape in shapes for name in shape.enum}
+    # What EC2 says of its own ones, as far as moto has it.
+    known = {"p6e-gb200": True, "dl1": True, "p2": False, "p3": False} | {
+        name.split(".")[0]: facts["InstanceStorageSupported"]
+        for name, facts in INSTANCE_TYPES.items()
+    }
+    own = {name: known[name.split(".")[1]] for name in instances}
+    assert {name: bool(LOCAL_VOLUME.match(name)) for name in instances} == own
 
 
 @pytest.mark.usefixtures("account")

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from lambdas import jobs
+from stacks import checked_config
 from stacks.checked_config import check, stage_config
 from stacks.config import STAGES, Edge, Network, Replica, Serving, StageConfig, Training
 from stacks.errors import ConfigError
@@ -85,6 +87,10 @@ def test_a_stage_that_comes_in_between_leaves_the_numbers_of_the_others(
 def test_training_that_sagemaker_refuses_is_refused(training: Training, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"stacks/config.py, dev: .*{message}"):
         check(replace(DEV, training=training))
+
+
+def test_stage_and_jobs_know_the_same_disks_of_machines() -> None:
+    assert checked_config.LOCAL_VOLUME == jobs.LOCAL_VOLUME
 
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/rl-dev-policies/3"

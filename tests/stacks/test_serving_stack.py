@@ -340,6 +340,7 @@ def test_the_variables_fit_into_a_function(templates: Templates) -> None:
         (Serving(shadow_model_package=PACKAGE.format(1)), None, "needs an endpoint to copy"),
         (Serving(instance_type="ml.m5d.large"), None, "ml.m5d.large has disks of its own"),
         (Serving(instance_type="ml.g5.xlarge"), None, "ml.g5.xlarge has disks of its own"),
+        (Serving(instance_type="ml.dl1.24xlarge"), None, "ml.dl1.24xlarge has disks of its own"),
         (Serving(serverless_memory_mb=2048), NETWORK, "runs outside any network"),
         (Serving(serverless_memory_mb=2000), None, "SageMaker offers 1024 to 6144"),
         (
