@@ -7,7 +7,12 @@ from dataclasses import replace
 
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
-from stacks.existing import boundary_problems, bucket_problems, replica_problems
+from stacks.existing import (
+    boundary_problems,
+    bucket_problems,
+    image_problems,
+    replica_problems,
+)
 from stacks.setting_types import type_problems
 from stacks.stage_names import name_problems
 from stacks.thing_groups import group_problems
@@ -173,6 +178,7 @@ def _others(config: StageConfig) -> list[str]:
         problems.append(f"organisation: {config.organisation!r}; use letters, digits, '-' and '_'")
     if config.log_days not in LOG_DAYS:
         problems.append(f"log_days: CloudWatch keeps {', '.join(map(str, LOG_DAYS))} days")
+    problems += image_problems(config.image_uri)
     problems += boundary_problems(config.permissions_boundary)
     problems += bucket_problems("access_logs_bucket", config.access_logs_bucket)
     problems += replica_problems(config.replica)

@@ -148,7 +148,8 @@ class StageConfig:
         retain_data: Bucket, key, images and models outlive the stacks; if not, `cdk destroy`
             leaves nothing.
         image_uri: The project's image; None: the one in the stage's own repository that
-            `tools/build_image.sh --push` puts there.
+            `tools/build_image.sh --push` puts there. One in ECR; a repository of another account
+            must let this one pull (docs/deploy.md).
         image_torch: What it is built with, as `--torch`: `none`, `cpu`, or `base`, where the base
             image brings PyTorch.
         image_base: The base image, as `--base`; empty: the Dockerfile's own.

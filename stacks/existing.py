@@ -8,6 +8,23 @@ _POLICY = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,128}", re.ASCII)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 
+IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/"
+    r"(?P<repository>[a-z0-9]+([._/-][a-z0-9]+)*)(:\w[\w.-]{0,127}|@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+"""The address of an image in ECR: SageMaker pulls from nowhere else with a role alone."""
+
+
+def image_problems(uri: str | None) -> list[str]:
+    """Return what is wrong with `image_uri`, a line each."""
+    if uri is None or IMAGE.fullmatch(uri):
+        return []
+    return [
+        f"image_uri: {uri!r} is no image in ECR; write e.g. "
+        "'123456789012.dkr.ecr.us-east-1.amazonaws.com/images:1', or None for the stage's own"
+    ]
+
 
 def boundary_problems(name: str | None) -> list[str]:
     """Return what is wrong with `permissions_boundary`, a line each."""

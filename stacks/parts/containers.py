@@ -1,6 +1,5 @@
 """What the containers of jobs and endpoints may do beside their part of the bucket."""
 
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -19,7 +18,7 @@ class Containers(Construct):
         id_: str,
         *,
         roles: Roles,
-        repository: ecr.IRepository,
+        images_arn: str,
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_)
@@ -37,7 +36,7 @@ class Containers(Construct):
                 scope=self,
                 description=f"What the containers of {step} may do",
                 statements=[
-                    _pull(repository),
+                    _pull(images_arn),
                     *own,
                     use_key(key, write=True),
                     # SageMaker asks for this of whoever's outputs it encrypts.
@@ -53,14 +52,14 @@ def write_logs(group: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=[f"logs:{it}" for it in actions], resources=[group])
 
 
-def _pull(repository: ecr.IRepository) -> iam.PolicyStatement:
+def _pull(images_arn: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=[
             "ecr:BatchCheckLayerAvailability",
             "ecr:GetDownloadUrlForLayer",
             "ecr:BatchGetImage",
         ],
-        resources=[repository.repository_arn],
+        resources=[images_arn],
     )
 
 

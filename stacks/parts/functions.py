@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import Duration, IgnoreMode
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -64,7 +63,7 @@ class Functions(Construct):
         variables: Mapping[str, str],
         bundle: TrainingBundle,
         edge_bundle: EdgeBundle,
-        repository: ecr.IRepository,
+        images_arn: str,
         key: kms.IKey,
         dead_letters: sns.ITopic,
         network: Network | None,
@@ -75,7 +74,7 @@ class Functions(Construct):
         super().__init__(scope, id_)
         code = handlers()
         self.logs: dict[str, logs.ILogGroup] = {}
-        self._images = repository.repository_arn
+        self._images = images_arn
         self._key, self._dead_letters, self._network = key, dead_letters, network
         self._edge_bundle = edge_bundle
         self.by_step = {

@@ -3,9 +3,12 @@
 import hashlib
 from pathlib import Path
 
+from aws_cdk import Stack
 from aws_cdk import aws_ecr as ecr
+from constructs import Construct
 
 from stacks.config import StageConfig
+from stacks.existing import IMAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 _LOCKS = ("uv", "image", "sb3", "torch")
@@ -25,6 +28,26 @@ def image_uri(config: StageConfig, repository: ecr.IRepository) -> str:
         return config.image_uri
     return repository.repository_uri_for_tag(
         content_tag(torch=config.image_torch, base=config.image_base)
+    )
+
+
+def images_arn(scope: Construct, config: StageConfig, repository: ecr.IRepository) -> str:
+    """Return the ARN of the repository that the image of `image_uri` is in.
+
+    Args:
+        scope: Where the ARN is needed.
+        config: The stage.
+        repository: The stage's own repository.
+    """
+    image = IMAGE.fullmatch(config.image_uri or "")
+    if image is None:
+        return repository.repository_arn
+    return Stack.of(scope).format_arn(
+        service="ecr",
+        account=image["account"],
+        region=image["region"],
+        resource="repository",
+        resource_name=image["repository"],
     )
 
 

@@ -49,6 +49,7 @@ WORKFLOWS_OWN = replace(
 
 CHECKED = replace(
     WORKFLOWS_OWN,
+    image_uri="111122223333.dkr.ecr.us-east-1.amazonaws.com/shared/rl:abc",
     decide=Decide(numpy_layer="arn:aws:lambda:us-east-1:123456789012:layer:rl-numpy:1"),
     serving=replace(
         WORKFLOWS_OWN.serving,
@@ -64,7 +65,6 @@ CHECKED = replace(
 
 LEFT_OUT = {
     "alarm_email": "a person subscribes; its one finding is acknowledged in notifications.py",
-    "image_uri": "the stage's own repository is more to check",
 }
 """Settings that could be switched on in `CHECKED` and are not, with why."""
 

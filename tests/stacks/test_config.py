@@ -212,6 +212,8 @@ KEY = "arn:aws:kms:us-west-2:123456789012:key/mrk-0a1b2c3d40008000a1b2c3d4e5f607
         ),
         ({"permissions_boundary": "my bounds"}, "such as 'organisation-boundary'"),
         ({"permissions_boundary": ""}, "permissions_boundary: '' is no policy's name"),
+        ({"image_uri": "my image"}, "image_uri: 'my image' is no image in ECR; write e.g. '1234"),
+        ({"image_uri": "docker.io/library/python:3.11"}, "image_uri: .* None for the stage's own"),
         ({"access_logs_bucket": "My Logs"}, "access_logs_bucket: 'My Logs' is no bucket's name"),
         ({"replica": Replica(bucket="s3://x", key_arn=KEY)}, "replica.bucket: 's3://x' is no b"),
         ({"replica": Replica(bucket="copies", key_arn="alias/foo")}, "replica.key_arn: 'alias/f"),
@@ -228,6 +230,9 @@ def test_what_can_be_the_name_of_nothing_that_exists_is_refused(
 def test_names_of_what_exists_are_taken() -> None:
     config = replace(STAGES["prod"], project="rl", replica=Replica(bucket="copies", key_arn=KEY))
     check(replace(config, access_logs_bucket="org.logs-1", permissions_boundary="org/bounds"))
+    registry = "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn"
+    for name in ("rl", "shared/rl:1.2-x", f"a/b_c@sha256:{'0' * 64}"):
+        check(replace(config, image_uri=f"{registry}/{name}"))
 
 
 def test_all_mistakes_are_told_at_once() -> None:

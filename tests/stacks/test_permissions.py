@@ -51,6 +51,33 @@ def test_the_edge_reaches_the_groups_that_the_stage_names(deployed: Deployed, na
     assert not reached("warehouse-2")
 
 
+PULLS = ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")
+
+
+@pytest.mark.parametrize(
+    ("name", "actions"),
+    [
+        ("training", PULLS),
+        ("serving", PULLS),
+        ("register", ("ecr:BatchGetImage", "ecr:DescribeImages")),
+    ],
+)
+def test_the_image_may_be_had_where_it_is(
+    deployed: Deployed, dev: Synthesis, name: str, actions: tuple[str, ...]
+) -> None:
+    shared = "arn:aws:ecr:us-east-1:111122223333:repository/shared/rl"
+    for stage in (deployed, Deployed(dev.templates)):
+        [(stack, repository, _)] = stage.of_type("AWS::ECR::Repository")
+        own = stage.arn(stack, repository)
+        [role] = [it for it in roles(stage) if it.name == name]
+        may = {
+            place: [allowed(statements(stage, role), action, place) for action in actions]
+            for place in (own, shared)
+        }
+        assert all(may[shared] if stage is deployed else may[own])
+        assert not any(may[own] if stage is deployed else may[shared])
+
+
 def test_everything_that_executions_ask_for_is_allowed(
     recorded: Recorder, workflows_own: Synthesis
 ) -> None:
