@@ -1,5 +1,6 @@
 """The configuration that the context chooses, checked before anything is synthesised."""
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -26,6 +27,21 @@ LOCAL_VOLUME = re.compile(
     r"ml\.([a-z]+\d[a-z]*d[a-z]*|dl1|g5|g[67]e?|p5[a-z]*|p6e?-[a-z0-9]+|trn1n?|trn2)\."
 )
 """The same as `lambdas.jobs` has: SageMaker takes no key for disks of the machine itself."""
+GUARD_SETTINGS = (
+    "peak_factor",
+    "most_added",
+    "most_removed",
+    "out_cooldown_minutes",
+    "in_cooldown_minutes",
+    "reactive_target",
+    "reactive_minutes",
+    "stale_minutes",
+    "missing_share",
+    "short_minutes",
+    "range_limit",
+    "spread_limit",
+)
+"""The same as the bundle's `GuardSettings` has: endpoint and function refuse any other."""
 
 
 def stage_config(project: object, stage: object) -> StageConfig:
@@ -146,10 +162,11 @@ def _serving_values(config: StageConfig) -> list[str]:
                 ":model-package/rl-autoscaling-prod-policies/3"
             )
     for name, value in serving.guard.items():
-        if not re.fullmatch("[a-z][a-z_]*", name) or not _is_number(value):
+        if name not in GUARD_SETTINGS or not _is_number(value):
+            [nearest] = difflib.get_close_matches(str(name), GUARD_SETTINGS, n=1, cutoff=0)
             problems.append(
                 f"serving.guard: {name!r}: {value!r} is no setting and its number; use e.g. "
-                '{"most_removed": 2} (docs/endpoint.md)'
+                f'{{"{nearest}": 2}} (docs/endpoint.md)'
             )
     if config.network and serving.serverless_memory_mb:
         problems.append(

@@ -6,6 +6,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from stacks.checked_config import LOG_DAYS, stage_config
 from stacks.config import STAGES, StageConfig
@@ -13,6 +14,7 @@ from stacks.errors import ConfigError
 from stacks.existing import boundary_problems, bucket_problems
 from stacks.setting_types import type_problems
 
+PRESETS = Path(__file__).resolve().parents[1] / "training_src" / "presets"
 _CONNECTION = re.compile(
     r"arn:[a-z-]+:(codestar-connections|codeconnections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"
 )
@@ -149,8 +151,14 @@ def _stages(pipeline: Pipeline) -> list[str]:
 
 def _others(pipeline: Pipeline) -> list[str]:
     problems = []
-    if pipeline.check_preset is not None and not re.fullmatch(r"[\w-]+", pipeline.check_preset):
-        problems.append(f"check_preset: {pipeline.check_preset!r} is the name of no preset")
+    # It becomes a word of a command.
+    found = sorted(path.stem for path in PRESETS.glob("*.toml"))
+    presets = [name for name in found if re.fullmatch(r"[\w-]+", name)]
+    if pipeline.check_preset is not None and pipeline.check_preset not in presets:
+        problems.append(
+            f"check_preset: {pipeline.check_preset!r} is no preset of training_src/presets; "
+            f"choose one of {', '.join(presets)}"
+        )
     if not 0 <= pipeline.drift_every_days <= 365:
         problems.append(f"drift_every_days: {pipeline.drift_every_days} must be within 0 and 365")
     if pipeline.alarm_email is not None and "@" not in pipeline.alarm_email:

@@ -1,10 +1,11 @@
 """Nonsense is refused before anything is synthesised, in one line that names the remedy."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
+from autoscaling_rl.controller.guard import GuardSettings
 from lambdas import jobs
 from stacks import checked_config
 from stacks.checked_config import check, stage_config
@@ -107,12 +108,17 @@ PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/rl-dev-policie
         (Serving(instance_type="large"), "serving.instance_type: 'large'"),
         (Serving(guard={"most-removed": 2}), "serving.guard: 'most-removed': 2 is no setting"),
         (Serving(guard={"most_removed": float("inf")}), "serving.guard: 'most_removed': inf is"),
+        (Serving(guard={"most_remove": 2}), "'most_remove': 2 is no .* use e.g. {\"most_removed\""),
         (Serving(guard={"most_removed": "2"}), "serving.guard: 'most_removed': '2' is no setting"),
     ],
 )
 def test_serving_that_sagemaker_refuses_is_refused(serving: Serving, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"stacks/config.py, dev: .*{message}"):
         check(replace(DEV, serving=serving))
+
+
+def test_the_guard_rails_have_the_settings_that_a_stage_may_name() -> None:
+    assert [each.name for each in fields(GuardSettings)] == list(checked_config.GUARD_SETTINGS)
 
 
 @pytest.mark.parametrize(

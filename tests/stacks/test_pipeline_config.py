@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stacks.errors import ConfigError
-from stacks.pipeline_config import GitHub, pipeline_config
+from stacks.pipeline_config import PRESETS, GitHub, pipeline_config
 from tests.stacks.delivery import (
     CONFIGURED,
 )
@@ -24,6 +24,10 @@ from tests.stacks.synthesis import PROJECT
         ({"stages": ("dev", "dev")}, "stages: dev, dev; name two or more, each once"),
         ({"stages": ("dev", "live")}, "stages: 'live' does not exist"),
         ({"check_preset": "a b"}, "check_preset: 'a b'"),
+        (
+            {"check_preset": "ppo-cartpol"},
+            "check_preset: 'ppo-cartpol' is no preset of training_src/presets; choose one of cem-",
+        ),
         ({"drift_every_days": -1}, "drift_every_days: -1 must be within 0 and 365"),
         ({"drift_every_days": "7"}, "drift_every_days: '7' is no whole number"),
         ({"stages": "dev"}, "stages: 'dev' is one text, not several; write ('dev',)"),
@@ -57,3 +61,8 @@ def test_every_mistake_gets_a_line() -> None:
 def test_a_project_without_a_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="project: None is no name"):
         pipeline_config(None, CONFIGURED)
+
+
+def test_every_preset_can_check() -> None:
+    for path in PRESETS.glob("*.toml"):
+        assert pipeline_config(PROJECT, replace(CONFIGURED, check_preset=path.stem))
