@@ -1,4 +1,4 @@
-"""Settings are of the types that their dataclasses say.
+"""Settings are of the types that their dataclasses say, and numbers within their limits.
 
 Python does not look: a fraction of a minute or a forgotten comma would fail after a training.
 """
@@ -20,6 +20,24 @@ def type_problems(settings: object, section: str = "") -> list[str]:
         line
         for name, kind in get_type_hints(type(settings)).items()
         for line in _problems(section + name, getattr(settings, name), kind)
+    ]
+
+
+def range_problems(
+    section: str, settings: object, limits: Mapping[str, tuple[int, int]]
+) -> list[str]:
+    """Return what is out of range, a line each.
+
+    Args:
+        section: The name of the settings; empty: none.
+        settings: A dataclass.
+        limits: The least and the largest value, by the names of its fields.
+    """
+    prefix = f"{section}." if section else ""
+    return [
+        f"{prefix}{name}: {getattr(settings, name)} must be within {low} and {high}"
+        for name, (low, high) in limits.items()
+        if not low <= getattr(settings, name) <= high
     ]
 
 
