@@ -13,6 +13,7 @@ from stacks.existing import (
     image_problems,
     replica_problems,
 )
+from stacks.presets import DEFAULT_PRESET, SHARING, toolkits
 from stacks.setting_types import range_problems, type_problems
 from stacks.stage_names import name_problems
 from stacks.thing_groups import group_problems
@@ -88,6 +89,23 @@ def _training(config: StageConfig) -> list[str]:
     return problems + range_problems("training", training, limits)
 
 
+def _retraining(config: StageConfig) -> list[str]:
+    known, preset = toolkits(), config.retrain_preset or DEFAULT_PRESET
+    if preset not in known:
+        return [
+            f"retrain_preset: {preset!r} is no preset of training_src/presets; choose one of "
+            f"{', '.join(known)}"
+        ]
+    count = config.training.instance_count
+    if config.retrain_every_days and count > 1 and known[preset] != SHARING:
+        sharing = [name for name, toolkit in known.items() if toolkit == SHARING]
+        return [
+            f"training.instance_count: executions by the clock train {preset}, which takes one "
+            f"instance, not {count}; set it to 1, or retrain_preset to {' or '.join(sharing)}"
+        ]
+    return []
+
+
 def _others(config: StageConfig) -> list[str]:
     problems = []
     if config.network and not (config.network.subnet_ids and config.network.security_group_ids):
@@ -146,6 +164,7 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827,
 _RULES: tuple[Callable[[StageConfig], list[str]], ...] = (
     name_problems,
     _training,
+    _retraining,
     serving_problems,
     _decide,
     _edge,

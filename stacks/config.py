@@ -159,6 +159,7 @@ class StageConfig:
         replica: An existing bucket in another region that objects are copied to.
         alarm_email: Who hears of alarms.
         retrain_every_days: 0: executions are started by hand.
+        retrain_preset: What executions by the clock train; None: the default preset.
         permissions_boundary: Name of a managed policy that bounds every role.
         reserved_concurrency: Invocations at a time that are set aside for each function; 0: none.
             A new account allows too few to set any aside.
@@ -182,6 +183,7 @@ class StageConfig:
     replica: Replica | None = None
     alarm_email: str | None = None
     retrain_every_days: int = 0
+    retrain_preset: str | None = None
     permissions_boundary: str | None = None
     reserved_concurrency: int = 0
     log_days: int = 90

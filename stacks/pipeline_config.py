@@ -6,15 +6,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from stacks.checked_config import LOG_DAYS, stage_config
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
 from stacks.existing import boundary_problems, bucket_problems
+from stacks.presets import toolkits
 from stacks.setting_types import type_problems
 
-PRESETS = Path(__file__).resolve().parents[1] / "training_src" / "presets"
 _CONNECTION = re.compile(
     r"arn:[a-z-]+:(codestar-connections|codeconnections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"
 )
@@ -152,8 +151,7 @@ def _stages(pipeline: Pipeline) -> list[str]:
 def _others(pipeline: Pipeline) -> list[str]:
     problems = []
     # It becomes a word of a command.
-    found = sorted(path.stem for path in PRESETS.glob("*.toml"))
-    presets = [name for name in found if re.fullmatch(r"[\w-]+", name)]
+    presets = [name for name in toolkits() if re.fullmatch(r"[\w-]+", name)]
     if pipeline.check_preset is not None and pipeline.check_preset not in presets:
         problems.append(
             f"check_preset: {pipeline.check_preset!r} is no preset of training_src/presets; "

@@ -98,7 +98,8 @@ class Events(Construct):
             ],
         )
         training = config.training
-        request = {
+        preset = {"preset": config.retrain_preset} if config.retrain_preset else {}
+        request = preset | {
             "training": {
                 "instance_type": training.instance_types[0],
                 "instance_count": training.instance_count,

@@ -9,11 +9,11 @@ from stacks.parts.endpoint_alarms import alarm_names
 from stacks.parts.permissions import Names
 from stacks.parts.roles import Roles, arn, greengrass_arn
 from stacks.parts.training_bundle import TrainingBundle, metric_definitions, preset_names
+from stacks.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from stacks.storage_stack import StorageStack
 
-DEFAULT_PRESET = "hindsight-autoscaling"
 POLL_SECONDS = 30
 
 _ROLLOUT = (

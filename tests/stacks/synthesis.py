@@ -42,6 +42,7 @@ WORKFLOWS_OWN = replace(
         key_arn="arn:aws:kms:us-west-2:123456789012:key/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f",
     ),
     retrain_every_days=7,
+    retrain_preset="ppo-autoscaling",
     permissions_boundary="organisation-boundary",
     reserved_concurrency=2,
 )

@@ -158,6 +158,11 @@ def test_groups_with_names_of_any_form_are_taken() -> None:
         ),
         ({"log_days": 8}, "CloudWatch keeps 1, 3, 5"),
         ({"retrain_every_days": 366}, "retrain_every_days: 366 must be within 0 and 365"),
+        ({"retrain_preset": "ppo"}, "retrain_preset: 'ppo' is no preset of training_src/presets"),
+        (
+            {"retrain_every_days": 7, "training": Training(instance_count=2)},
+            "train hindsight-autoscaling, which takes one instance, not 2; .* ppo-autoscaling",
+        ),
     ],
 )
 def test_other_nonsense_is_refused(changes: dict[str, object], message: str) -> None:

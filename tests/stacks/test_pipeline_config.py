@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from stacks.errors import ConfigError
-from stacks.pipeline_config import PRESETS, GitHub, pipeline_config
+from stacks.pipeline_config import GitHub, pipeline_config
+from stacks.presets import PRESETS
 from tests.stacks.delivery import (
     CONFIGURED,
 )

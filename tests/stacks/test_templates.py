@@ -144,3 +144,15 @@ def contents(folder: Path) -> dict[str, bytes]:
             or str(file.relative_to(folder)).startswith("asset.")
         )
     }
+
+
+def test_executions_by_the_clock_train_what_the_stage_says(checked: Synthesis) -> None:
+    rules = Deployed(checked.templates).of_type("AWS::Events::Rule")
+    [given] = [
+        json.loads(target["Input"])
+        for _, _, rule in rules
+        if "ScheduleExpression" in rule
+        for target in rule["Targets"]
+    ]
+    assert given["preset"] == CHECKED.retrain_preset
+    assert given["training"]["instance_count"] == CHECKED.training.instance_count
