@@ -4,19 +4,19 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from stacks.checked_serving import INSTANCE, serving_problems
-from stacks.config import STAGES, StageConfig
-from stacks.errors import ConfigError
-from stacks.existing import (
+from stacks.checks.existing import (
     boundary_problems,
     bucket_problems,
     image_problems,
     replica_problems,
 )
+from stacks.checks.serving import INSTANCE, serving_problems
+from stacks.checks.setting_types import range_problems, type_problems
+from stacks.checks.stage_names import name_problems
+from stacks.checks.thing_groups import group_problems
+from stacks.config import STAGES, StageConfig
+from stacks.errors import ConfigError
 from stacks.presets import DEFAULT_PRESET, SHARING, toolkits
-from stacks.setting_types import range_problems, type_problems
-from stacks.stage_names import name_problems
-from stacks.thing_groups import group_problems
 
 _GPU = re.compile(r"ml\.(g|p)\d")
 _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")

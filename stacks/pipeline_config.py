@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stacks.checked_config import LOG_DAYS, stage_config
+from stacks.checks.existing import boundary_problems, bucket_problems
+from stacks.checks.setting_types import type_problems
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
-from stacks.existing import boundary_problems, bucket_problems
 from stacks.presets import toolkits
-from stacks.setting_types import type_problems
 
 _CONNECTION = re.compile(
     r"arn:[a-z-]+:(codestar-connections|codeconnections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"

@@ -7,8 +7,8 @@ from aws_cdk import Stack
 from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
+from stacks.checks.existing import IMAGE
 from stacks.config import StageConfig
-from stacks.existing import IMAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 _LOCKS = ("uv", "image", "sb3", "torch")

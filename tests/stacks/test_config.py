@@ -7,8 +7,8 @@ import pytest
 
 from autoscaling_rl.controller.guard import GuardSettings
 from lambdas import jobs
-from stacks import checked_serving
 from stacks.checked_config import check, stage_config
+from stacks.checks import serving
 from stacks.config import STAGES, Edge, Network, Replica, Serving, StageConfig, Training
 from stacks.errors import ConfigError
 
@@ -91,7 +91,7 @@ def test_training_that_sagemaker_refuses_is_refused(training: Training, message:
 
 
 def test_stage_and_jobs_know_the_same_disks_of_machines() -> None:
-    assert checked_serving.LOCAL_VOLUME == jobs.LOCAL_VOLUME
+    assert serving.LOCAL_VOLUME == jobs.LOCAL_VOLUME
 
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/rl-dev-policies/3"
@@ -118,7 +118,7 @@ def test_serving_that_sagemaker_refuses_is_refused(serving: Serving, message: st
 
 
 def test_the_guard_rails_have_the_settings_that_a_stage_may_name() -> None:
-    assert [each.name for each in fields(GuardSettings)] == list(checked_serving.GUARD_SETTINGS)
+    assert [each.name for each in fields(GuardSettings)] == list(serving.GUARD_SETTINGS)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local_mode.greengrass.recipes import problems
+from stacks.checks.stage_names import LONGEST_PREFIX
 from stacks.errors import ConfigError
-from stacks.stage_names import LONGEST_PREFIX
 from tests.stacks.grants import allowed, roles, statements
 from tests.stacks.intrinsics import ACCOUNT, REGION, Deployed
 from tests.stacks.synthesis import CHECKED, ROOT, Synthesis

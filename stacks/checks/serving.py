@@ -4,8 +4,8 @@ import difflib
 import math
 import re
 
+from stacks.checks.setting_types import range_problems
 from stacks.config import StageConfig
-from stacks.setting_types import range_problems
 
 INSTANCE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 _PACKAGE = re.compile(r"arn:[a-z-]+:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+/\d+")
