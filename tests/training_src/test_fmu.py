@@ -20,7 +20,11 @@ import evaluate
 import train
 from autoscaling_rl import bundle_files
 from autoscaling_rl.artifact import pack, verify
-from autoscaling_rl.environment_factory import check_environment, make_vector_environment
+from autoscaling_rl.environment_factory import (
+    check_environment,
+    longest_episode,
+    make_vector_environment,
+)
 from autoscaling_rl.environments.fmu import FmuEnv
 from autoscaling_rl.errors import UserError
 from tests.training_src.fmu_models import KINDS_2, KINDS_3, ROOM_3
@@ -261,6 +265,7 @@ def test_a_simulator_that_runs_once_in_a_process_gets_processes(room, tmp_path, 
     several = make_vector_environment(settings, 2)
     together = make_vector_environment({**settings, "fmu": str(room)}, 2)
     assert type(several).__name__ == "AsyncVectorEnv"
+    assert longest_episode(several) == longest_episode(together) == 288
     actions = np.zeros((2, 1), np.float32)
     for env in (several, together):
         env.reset(seed=5)

@@ -1,6 +1,7 @@
 """The toolkit sb3: it learns, resumes bit for bit, exports what it trained, refuses the rest."""
 
 import dataclasses
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,9 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from autoscaling_rl import toolkits
-from autoscaling_rl.environment_factory import make_vector_environment
+from autoscaling_rl.environment_factory import longest_episode, make_vector_environment
 from autoscaling_rl.errors import UserError
+from autoscaling_rl.metrics import Reporter
 from autoscaling_rl.presets import load_preset
 from autoscaling_rl.toolkits import TrainingStopped, find_toolkit
 from autoscaling_rl.toolkits.episodes import run_episodes
@@ -67,8 +69,9 @@ def train(job):
         {"normalise_observations": False, "normalise_rewards": True, "activation": "silu"},
         {"environment.id": "Pendulum-v1", "learning_rate_schedule": "constant"},
         {**AUTOSCALING, "reward_scale": 0.05, "episode_steps": 30},
+        {"environment.max_episode_steps": 60, "segment_steps": 0},
     ],
-    ids=["cartpole", "cartpole-rewards", "pendulum", "autoscaling"],
+    ids=["cartpole", "cartpole-rewards", "pendulum", "autoscaling", "time-limit"],
 )
 def test_a_resumed_job_gives_the_same_policy_bit_for_bit(tmp_path, changes, monkeypatch):
     monkeypatch.setattr("autoscaling_rl.toolkits.sb3_segments.GRACE_SECONDS", 0.0)
@@ -331,10 +334,70 @@ def test_a_warm_start_with_other_layers_is_refused(tmp_path, artifact, changes):
 )
 def test_segments_share_the_rollouts_evenly(tmp_path, changes, segments):
     options = sb3_preset(tmp_path, **changes).training
-    assert options.segments == segments
+    assert options.segments() == segments
     assert sum(segments) * options.rollout >= options.steps
+
+
+@pytest.mark.parametrize(
+    ("longest", "segments"),
+    [
+        (0, (3,) * 6 + (2,) * 4),
+        (64, (3,) * 6 + (2,) * 4),
+        (65, (4,) * 2 + (3,) * 6),
+        (416, (13, 13)),
+        (10**6, (26,)),
+    ],
+)
+def test_a_segment_has_time_for_two_of_the_longest_episodes(tmp_path, longest, segments):
+    options = sb3_preset(tmp_path, segment_steps=0, steps=26 * 256).training
+    assert options.segments(longest) == segments
+
+
+def test_segments_that_are_asked_for_are_made_however_long_episodes_are(tmp_path):
+    assert sb3_preset(tmp_path).training.segments(10**6) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "episode_steps", "longest"),
+    [
+        ({}, 0, 500),
+        ({}, 50, 50),
+        ({"environment.max_episode_steps": 40}, 50, 40),
+        ({"environment.id": "Identity-v0"}, 0, 0),
+        ({"environment.id": "AutoScaling-v0"}, 0, 7 * 1440),
+        (AUTOSCALING, 30, 30),
+    ],
+)
+def test_the_time_limit_of_an_environment_is_known(tmp_path, changes, episode_steps, longest):
+    environment = sb3_preset(tmp_path, **changes).environment
+    env = make_vector_environment(environment, 2, episode_steps=episode_steps)
+    assert longest_episode(env) == longest
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "episodes", "warnings"),
+    [
+        ({"environment.max_episode_steps": 100, "segment_steps": 0}, 8, 0),
+        ({"environment.max_episode_steps": 100}, 8, 0),
+        ({"segment_steps": 0}, 0, 1),
+        ({"episode_steps": 100, "segment_steps": 256}, 0, 1),
+    ],
+    ids=["default", "long", "unknown", "short"],
+)
+def test_episodes_end_within_a_segment_or_it_is_told_once(tmp_path, changes, episodes, warnings):
+    preset = sb3_preset(
+        tmp_path, **{"environment.id": "Identity-v0", "environment.length": 150, **changes}
+    )
+    messages = io.StringIO()
+    reporter = Reporter(output=io.StringIO(), messages=messages)
+    trained = train(sb3_job(tmp_path, preset=preset, reporter=reporter))
+    assert trained.figures["episodes"] == episodes
+    told = [line for line in messages.getvalue().splitlines() if "no episode ended" in line]
+    assert len(told) == warnings
+    assert all("64 steps of each" in line and "training.segment_steps" in line for line in told)
 
 
 def test_the_options_are_the_defaults_where_nothing_is_said():
     assert dataclasses.asdict(Sb3Options())["hidden"] == (64, 64)
-    assert Sb3Options().segments == (13, 13, 13, 12, 12, 12, 12, 12, 12, 12)
+    assert Sb3Options().segments() == (13, 13, 13, 12, 12, 12, 12, 12, 12, 12)

@@ -351,7 +351,7 @@ def test_weights_beyond_fixed_point_stop_training(tmp_path, artifact):
 def test_options_of_the_path_replace_the_others(tmp_path):
     options = sb3_preset(tmp_path, **TINY).training
     after = options.after_hindsight()
-    assert (after.n_steps, after.rollout, after.segments) == (120, 960, (2, 2))
+    assert (after.n_steps, after.rollout, after.segments()) == (120, 960, (2, 2))
     assert (after.gamma, after.learning_rate) == (0.99, options.warm_learning_rate)
     assert dataclasses.replace(options, batch_size=256, n_steps=32).after_hindsight()
     small = dataclasses.replace(options, n_envs=4, n_steps=10_000, batch_size=40_000)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from autoscaling_rl.bundle_files import find_file
 from autoscaling_rl.errors import UserError
@@ -135,6 +135,23 @@ def make_vector_environment(
             vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP, **keywords},
             **arguments,
         )
+
+
+def longest_episode(env: "VectorEnv[Any, Any, Any]") -> int:
+    """Return the steps after which an episode ends at the latest; 0: no time limit is known.
+
+    Args:
+        env: as `make_vector_environment` returns it.
+    """
+    spec, several = env.spec, cast("Any", env.unwrapped)
+    if spec is None:
+        return 0
+    if spec.id == AUTOSCALING:
+        return int(spec.kwargs["episode_minutes"])
+    limits = [spec.kwargs.get("max_episode_steps") or spec.max_episode_steps]
+    if spec.id == FMU:
+        limits += several.get_attr("episode_steps")
+    return min(filter(None, limits), default=0)
 
 
 def environment_version(identifier: str) -> str:

@@ -63,7 +63,7 @@ class FmuEnv(gymnasium.Env[FloatArray, Any]):
         self._file = FmuFile.read(Path(self.settings.fmu), self.settings.sha256)
         self._names = variable_names(self.settings, self._file)
         self._start = self._file.default("startTime") or 0.0
-        self._seconds, self._steps = times(self.settings, self._file)
+        self._seconds, self.episode_steps = times(self.settings, self._file)
         self._terms = self.settings.terms()
         self._combinations = list(itertools.product(*self.settings.choices().values()))
         self._ranges = np.array(list(self.settings.ranges().values()), np.float64)
@@ -89,7 +89,7 @@ class FmuEnv(gymnasium.Env[FloatArray, Any]):
             for name, value in self.settings.parameters.items()
         }
         # A little later than the last step ends, which may be rounded up.
-        stop = self._start + (self._steps + 1e-6) * self._seconds
+        stop = self._start + (self.episode_steps + 1e-6) * self._seconds
         anew = self.settings.reset == "instantiate"
         self._instance.begin(parameters, self._start, stop, anew=anew)
         self._step = 0
@@ -109,7 +109,7 @@ class FmuEnv(gymnasium.Env[FloatArray, Any]):
             for name, bounds in self.settings.terminate.items()
         )
         reward = self._reward(named) + terminated * self.settings.terminal_reward
-        return observation, reward, terminated, self._step >= self._steps, {}
+        return observation, reward, terminated, self._step >= self.episode_steps, {}
 
     def close(self) -> None:
         """Free the simulator, and what it was unpacked to with the last one."""

@@ -52,7 +52,8 @@ class Sb3Options:
         episode_steps: steps after which a training episode is cut, without counting as its end;
             0: where the environment ends it. Long episodes delay learning about their starts.
         segment_steps: environment steps between two checkpoints, each with a test of the policy. At
-            a segment's start all environments begin new episodes. 0: a tenth of `steps`.
+            a segment's start all environments begin new episodes. 0: a tenth of `steps`, or more:
+            where the time limit of episodes is known, twice that in each environment.
         device: "cpu", "cuda" for an NVIDIA GPU, or "auto": the GPU where there is one.
             Small networks may train faster without.
         test_episodes: episodes of each test. They are the same ones in every test; the policy with
@@ -141,11 +142,19 @@ class Sb3Options:
         """Environment steps of a rollout."""
         return self.n_envs * self.n_steps
 
-    @property
-    def segments(self) -> tuple[int, ...]:
-        """Rollouts of each segment, nearly equally many, so that all steps are done."""
+    def segments(self, longest: int = 0) -> tuple[int, ...]:
+        """Return the rollouts of each segment, nearly equally many, so that all steps are done.
+
+        Args:
+            longest: steps after which an episode ends at the latest; 0: not known. Episodes that
+                last longer than a segment never end, and what their ends bring is never learnt.
+        """
         rollouts = -(-self.steps // self.rollout)
-        wanted = round(self.steps / self.segment_steps) if self.segment_steps else 10
+        least = max(1, -(-2 * longest // self.n_steps))
+        if self.segment_steps:
+            wanted = round(self.steps / self.segment_steps)
+        else:
+            wanted = min(10, rollouts // least)
         count = min(max(1, wanted), rollouts)
         length, rest = divmod(rollouts, count)
         return (length + 1,) * rest + (length,) * (count - rest)

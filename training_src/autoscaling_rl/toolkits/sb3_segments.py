@@ -58,12 +58,14 @@ class SegmentedTraining(ABC):
         env: environments to train in.
         model: network and optimiser.
         best: the best policy that was tested.
+        segments: rollouts of each segment.
         segment: segments that have ended.
 
     Raises:
         UserError: if the environment cannot be made, or PPO's network does not fit it.
     """
 
+    longest_episode = 0  # steps; 0: not known, or episodes end with each rollout anyway
     remedy = "training.learning_rate or training.reward_scale"  # to lower if training diverges
 
     def __init__(self, job: TrainingJob, options: Sb3Options) -> None:
@@ -76,8 +78,10 @@ class SegmentedTraining(ABC):
         self.callback = _Silent()
         self.callback.init_callback(self.model)
         self.best = Best()
+        self.segments = self.options.segments(self.longest_episode)
         self.segment = 0
         self.episodes = 0
+        self._told_of_no_end = False
         self._stop_at = float("inf")
 
     @abstractmethod
@@ -134,7 +138,7 @@ class SegmentedTraining(ABC):
         self._restore()
         self.cluster.check_same(self.segment, "checkpoints to go on from")
         self.cluster.join(self._moments())
-        segments, instances = self.options.segments, self.cluster.size
+        segments, instances = self.segments, self.cluster.size
         total = sum(segments) * self.options.rollout
         self._tell_device()
         self.job.reporter.start(total * instances, done=self._steps)
@@ -181,7 +185,7 @@ class SegmentedTraining(ABC):
         model = self.model
         model._last_obs = self.env.begin(third)
         model._last_episode_starts = np.ones(self.options.n_envs, bool)
-        every = max(1, sum(self.options.segments) // _REPORTS)
+        every, before = max(1, sum(self.segments) // _REPORTS), self.episodes
         for rollout in range(1, rollouts + 1):
             if self._must_stop():
                 return False
@@ -191,7 +195,22 @@ class SegmentedTraining(ABC):
             if model.num_timesteps // self.options.rollout % every == 0 or rollout == rollouts:
                 steps = self.options.rollout * self.cluster.size
                 self._report(steps / max(time.monotonic() - began, 1e-9))
+        if self.episodes == before:
+            self._tell_of_no_end(rollouts)
         return True
+
+    def _tell_of_no_end(self, rollouts: int) -> None:
+        """Say once that no episode ended in a segment: training would go on without a word."""
+        if self._told_of_no_end:
+            return
+        self._told_of_no_end = True
+        each = rollouts * self.options.n_steps
+        self.job.reporter.message(
+            f"warning: no episode ended in a segment, {each:,} steps of each environment, and the"
+            " next one begins new episodes: what an episode's end brings is not learnt; raise"
+            " training.segment_steps (and training.steps, if they are fewer), or cut episodes by"
+            " training.episode_steps"
+        )
 
     def _learn(self, total: int) -> None:
         """Collect one rollout and learn from it."""
@@ -279,9 +298,7 @@ class SegmentedTraining(ABC):
         self.model.num_timesteps = checkpoint.meta["steps"]
         self.model._n_updates = checkpoint.meta["updates"]
         self.episodes = checkpoint.meta["episodes"]
-        self.job.reporter.message(
-            f"resumed from checkpoint {self.segment} of {len(self.options.segments)}"
-        )
+        self.job.reporter.message(f"resumed from checkpoint {self.segment} of {len(self.segments)}")
 
 
 def _check_shared(options: Sb3Options, instances: int) -> None:

@@ -11,6 +11,7 @@ from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.environment_factory import (
     AUTOSCALING,
     FMU,
+    longest_episode,
     make_environment,
     make_vector_environment,
 )
@@ -56,6 +57,7 @@ class Training(SegmentedTraining):
         env = make_vector_environment(
             environment, options.n_envs, load_path=load, episode_steps=options.episode_steps
         )
+        self.longest_episode = longest_episode(env)
         adapter = VectorAdapter(env, observations=self.scaler, rewards=self.rewards)
         return adapter, make_model(adapter, options, seeds(job.seed, INITIAL)[0])
 
