@@ -1,5 +1,6 @@
 """Test episodes of a policy: what it is worth without exploration, and what it gets to see."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,10 @@ _GOLDEN = 256
 _ROUNDS = 256
 
 
+class GivenUp(Exception):
+    """Episodes were not run to their end, since the job has to stop."""
+
+
 @dataclass(frozen=True)
 class Episodes:
     """Finished episodes of a policy.
@@ -28,13 +33,22 @@ class Episodes:
     observations: NDArray[np.float32]
 
 
-def run_episodes(env: VectorEnv[Any, Any, Any], policy: Policy, seed: int) -> Episodes:
+def run_episodes(
+    env: VectorEnv[Any, Any, Any],
+    policy: Policy,
+    seed: int,
+    stop: Callable[[], bool] = lambda: False,
+) -> Episodes:
     """Run one episode in each environment, choosing the best action every time.
 
     Args:
         env: environments that reset themselves within the step that ends an episode.
         policy: with the head "levels", "discrete" or "continuous".
         seed: of the episodes; the same seed gives the same starts and noise to every policy.
+        stop: True once the job has to stop; asked before every step.
+
+    Raises:
+        GivenUp: if it had to.
     """
     observations, _ = env.reset(seed=seed)
     returns = np.zeros(env.num_envs)
@@ -42,6 +56,8 @@ def run_episodes(env: VectorEnv[Any, Any, Any], policy: Policy, seed: int) -> Ep
     kept: list[NDArray[np.float32]] = []
     stride, step = 1, 0
     while running.any() and step < _LONGEST:
+        if stop():
+            raise GivenUp
         if step % stride == 0:
             kept.append(np.array(observations[running], np.float32))
             if sum(map(len, kept)) > 2 * _OBSERVATIONS:  # thin out: how long it takes is unknown
@@ -56,14 +72,20 @@ def run_episodes(env: VectorEnv[Any, Any, Any], policy: Policy, seed: int) -> Ep
 
 
 def golden_observations(
-    env: VectorEnv[Any, Any, Any], policy: Policy, seed: int
+    env: VectorEnv[Any, Any, Any],
+    policy: Policy,
+    seed: int,
+    stop: Callable[[], bool] = lambda: False,
 ) -> NDArray[np.float32]:
-    """Return at least 256 observations that the policy meets, over as many episodes as it takes."""
-    found = run_episodes(env, policy, seed).observations
+    """Return at least 256 observations that the policy meets, over as many episodes as it takes.
+
+    The arguments are those of `run_episodes`, and so is what is raised.
+    """
+    found = run_episodes(env, policy, seed, stop).observations
     for extra in range(1, _ROUNDS):
         if len(found) >= _GOLDEN:
             break
-        more = run_episodes(env, policy, (seed + extra) % 2**31).observations
+        more = run_episodes(env, policy, (seed + extra) % 2**31, stop).observations
         found = np.concatenate([found, more])
     return found
 

@@ -4,6 +4,7 @@
 are, unchanged: `collect_rollouts` and `train`.
 """
 
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -26,23 +27,29 @@ from autoscaling_rl.toolkits.base import (
     tell_of_idle_gpu,
 )
 from autoscaling_rl.toolkits.best import Best
+from autoscaling_rl.toolkits.episodes import GivenUp
+from autoscaling_rl.toolkits.grace import Grace
 from autoscaling_rl.toolkits.sb3_cluster import Cluster
 from autoscaling_rl.toolkits.sb3_options import Sb3Options
 from autoscaling_rl.toolkits.sb3_vector import TrainingEnv
 from autoscaling_rl.toolkits.statistics import RunningMoments
 
-# After SIGTERM a segment may still end within this time, so that nothing of it is lost; SageMaker
-# kills the job after 120 s.
+# After SIGTERM a segment and its test may still end within this time, so that nothing of them is
+# lost; what runs then is given up, since SageMaker kills the job after 120 s.
 GRACE_SECONDS = 30.0
 _REPORTS = 50  # rounds of metric lines in a whole training
 INITIAL, SEGMENT, TEST, POOL = range(4)  # what seeds are for
 
 
-class _Silent(BaseCallback):
-    """The callback that `collect_rollouts` insists on; progress is reported per rollout instead."""
+class _Interruption(BaseCallback):
+    """Cuts a rollout once the job has to stop; progress is reported per rollout instead."""
+
+    def __init__(self, grace: Grace) -> None:
+        super().__init__()
+        self.grace = grace
 
     def _on_step(self) -> bool:
-        return True
+        return not self.grace.over_meanwhile()
 
 
 class SegmentedTraining(ABC):
@@ -60,6 +67,7 @@ class SegmentedTraining(ABC):
         best: the best policy that was tested.
         segments: rollouts of each segment.
         segment: segments that have ended.
+        tested: whether the last one was tested, too.
 
     Raises:
         UserError: if the environment cannot be made, or PPO's network does not fit it.
@@ -75,14 +83,14 @@ class SegmentedTraining(ABC):
         torch.set_num_threads(1)  # small matrices: handing work to threads costs more than it saves
         self.env, self.model = self._build()
         self.cluster.share_gradients(self.model.policy.parameters())
-        self.callback = _Silent()
+        self.grace = Grace(job.stop, GRACE_SECONDS)
+        self.callback = _Interruption(self.grace)
         self.callback.init_callback(self.model)
         self.best = Best()
         self.segments = self.options.segments(self.longest_episode)
-        self.segment = 0
+        self.segment, self.tested = 0, True
         self.episodes = 0
         self._told_of_no_end = False
-        self._stop_at = float("inf")
 
     @abstractmethod
     def _build(self) -> tuple[TrainingEnv, PPO]:
@@ -98,7 +106,11 @@ class SegmentedTraining(ABC):
 
     @abstractmethod
     def _returns(self, policy: Policy) -> NDArray[np.float64]:
-        """Return the returns of the test episodes, the same ones in every test."""
+        """Return the returns of the test episodes, the same ones in every test.
+
+        Raises:
+            GivenUp: if the job had to stop meanwhile.
+        """
 
     @abstractmethod
     def _golden(self, policy: Policy) -> NDArray[np.float32]:
@@ -138,19 +150,15 @@ class SegmentedTraining(ABC):
         self._restore()
         self.cluster.check_same(self.segment, "checkpoints to go on from")
         self.cluster.join(self._moments())
-        segments, instances = self.segments, self.cluster.size
-        total = sum(segments) * self.options.rollout
+        instances = self.cluster.size
+        total = sum(self.segments) * self.options.rollout
         self._tell_device()
         self.job.reporter.start(total * instances, done=self._steps)
         started, first = time.monotonic(), self._steps
-        while self.segment < len(segments) and not self.cluster.any(self.job.stop()):
-            if not self._run_segment(segments[self.segment], total):
-                break
-            self.segment += 1
-            self._test()
-            self._save()
+        self._run_segments(total)
         if self.best.policy is None:
-            raise TrainingStopped("stopped before the first checkpoint: there is no policy to keep")
+            missed = "test had ended" if self.segment else "checkpoint"
+            raise TrainingStopped(f"stopped before the first {missed}: there is no policy to keep")
         seconds = time.monotonic() - started
         return TrainedPolicy(
             policy=self.best.policy,
@@ -161,11 +169,28 @@ class SegmentedTraining(ABC):
                 "instances": instances,
                 "steps": self._steps,
                 "episodes": self.episodes,
-                "stopped": self.segment < len(segments),
+                "stopped": self.segment < len(self.segments) or not self.tested,
                 "seconds": round(seconds, 3),
                 "steps_per_second": round((self._steps - first) / max(seconds, 1e-9)),
             },
         )
+
+    def _run_segments(self, total: int) -> None:
+        """Train to the end, or until the job is asked to stop."""
+        if not self.tested and not self._finish_segment():
+            return
+        while self.segment < len(self.segments) and not self.cluster.any(self.job.stop()):
+            if not self._run_segment(self.segments[self.segment], total):
+                return
+            self.segment += 1
+            if not self._finish_segment():
+                return
+
+    def _finish_segment(self) -> bool:
+        """Test and save; False if the test was given up, which a resumed job then begins with."""
+        self.tested = self._test()
+        self._save()
+        return self.tested
 
     def _tell_device(self) -> None:
         if self.model.device.type == "cuda":
@@ -187,10 +212,11 @@ class SegmentedTraining(ABC):
         model._last_episode_starts = np.ones(self.options.n_envs, bool)
         every, before = max(1, sum(self.segments) // _REPORTS), self.episodes
         for rollout in range(1, rollouts + 1):
-            if self._must_stop():
+            if self.cluster.any(self.grace.over()):
                 return False
             began = time.monotonic()
-            self._learn(total)
+            if not self._learn(total):
+                return False
             self.job.reporter.advance(self._steps)
             if model.num_timesteps // self.options.rollout % every == 0 or rollout == rollouts:
                 steps = self.options.rollout * self.cluster.size
@@ -212,13 +238,15 @@ class SegmentedTraining(ABC):
             " training.episode_steps"
         )
 
-    def _learn(self, total: int) -> None:
-        """Collect one rollout and learn from it."""
+    def _learn(self, total: int) -> bool:
+        """Collect one rollout and learn from it; False if it was cut, since the job has to stop."""
         model = self.model
         try:
-            model.collect_rollouts(
+            whole = model.collect_rollouts(
                 self.env, self.callback, model.rollout_buffer, self.options.n_steps
             )
+            if self.cluster.any(not whole):
+                return False
             self.cluster.join(self._moments())
             # As in `PPO.learn`: schedules see the share that remains after this rollout.
             model._update_current_progress_remaining(model.num_timesteps, total)
@@ -230,17 +258,13 @@ class SegmentedTraining(ABC):
         if not sb3_state.is_finite(model):
             raise self._diverged()
         self.cluster.check_weights(model.policy.parameters())
+        return True
 
     def _diverged(self) -> UserError:
         return UserError(
             f"training diverged at step {self._steps}: weights are no finite numbers;"
             f" lower {self.remedy}; the last checkpoint is kept"
         )
-
-    def _must_stop(self) -> bool:
-        if self._stop_at == float("inf") and self.job.stop():
-            self._stop_at = time.monotonic() + GRACE_SECONDS
-        return self.cluster.any(time.monotonic() > self._stop_at)
 
     @property
     def _steps(self) -> int:
@@ -263,13 +287,17 @@ class SegmentedTraining(ABC):
         values |= {"environment_steps": float(step), "steps_per_second": speed}
         reporter.metrics(values, step=step)
 
-    def _test(self) -> None:
-        """Run the test episodes with the present policy and keep it if it is the best so far."""
-        policy = self._policy()
-        returns = self._returns(policy)
+    def _test(self) -> bool:
+        """Test the present policy and keep it if it is the best so far; False if it is given up."""
+        policy, returns = self._policy(), np.zeros(0)
+        with contextlib.suppress(GivenUp):
+            returns = self._returns(policy)
+        if self.cluster.any(not len(returns)):
+            return False
         mean, step = float(returns.mean()), self._steps
         self.job.reporter.testing(episode=self.segment * len(returns), total_reward=mean, step=step)
         self.best.offer(policy, score=mean, step=step)
+        return True
 
     def _save(self) -> None:
         arrays = sb3_state.model_arrays(self.model)
@@ -280,6 +308,7 @@ class SegmentedTraining(ABC):
             "updates": self.model._n_updates,
             "episodes": self.episodes,
             "best": self.best.meta(),
+            "tested": self.tested,
         }
         if self.cluster.rank == 0:  # whose file all of them go on from
             self.job.checkpoints.save(self.segment, arrays, meta)
@@ -291,10 +320,15 @@ class SegmentedTraining(ABC):
             if self.job.warm_start is not None:
                 self._begin_from(self.job.warm_start)
             return
+        if "tested" not in checkpoint.meta:
+            raise UserError(
+                f"checkpoint {checkpoint.step} is of an earlier version of toolkit sb3, which had"
+                " other segments: use an empty checkpoint folder"
+            )
         sb3_state.restore_model(self.model, checkpoint.arrays)
         self._restore_statistics(checkpoint.arrays)
         self.best.restore(checkpoint.arrays, checkpoint.meta["best"])
-        self.segment = checkpoint.step
+        self.segment, self.tested = checkpoint.step, checkpoint.meta["tested"]
         self.model.num_timesteps = checkpoint.meta["steps"]
         self.model._n_updates = checkpoint.meta["updates"]
         self.episodes = checkpoint.meta["episodes"]

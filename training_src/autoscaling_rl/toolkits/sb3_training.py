@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
+from autoscaling_rl.artifact import GOLDEN
 from autoscaling_rl.controller.policy import Policy
 from autoscaling_rl.environment_factory import (
     AUTOSCALING,
@@ -18,7 +19,7 @@ from autoscaling_rl.environment_factory import (
 from autoscaling_rl.environment_trial import try_environment
 from autoscaling_rl.toolkits import sb3_state
 from autoscaling_rl.toolkits.base import TrainingJob, seeds
-from autoscaling_rl.toolkits.episodes import golden_observations, run_episodes
+from autoscaling_rl.toolkits.episodes import GivenUp, golden_observations, run_episodes
 from autoscaling_rl.toolkits.sb3_model import check_spaces, make_model
 from autoscaling_rl.toolkits.sb3_segments import INITIAL, TEST, SegmentedTraining
 from autoscaling_rl.toolkits.sb3_vector import TrainingEnv, VectorAdapter
@@ -47,6 +48,8 @@ class Training(SegmentedTraining):
         )
         if environment["id"] not in (AUTOSCALING, FMU):
             try_environment(make_environment(environment), environment["id"])
+        # Observations of the newest test, for an artifact that has to be written at once.
+        self.met = np.zeros((0, size), np.float32)
         self.scaler = ObservationScaler(size, enabled=options.normalise_observations)
         self.rewards = RewardScaler(
             options.n_envs,
@@ -71,18 +74,27 @@ class Training(SegmentedTraining):
         )
 
     def _returns(self, policy: Policy) -> NDArray[np.float64]:
-        return run_episodes(self.test_env, policy, self._test_seed).returns
+        episodes = run_episodes(self.test_env, policy, self._test_seed, self.grace.over_meanwhile)
+        rows = np.linspace(0, len(episodes.observations) - 1, GOLDEN)
+        self.met = episodes.observations[rows.astype(int)]
+        return episodes.returns
 
     def _golden(self, policy: Policy) -> NDArray[np.float32]:
-        return golden_observations(self.test_env, policy, self._test_seed)
+        try:
+            return golden_observations(
+                self.test_env, policy, self._test_seed, self.grace.over_meanwhile
+            )
+        except GivenUp:  # those of a test will do
+            return self.met
 
     def _statistics(self) -> dict[str, NDArray[Any]]:
         state = self.scaler.moments.state("observations")
-        return state | self.rewards.moments.state("rewards")
+        return state | self.rewards.moments.state("rewards") | {"met": self.met}
 
     def _restore_statistics(self, arrays: dict[str, NDArray[Any]]) -> None:
         self.scaler.moments.restore("observations", arrays)
         self.rewards.moments.restore("rewards", arrays)
+        self.met = arrays["met"]
 
     def _moments(self) -> list[RunningMoments]:
         return [self.scaler.moments, self.rewards.moments]
