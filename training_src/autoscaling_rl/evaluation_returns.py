@@ -11,7 +11,7 @@ from autoscaling_rl.environment_factory import AUTOSCALING, make_vector_environm
 from autoscaling_rl.metrics import Reporter
 from autoscaling_rl.scorecard import POLICY, SCHEMA_VERSION
 from autoscaling_rl.toolkits.base import seeds
-from autoscaling_rl.toolkits.episodes import environment_actions
+from autoscaling_rl.toolkits.episodes import LONGEST, endless, environment_actions
 
 FloatArray = NDArray[np.float64]
 Chooser = Callable[[NDArray[np.float32]], NDArray[Any]]
@@ -19,7 +19,6 @@ Chooser = Callable[[NDArray[np.float32]], NDArray[Any]]
 RANDOM = "random"
 DO_NOTHING = "do_nothing"  # for the sample's profile: the fleet that an episode starts with
 _EVALUATION = 7_321
-_LONGEST = 200_000
 
 
 def evaluate_returns(
@@ -38,6 +37,9 @@ def evaluate_returns(
         episodes: episodes of each policy.
         seed: the evaluation's seed.
         reporter: for progress.
+
+    Raises:
+        UserError: if an episode does not end.
     """
     start = seeds(_EVALUATION, seed)[0]
     env = make_vector_environment(environment, episodes)
@@ -77,10 +79,10 @@ def _returns(env: VectorEnv[Any, Any, Any], choose: Chooser, seed: int) -> Float
     observations, _ = env.reset(seed=seed)
     returns = np.zeros(env.num_envs)
     running = np.ones(env.num_envs, bool)
-    for _ in range(_LONGEST):
+    for _ in range(LONGEST):
         observations, rewards, terminated, truncated, _ = env.step(choose(observations))
         returns += np.where(running, rewards, 0.0)
         running &= ~np.logical_or(terminated, truncated)
         if not running.any():
-            break
-    return returns
+            return returns
+    raise endless(LONGEST)

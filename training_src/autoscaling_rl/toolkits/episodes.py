@@ -9,9 +9,10 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from autoscaling_rl.controller.policy import Policy
+from autoscaling_rl.errors import UserError
 
 _OBSERVATIONS = 2048  # kept of all test episodes
-_LONGEST = 200_000  # steps: an environment without a time limit must not hold up a test for ever
+LONGEST = 200_000  # steps: an environment without a time limit must not hold up a test for ever
 _GOLDEN = 256
 _ROUNDS = 256
 
@@ -49,15 +50,18 @@ def run_episodes(
 
     Raises:
         GivenUp: if it had to.
+        UserError: if an episode does not end.
     """
     observations, _ = env.reset(seed=seed)
     returns = np.zeros(env.num_envs)
     running = np.ones(env.num_envs, bool)
     kept: list[NDArray[np.float32]] = []
     stride, step = 1, 0
-    while running.any() and step < _LONGEST:
+    while running.any():
         if stop():
             raise GivenUp
+        if step == LONGEST:
+            raise endless(LONGEST)
         if step % stride == 0:
             kept.append(np.array(observations[running], np.float32))
             if sum(map(len, kept)) > 2 * _OBSERVATIONS:  # thin out: how long it takes is unknown
@@ -88,6 +92,14 @@ def golden_observations(
         more = run_episodes(env, policy, (seed + extra) % 2**31, stop).observations
         found = np.concatenate([found, more])
     return found
+
+
+def endless(steps: int) -> UserError:
+    """Return what is said where an episode has not ended: its return would be an invention."""
+    return UserError(
+        f"an episode of the environment has not ended after {steps:,} steps: have it end, or set"
+        " environment.max_episode_steps in the preset, e.g. to 1000"
+    )
 
 
 def environment_actions(policy: Policy, observations: NDArray[np.float32]) -> NDArray[Any]:
