@@ -4,10 +4,7 @@ import argparse
 import contextlib
 import signal
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-
-from local_mode.errors import UserError
 
 SUMMARY = "run the whole workflow once: train, evaluate, gate, register, deploy, decide"
 DEPLOYED, REJECTED = "Deployed", "Rejected"
@@ -37,30 +34,20 @@ def execute(options: argparse.Namespace) -> int:
         UserError: for a mistake that shows before the execution starts.
     """
     from local_mode import bundle
+    from local_mode.output_folder import taken
 
     preset = options.preset or bundle.DEFAULT_PRESET
     bundle.check_preset(preset)
     if options.load is not None:
         print(bundle.check_script("check_load.py", [str(options.load)]), flush=True)
-    output = _new_folder(options.output)
     # SIGTERM ends everything in good order, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _run(preset, options.load, output, edge=options.edge)
+        with taken(options.output) as output:
+            return _run(preset, options.load, output, edge=options.edge)
     except KeyboardInterrupt:
         print("\nStopped. Every process that was started has ended.", flush=True)
         return 1
-
-
-def _new_folder(chosen: Path | None) -> Path:
-    folder = chosen or Path("output") / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise UserError(f"--output {folder}: already holds something; choose a new folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output {folder}: {error.strerror}; choose another folder") from None
-    return folder
 
 
 def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:

@@ -1,0 +1,72 @@
+"""The folder for the results of a run: taken at once, and by one run alone."""
+
+import contextlib
+import fcntl
+import itertools
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from local_mode.errors import UserError
+
+_CLAIM = ".claim"
+
+
+@contextlib.contextmanager
+def taken(chosen: Path | None) -> Iterator[Path]:
+    """Give a new folder, or the chosen one, which no other run gets until the end of the block.
+
+    Raises:
+        UserError: if it holds something, is another run's, or cannot be written.
+    """
+    folder = chosen or Path("output") / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    with contextlib.ExitStack() as held:
+        try:
+            if chosen is None:
+                folder = _make_new(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_claimed(folder))
+        except OSError as error:
+            raise _refused(folder, f"{error.strerror}; choose another folder") from None
+        yield folder
+
+
+def _make_new(first: Path) -> Path:
+    """Make a folder of that name, or with a number behind it where another run was faster."""
+    for number in itertools.count(1):
+        folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
+    return folder
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Hold the lock on a file of the folder; it ends with the process, however that ends."""
+    if _names(folder) - {_CLAIM}:
+        raise _refused(folder, "already holds something; choose a new folder")
+    with (folder / _CLAIM).open("a") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _refused(folder, "another run writes there; choose a new folder") from None
+        # Something must be written: a full disk shows now, and not after the training.
+        claim.write(f"{os.getpid()}\n")
+        claim.flush()
+        # One that ended meanwhile has removed the file, and left its results.
+        if os.fstat(claim.fileno()).st_nlink == 0 or _names(folder) - {_CLAIM}:
+            raise _refused(folder, "another run has written there; choose a new folder")
+        try:
+            yield
+        finally:
+            (folder / _CLAIM).unlink(missing_ok=True)
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def _refused(folder: Path, words: str) -> UserError:
+    return UserError(f"--output {folder}: {words}")
