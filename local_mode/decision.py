@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_mode.execution import Finished
+from local_mode.output_folder import write
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -34,7 +35,7 @@ def ask(client: ClientFactory, finished: Finished, folder: Path) -> dict[str, An
     )
     answer = json.loads(response["Body"].read())
     asked = {"endpoint": finished.output["endpoint_name"], "body": body, "answer": answer}
-    (folder / "decision.json").write_text(json.dumps(asked) + "\n")
+    write(folder, {"decision.json": f"{json.dumps(asked)}\n".encode()})
     return asked
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from local_mode.deployment import Deployment
 from local_mode.greengrass.device import Device, register
+from local_mode.output_folder import write
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -47,7 +48,7 @@ def ask_device(device: Device, component: str, asked: Mapping[str, Any], folder:
     for message in messages:
         answer = device.ask(component, message)
     told = {"device": device.thing, "messages": len(messages), "answer": answer}
-    (folder / "device.json").write_text(json.dumps(told) + "\n")
+    write(folder, {"device.json": f"{json.dumps(told)}\n".encode()})
     version = device.versions()[component]
     where = f"Device {device.thing} (a local process), {component} {version}"
     if "error" in answer:

@@ -30,7 +30,8 @@ class LocalAws:
     Args:
         port: TCP port on 127.0.0.1, 0 for a free one.
         state_dir: Folder of this server alone; without it one is made, and removed at the end
-            unless a failed job left its folder there or the server ended by itself.
+            unless a failed job left its folder there, the server ended by itself, or
+            `keep_state` is set.
         cache_dir: Folder for code, and for compiled kernels unless `NUMBA_CACHE_DIR` says where
             they lie; shared with other servers.
         options: Further options of `python -m local_mode.server`.
@@ -49,6 +50,7 @@ class LocalAws:
         self.state_dir = state_dir or runs.new_run()
         self._cache_dir = cache_dir or runs.CACHE
         self._options = options
+        self.keep_state = False
         self._died = False
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, BaseClient] = {}
@@ -180,18 +182,26 @@ class LocalAws:
         return text.decode()
 
     def keep_logs(self, folder: Path) -> Path:
-        """Copy what the server and failed jobs have to say into `folder`; return where it is."""
+        """Copy what the server and failed jobs have to say into `folder`; return where it is.
+
+        Where nothing can be written it stays where it is.
+        """
         kept = folder / "logs"
-        shutil.copytree(
-            self.state_dir,
-            kept,
-            ignore=shutil.ignore_patterns("*.tar.gz", "data"),
-            dirs_exist_ok=True,
-        )
+        try:
+            shutil.copytree(
+                self.state_dir,
+                kept,
+                ignore=shutil.ignore_patterns("*.tar.gz", "data"),
+                dirs_exist_ok=True,
+            )
+        except OSError:
+            self.keep_state = True
+            return self.state_dir
         return kept
 
     def _discard_state(self) -> None:
-        if self._state_is_ours and not self._died and not self.failed_jobs():
+        wanted = self.keep_state or self._died or self.failed_jobs()
+        if self._state_is_ours and not wanted:
             shutil.rmtree(self.state_dir, ignore_errors=True)
 
 

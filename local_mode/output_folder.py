@@ -1,16 +1,20 @@
-"""The folder for the results of a run: taken at once, and by one run alone."""
+"""The folder for the results of a run: taken at once, by one run alone, and written."""
 
 import contextlib
 import fcntl
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from local_mode.errors import UserError
 
 _CLAIM = ".claim"
+
+
+class OutputError(UserError):
+    """Results that cannot be written: what they were made from should be kept."""
 
 
 @contextlib.contextmanager
@@ -30,6 +34,20 @@ def taken(chosen: Path | None) -> Iterator[Path]:
         except OSError as error:
             raise _refused(folder, f"{error.strerror}; choose another folder") from None
         yield folder
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, which is made if it is missing.
+
+    Raises:
+        OutputError: if they cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 def _make_new(first: Path) -> Path:

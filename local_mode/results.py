@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from local_mode.execution import Finished
+from local_mode.output_folder import write
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -36,18 +37,18 @@ _WORK = ("Train", "TrainWithChannels", "Evaluate", "WaitForEndpoint")
 def fetch(client: ClientFactory, finished: Finished, folder: Path) -> dict[str, Any]:
     """Write scorecard, report, trajectories and model into `folder`; return the scorecard."""
     card = _get(client, finished.output["scorecard_s3_uri"])
-    (folder / "scorecard.json").write_bytes(card)
     bucket, key = _split(finished.output["scorecard_s3_uri"])
     report = f"s3://{bucket}/{key.rpartition('/')[0]}/report.html"
-    (folder / "report.html").write_bytes(_get(client, report))
-    (folder / "execution.json").write_text(
-        json.dumps({"output": finished.output, "seconds": finished.seconds}, indent=1) + "\n"
-    )
-    for name, uri in _job_outputs(client).items():
-        if name == "model.tar.gz":
-            (folder / name).write_bytes(_get(client, uri))
-        else:
-            _extract(_get(client, uri), ("trajectories.csv", "picture.png"), folder)
+    told = json.dumps({"output": finished.output, "seconds": finished.seconds}, indent=1)
+    archives = {name: _get(client, uri) for name, uri in _job_outputs(client).items()}
+    files = {
+        "scorecard.json": card,
+        "report.html": _get(client, report),
+        "execution.json": f"{told}\n".encode(),
+        "model.tar.gz": archives["model.tar.gz"],
+    }
+    drawn = _members(archives["output.tar.gz"], ("trajectories.csv", "picture.png"))
+    write(folder, files | drawn)
     content: dict[str, Any] = json.loads(card)
     return content
 
@@ -71,11 +72,8 @@ def rescue(client: ClientFactory, folder: Path) -> list[Path]:
         for archive in ("model.tar.gz", "output.tar.gz") if model else ():
             uri = model.replace("model.tar.gz", archive)
             with contextlib.suppress(client("s3").exceptions.ClientError):
-                path = folder / name / archive
-                content = _get(client, uri)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-                kept.append(path)
+                write(folder / name, {archive: _get(client, uri)})
+                kept.append(folder / name / archive)
     return kept
 
 
@@ -90,13 +88,15 @@ def _get(client: ClientFactory, uri: str) -> bytes:
     return body
 
 
-def _extract(archive: bytes, names: tuple[str, ...], folder: Path) -> None:
+def _members(archive: bytes, names: tuple[str, ...]) -> dict[str, bytes]:
+    found = {}
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         for member in tar.getmembers():
             name = member.name.removeprefix("./")
             file = tar.extractfile(member) if name in names else None
             if file is not None:
-                (folder / name).write_bytes(file.read())
+                found[name] = file.read()
+    return found
 
 
 def table(card: Mapping[str, Any]) -> str:

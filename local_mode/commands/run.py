@@ -4,7 +4,15 @@ import argparse
 import contextlib
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local_mode.errors import UserError
+
+if TYPE_CHECKING:
+    from local_mode.execution import Finished
+    from local_mode.local_aws import LocalAws
 
 SUMMARY = "run the whole workflow once: train, evaluate, gate, register, deploy, decide"
 DEPLOYED, REJECTED = "Deployed", "Rejected"
@@ -67,12 +75,9 @@ def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:
             device = local_device(aws.client, deployment, output / "device")
             until_asked.enter_context(device)
         finished = execution.follow(aws.client, deployment, document)
+        until_asked.enter_context(_saving(aws))
         if finished.error:
-            print(f"\nThe execution failed. {finished.error}", flush=True)
-            print(f"Logs of the local processes are in {aws.keep_logs(output)}", flush=True)
-            for kept in results.rescue(aws.client, output):
-                print(f"Kept: {kept}", flush=True)
-            return 2 if finished.users_mistake else 1
+            return _tell_failure(aws, finished, output)
         card = results.fetch(aws.client, finished, output)
         print(results.table(card), flush=True)
         answer = None
@@ -85,3 +90,30 @@ def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:
     if finished.status == REJECTED:
         return EXIT_REJECTED
     return 0 if finished.status == DEPLOYED and answer else 1
+
+
+def _tell_failure(aws: "LocalAws", finished: "Finished", output: Path) -> int:
+    from local_mode import results
+
+    print(f"\nThe execution failed. {finished.error}", flush=True)
+    print(f"Logs of the local processes are in {aws.keep_logs(output)}", flush=True)
+    for kept in results.rescue(aws.client, output):
+        print(f"Kept: {kept}", flush=True)
+    return 2 if finished.users_mistake else 1
+
+
+@contextlib.contextmanager
+def _saving(aws: "LocalAws") -> Iterator[None]:
+    """Keep what the jobs made in the local AWS's own folder where the results cannot be written."""
+    from local_mode import results
+    from local_mode.output_folder import OutputError
+
+    try:
+        yield
+    except OutputError as error:
+        aws.keep_state = True
+        results.rescue(aws.client, aws.state_dir / "jobs")
+        raise UserError(
+            f"{error}; what the jobs made is kept in {aws.state_dir / 'jobs'}: copy it, or make "
+            "room and run again"
+        ) from error

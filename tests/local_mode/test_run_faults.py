@@ -1,0 +1,102 @@
+"""What `python -m local_mode run` does when something goes wrong, without a whole execution."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from local_mode import execution
+from local_mode.commands import run
+from local_mode.errors import UserError
+from local_mode.execution import Finished
+from local_mode.local_aws import LocalAws
+from tests.local_mode.support import archive
+
+MODEL = "s3://bucket/jobs/train-1/output/model.tar.gz"
+CARD = {"metric": "return", "policies": {"policy": {"values": [1.0], "mean_return": 1.0}}}
+REJECTED = Finished("Rejected", {"scorecard_s3_uri": "s3://bucket/scores/scorecard.json"})
+OBJECTS = {
+    "scores/scorecard.json": json.dumps(CARD).encode(),
+    "scores/report.html": b"<svg",
+    "jobs/train-1/output/model.tar.gz": b"the model",
+    "jobs/train-1/output/output.tar.gz": archive({"trajectories.csv": "minute\n"}),
+}
+
+
+class Client:
+    """What is asked of S3 and SageMaker after an execution with one job."""
+
+    exceptions = SimpleNamespace(ClientError=KeyError)
+
+    def list_training_jobs(self, **_):
+        return {"TrainingJobSummaries": [{"TrainingJobName": "train-1"}]}
+
+    def describe_training_job(self, **_):
+        return {"ModelArtifacts": {"S3ModelArtifacts": MODEL}}
+
+    def get_object(self, Bucket, Key):
+        return {"Body": io.BytesIO(OBJECTS[Key])}
+
+    def close(self):
+        pass
+
+
+class IdleAws(LocalAws):
+    """A local AWS without a server."""
+
+    def start(self):
+        self.state_dir.mkdir(parents=True)
+        (self.state_dir / "server.log").write_text("all is well\n")
+        return self
+
+    def client(self, service):
+        return Client()
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    """Let executions end at once; return where the local AWS keeps its state."""
+    monkeypatch.setattr("local_mode.runs.RUNS", tmp_path / "runs")
+    monkeypatch.setattr("local_mode.local_aws.LocalAws", IdleAws)
+    monkeypatch.setattr("local_mode.provision.provision", lambda *_, **__: None)
+    monkeypatch.setattr(execution, "follow", lambda *_: REJECTED)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def output(tmp_path):
+    folder = tmp_path / "output"
+    folder.mkdir()
+    return folder
+
+
+def test_results_are_written_and_the_state_is_removed(state, output):
+    assert run._run("smoke", None, output, edge=False) == run.EXIT_REJECTED
+    assert {path.name for path in output.iterdir()} == {
+        "execution.json",
+        "model.tar.gz",
+        "report.html",
+        "scorecard.json",
+        "trajectories.csv",
+    }
+    assert not list(state.iterdir())
+
+
+def test_a_policy_is_kept_where_the_results_cannot_be_written(state, output):
+    (output / "report.html").mkdir()
+    with pytest.raises(UserError, match="cannot be written") as caught:
+        run._run("smoke", None, output, edge=False)
+    (folder,) = state.iterdir()
+    assert f"is kept in {folder / 'jobs'}: copy it" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert (folder / "jobs/train-1/model.tar.gz").read_bytes() == b"the model"
+
+
+def test_the_logs_of_a_failure_stay_where_they_cannot_be_copied(state, output, monkeypatch, capsys):
+    (output / "logs").touch()
+    monkeypatch.setattr(execution, "follow", lambda *_: Finished("", {}, "Train: it failed"))
+    assert run._run("smoke", None, output, edge=False) == 1
+    (folder,) = state.iterdir()
+    assert f"Logs of the local processes are in {folder}\n" in capsys.readouterr().out
+    assert (folder / "server.log").is_file()
