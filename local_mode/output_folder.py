@@ -4,13 +4,18 @@ import contextlib
 import fcntl
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from local_mode.errors import UserError
 
+# Where this file has stayed, a run ended without results: what it left may be removed.
 _CLAIM = ".claim"
+_DRAFT = ".results-"
+_LEFTOVERS = ("logs", "device")
 
 
 class OutputError(UserError):
@@ -20,6 +25,8 @@ class OutputError(UserError):
 @contextlib.contextmanager
 def taken(chosen: Path | None) -> Iterator[Path]:
     """Give a new folder, or the chosen one, which no other run gets until the end of the block.
+
+    It is empty: what a run without results left there is removed.
 
     Raises:
         UserError: if it holds something, is another run's, or cannot be written.
@@ -37,15 +44,18 @@ def taken(chosen: Path | None) -> Iterator[Path]:
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder, which is made if it is missing.
+    """Write files into a folder, which is made if it is missing: all of them, or none.
 
     Raises:
         OutputError: if they cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
+        with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=folder) as draft:
+            for name, content in files.items():
+                (Path(draft) / name).write_bytes(content)
+            for name in files:
+                (Path(draft) / name).replace(folder / name)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
@@ -63,7 +73,8 @@ def _make_new(first: Path) -> Path:
 @contextlib.contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """Hold the lock on a file of the folder; it ends with the process, however that ends."""
-    if _names(folder) - {_CLAIM}:
+    before = _names(folder)
+    if before and not (_CLAIM in before and _is_unfinished(before)):
         raise _refused(folder, "already holds something; choose a new folder")
     with (folder / _CLAIM).open("a") as claim:
         try:
@@ -74,16 +85,25 @@ def _claimed(folder: Path) -> Iterator[None]:
         claim.write(f"{os.getpid()}\n")
         claim.flush()
         # One that ended meanwhile has removed the file, and left its results.
-        if os.fstat(claim.fileno()).st_nlink == 0 or _names(folder) - {_CLAIM}:
+        if os.fstat(claim.fileno()).st_nlink == 0 or _names(folder) != before | {_CLAIM}:
             raise _refused(folder, "another run has written there; choose a new folder")
+        for name in before - {_CLAIM}:
+            shutil.rmtree(folder / name)
         try:
             yield
         finally:
-            (folder / _CLAIM).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody has removed the folder
+                left = _names(folder)
+                if left == {_CLAIM} or not _is_unfinished(left):
+                    (folder / _CLAIM).unlink()
 
 
 def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+def _is_unfinished(names: set[str]) -> bool:
+    return all(name.startswith(_DRAFT) or name in (_CLAIM, *_LEFTOVERS) for name in names)
 
 
 def _refused(folder: Path, words: str) -> UserError:
