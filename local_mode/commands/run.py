@@ -2,13 +2,13 @@
 
 import argparse
 import contextlib
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_mode.errors import UserError
+from local_mode.signals import interrupt_once
 
 if TYPE_CHECKING:
     from local_mode.execution import Finished
@@ -41,6 +41,15 @@ def execute(options: argparse.Namespace) -> int:
     Raises:
         UserError: for a mistake that shows before the execution starts.
     """
+    interrupt_once()
+    try:
+        return _check_and_run(options)
+    except KeyboardInterrupt:
+        print("\nStopped. Every process that was started has ended.", flush=True)
+        return 1
+
+
+def _check_and_run(options: argparse.Namespace) -> int:
     from local_mode import bundle
     from local_mode.output_folder import taken
 
@@ -48,14 +57,8 @@ def execute(options: argparse.Namespace) -> int:
     bundle.check_preset(preset)
     if options.load is not None:
         print(bundle.check_script("check_load.py", [str(options.load)]), flush=True)
-    # SIGTERM ends everything in good order, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with taken(options.output) as output:
-            return _run(preset, options.load, output, edge=options.edge)
-    except KeyboardInterrupt:
-        print("\nStopped. Every process that was started has ended.", flush=True)
-        return 1
+    with taken(options.output) as output:
+        return _run(preset, options.load, output, edge=options.edge)
 
 
 def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:

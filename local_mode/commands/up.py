@@ -1,12 +1,12 @@
 """`python -m local_mode up`: the local AWS, provisioned and kept up until told to end."""
 
 import argparse
-import signal
 import time
+
+from local_mode.signals import interrupt_once
 
 SUMMARY = "start the local AWS and keep it up, for any AWS client"
 _POLL_SECONDS = 0.5
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,19 +23,11 @@ def execute(options: argparse.Namespace) -> int:
     Raises:
         UserError: If the port is taken or the checkout is incomplete.
     """
-    for number in _SIGNALS:
-        signal.signal(number, _end)
+    interrupt_once()
     try:
         return _stay_up(options.port)
     except KeyboardInterrupt:
         return 0
-
-
-def _end(*_: object) -> None:
-    """Leave whatever is going on; the way out must not be interrupted again."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _stay_up(port: int) -> int:

@@ -5,6 +5,7 @@ import json
 import tarfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from local_mode.local_aws import LocalAws
@@ -28,6 +29,20 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
             return value
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s: {condition}")
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the processes that a process has started, and theirs."""
+    found = set()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(file.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == pid:
+            child = int(file.parent.name)
+            found |= {child} | descendants(child)
+    return found
 
 
 def archive(files: dict[str, str]) -> bytes:

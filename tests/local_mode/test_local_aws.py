@@ -14,7 +14,7 @@ from local_mode.aws.processes import ProcessKeeper
 from local_mode.clients import make_client
 from local_mode.errors import UserError
 from local_mode.local_aws import LocalAws
-from tests.local_mode.support import BUCKET, wait_for
+from tests.local_mode.support import BUCKET, descendants, wait_for
 
 ROOT = Path(__file__).parents[2]
 # A program in two processes, the second of which ignores what ends the first.
@@ -149,19 +149,6 @@ def up():
         command.wait()
         command.stdout.close()
         command.stderr.close()
-
-
-def descendants(pid: int) -> set[int]:
-    found = set()
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(file.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if parent == pid:
-            child = int(file.parent.name)
-            found |= {child} | descendants(child)
-    return found
 
 
 def test_a_client_reads_nothing_of_the_users(monkeypatch, tmp_path):

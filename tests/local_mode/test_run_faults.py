@@ -2,6 +2,10 @@
 
 import io
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +15,9 @@ from local_mode.commands import run
 from local_mode.errors import UserError
 from local_mode.execution import Finished
 from local_mode.local_aws import LocalAws
-from tests.local_mode.support import archive
+from tests.local_mode.support import archive, descendants, wait_for
 
+ROOT = Path(__file__).resolve().parents[2]
 MODEL = "s3://bucket/jobs/train-1/output/model.tar.gz"
 CARD = {"metric": "return", "policies": {"policy": {"values": [1.0], "mean_return": 1.0}}}
 REJECTED = Finished("Rejected", {"scorecard_s3_uri": "s3://bucket/scores/scorecard.json"})
@@ -100,3 +105,36 @@ def test_the_logs_of_a_failure_stay_where_they_cannot_be_copied(state, output, m
     (folder,) = state.iterdir()
     assert f"Logs of the local processes are in {folder}\n" in capsys.readouterr().out
     assert (folder / "server.log").is_file()
+
+
+def test_an_early_signal_ends_a_run_as_a_late_one_does_and_later_ones_change_nothing(tmp_path):
+    command = [sys.executable, "-m", "local_mode", "run", "--output", str(tmp_path / "output")]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        # The check of the preset, before anything else.
+        wait_for(lambda: descendants(process.pid))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (1, "")
+    assert out == "\nStopped. Every process that was started has ended.\n"
+    assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize("wish", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_run_heeds_one_signal_but_no_hangup_under_nohup(wish):
+    program = f"""
+import signal
+from local_mode.signals import interrupt_once
+signal.signal(signal.SIGHUP, signal.{wish.name})
+interrupt_once()
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    try:
+        signal.raise_signal(number)
+    except KeyboardInterrupt:
+        print(number.name)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    heeded = "SIGHUP" if wish is signal.SIG_DFL else "SIGINT"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{heeded}\n", "")
