@@ -16,6 +16,7 @@ from local_mode import runs
 from local_mode.clients import client_environment, make_client
 from local_mode.errors import UserError
 from local_mode.server import READY
+from local_mode.signals import held_back
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -89,7 +90,8 @@ class LocalAws:
             *("--exit-with-stdin", *self._options),
         ]
         errors = self.state_dir / "server.err"
-        with errors.open("wb") as stderr:
+        # A process that is not noted yet would outlive an interrupt.
+        with errors.open("wb") as stderr, held_back():
             self._process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.PIPE,

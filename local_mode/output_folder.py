@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from local_mode.errors import UserError
+from local_mode.signals import held_back
 
 # Where this file has stayed, a run ended without results: what it left may be removed.
 _CLAIM = ".claim"
@@ -54,8 +55,9 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=folder) as draft:
             for name, content in files.items():
                 (Path(draft) / name).write_bytes(content)
-            for name in files:
-                (Path(draft) / name).replace(folder / name)
+            with held_back():
+                for name in files:
+                    (Path(draft) / name).replace(folder / name)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 

@@ -113,6 +113,30 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
         LocalAws(state_dir=tmp_path, options=("--no-such-option",)).start()
 
 
+def test_a_signal_while_the_server_starts_leaves_no_process(tmp_path, monkeypatch):
+    started = []
+
+    def interrupted(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            LocalAws(state_dir=tmp_path).start()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+        for process in started:
+            left = process.poll() is None
+            process.kill()
+    assert started
+    assert not left
+
+
 def test_the_environment_leads_every_client_to_the_local_aws(aws):
     command = [sys.executable, "-c", "import boto3; print(boto3.client('s3').list_buckets())"]
     environment = {"PATH": os.environ["PATH"], **aws.environment()}
