@@ -5,13 +5,13 @@ import sys
 from collections.abc import Sequence
 
 from local_mode.commands import backtest, run, up
-from local_mode.errors import UserError
+from local_mode.errors import ServerEndedError, UserError
 
 COMMANDS = {"run": run, "up": up, "backtest": backtest}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit status, 2 for a mistake of the user."""
+    """Run a command; return the exit status, 2 for a mistake of the user, 1 for a fault."""
     parser = argparse.ArgumentParser(prog="python -m local_mode", description=__doc__)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except ServerEndedError as error:
+        print(error, file=sys.stderr)
+        return 1
     return status
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from local_mode import runs
 from local_mode.clients import client_environment, make_client
-from local_mode.errors import UserError
+from local_mode.errors import ServerEndedError, UserError
 from local_mode.server import READY
 from local_mode.signals import held_back
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
+_DYING_SECONDS = 0.5
 
 
 class LocalAws:
-    """A local AWS for the time of a `with` block.
+    """A local AWS for the time of a `with` block, which fails with ServerEndedError if it dies.
 
     Args:
         port: TCP port on 127.0.0.1, 0 for a free one.
@@ -165,8 +166,22 @@ class LocalAws:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # Of a server that has ended, clients tell at length what they could not do.
+        died = isinstance(error, Exception) and not isinstance(error, UserError) and self._ended()
         self.stop()
+        if died:
+            raise ServerEndedError(self.log_file) from error
+
+    def _ended(self) -> bool:
+        """Tell whether the server has ended, or is ending: its connections go first."""
+        if self._process is None:
+            return False
+        try:
+            self._process.wait(_DYING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _read_first_line(self) -> str:
         assert self._process is not None

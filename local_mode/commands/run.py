@@ -40,6 +40,7 @@ def execute(options: argparse.Namespace) -> int:
 
     Raises:
         UserError: for a mistake that shows before the execution starts.
+        ServerEndedError: if the local AWS ended by itself.
     """
     interrupt_once()
     try:

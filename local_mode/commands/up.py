@@ -2,7 +2,9 @@
 
 import argparse
 import time
+from typing import NoReturn
 
+from local_mode.errors import ServerEndedError
 from local_mode.signals import interrupt_once
 
 SUMMARY = "start the local AWS and keep it up, for any AWS client"
@@ -18,19 +20,20 @@ def execute(options: argparse.Namespace) -> int:
     """Keep the local AWS up until SIGINT or SIGTERM.
 
     Returns:
-        0, or 1 if the server ended by itself.
+        0.
 
     Raises:
         UserError: If the port is taken or the checkout is incomplete.
+        ServerEndedError: If the server ended by itself.
     """
     interrupt_once()
     try:
-        return _stay_up(options.port)
+        _stay_up(options.port)
     except KeyboardInterrupt:
         return 0
 
 
-def _stay_up(port: int) -> int:
+def _stay_up(port: int) -> NoReturn:
     from local_mode.local_aws import LocalAws
     from local_mode.provision import provision
 
@@ -39,8 +42,7 @@ def _stay_up(port: int) -> int:
         print(_welcome(aws.exports(), deployment.state_machine_arn), flush=True)
         while aws.running:
             time.sleep(_POLL_SECONDS)
-        print(f"The local AWS ended by itself; its log is {aws.log_file}", flush=True)
-        return 1
+        raise ServerEndedError(aws.log_file)
 
 
 def _welcome(exports: str, state_machine: str) -> str:

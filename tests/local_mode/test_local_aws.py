@@ -12,7 +12,7 @@ import pytest
 
 from local_mode.aws.processes import ProcessKeeper
 from local_mode.clients import make_client
-from local_mode.errors import UserError
+from local_mode.errors import ServerEndedError, UserError
 from local_mode.local_aws import LocalAws
 from tests.local_mode.support import BUCKET, descendants, wait_for
 
@@ -135,6 +135,19 @@ def test_a_signal_while_the_server_starts_leaves_no_process(tmp_path, monkeypatc
             process.kill()
     assert started
     assert not left
+
+
+def test_the_death_of_the_server_is_told_in_its_place(tmp_path):
+    def kill_and_ask() -> None:
+        with LocalAws(state_dir=tmp_path) as aws:
+            os.kill(aws._process.pid, signal.SIGKILL)
+            aws.client("s3").list_buckets()
+
+    with pytest.raises(ServerEndedError) as caught:
+        kill_and_ask()
+    log = tmp_path / "server.log"
+    assert str(caught.value) == f"The local AWS ended by itself; its log is {log}"
+    assert log.is_file()
 
 
 def test_the_environment_leads_every_client_to_the_local_aws(aws):

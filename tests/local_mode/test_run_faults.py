@@ -1,4 +1,4 @@
-"""What `python -m local_mode run` does when something goes wrong, without a whole execution."""
+"""What commands do when something goes wrong, without a whole execution."""
 
 import io
 import json
@@ -11,8 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from local_mode import execution
-from local_mode.commands import run
-from local_mode.errors import UserError
+from local_mode.__main__ import main
+from local_mode.commands import run, up
+from local_mode.deployment import Deployment
+from local_mode.errors import ServerEndedError, UserError
 from local_mode.execution import Finished
 from local_mode.local_aws import LocalAws
 from tests.local_mode.support import archive, descendants, wait_for
@@ -64,7 +66,7 @@ def state(tmp_path, monkeypatch):
     """Let executions end at once; return where the local AWS keeps its state."""
     monkeypatch.setattr("local_mode.runs.RUNS", tmp_path / "runs")
     monkeypatch.setattr("local_mode.local_aws.LocalAws", IdleAws)
-    monkeypatch.setattr("local_mode.provision.provision", lambda *_, **__: None)
+    monkeypatch.setattr("local_mode.provision.provision", lambda *_, **__: Deployment())
     monkeypatch.setattr(execution, "follow", lambda *_: REJECTED)
     return tmp_path / "runs"
 
@@ -105,6 +107,20 @@ def test_the_logs_of_a_failure_stay_where_they_cannot_be_copied(state, output, m
     (folder,) = state.iterdir()
     assert f"Logs of the local processes are in {folder}\n" in capsys.readouterr().out
     assert (folder / "server.log").is_file()
+
+
+def test_the_death_of_the_server_is_one_line_and_a_fault(monkeypatch, capsys):
+    def die(options):
+        raise ServerEndedError(Path("server.log"))
+
+    monkeypatch.setattr(run, "execute", die)
+    assert main(["run"]) == 1
+    assert capsys.readouterr().err == "The local AWS ended by itself; its log is server.log\n"
+
+
+def test_up_ends_with_its_server(state):
+    with pytest.raises(ServerEndedError, match="ended by itself; its log is"):
+        up._stay_up(0)
 
 
 def test_an_early_signal_ends_a_run_as_a_late_one_does_and_later_ones_change_nothing(tmp_path):
