@@ -72,7 +72,7 @@ class LocalAws:
         """Start the server and wait until it answers.
 
         Raises:
-            UserError: If the port is taken.
+            UserError: If the port is taken, or there is no room for the state.
             RuntimeError: If the server does not come up.
         """
         try:
@@ -84,7 +84,7 @@ class LocalAws:
 
     def _start(self) -> None:
         runs.remove_old_runs()
-        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         arguments = [
             *(sys.executable, "-m", "local_mode.server", "--port", str(self._port)),
             *("--state-dir", str(self.state_dir), "--cache-dir", str(self._cache_dir)),
@@ -115,6 +115,15 @@ class LocalAws:
             self._died = True
             raise RuntimeError(f"the local AWS did not start: {text or errors}")
         self.endpoint_url = line.removeprefix(READY).strip()
+
+    def _make_folder(self) -> None:
+        try:
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{self.state_dir}: cannot be made ({error.strerror}); the local AWS keeps its "
+                "state there: make that place writable"
+            ) from None
 
     def stop(self) -> None:
         """End the server and everything that it started."""

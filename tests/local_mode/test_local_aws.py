@@ -260,6 +260,16 @@ def test_the_state_is_removed_unless_there_is_something_to_look_at(tmp_path, mon
     assert len(list(tmp_path.iterdir())) == 12
 
 
+def test_state_that_cannot_be_kept_is_one_clear_line(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("local_mode.runs.RUNS", tmp_path / "file")
+    aws = LocalAws()
+    with pytest.raises(UserError) as caught:
+        aws.start()
+    assert str(caught.value).startswith(f"{aws.state_dir}: cannot be made (Not a directory); ")
+    assert "\n" not in str(caught.value)
+
+
 def test_up_with_a_taken_port_ends_with_one_line():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
