@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
 from local_mode.errors import UserError
 
@@ -24,10 +25,10 @@ def script_environment() -> dict[str, str]:
     return {"NUMBA_CACHE_DIR": str(cache), **os.environ, "PYTHONPATH": str(BUNDLE)}
 
 
-def run_script(name: str, arguments: Sequence[str]) -> int:
-    """Run a script of the bundle with this process's streams; return its exit status."""
+def become_script(name: str, arguments: Sequence[str]) -> NoReturn:
+    """Become a script of the bundle: it gets every signal, and outlives nobody."""
     command = [sys.executable, str(BUNDLE / name), *arguments]
-    return subprocess.run(command, env=script_environment(), check=False).returncode
+    os.execve(sys.executable, command, script_environment())
 
 
 def check_script(name: str, arguments: Sequence[str]) -> str:

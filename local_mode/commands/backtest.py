@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the bundle's `backtest.py` as a process and return its exit status."""
-    from local_mode.bundle import run_script
+    """Go on as the bundle's `backtest.py`, which ends with its exit status."""
+    from local_mode.bundle import become_script
 
-    return run_script("backtest.py", options.arguments)
+    become_script("backtest.py", options.arguments)

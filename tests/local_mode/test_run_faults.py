@@ -123,6 +123,22 @@ def test_up_ends_with_its_server(state):
         up._stay_up(0)
 
 
+def test_a_back_test_is_the_process_that_was_started(tmp_path):
+    (tmp_path / "backtest.py").write_text("import os, sys; print(os.getpid(), *sys.argv[1:])")
+    program = f"""
+import pathlib
+from local_mode import bundle
+from local_mode.__main__ import main
+bundle.BUNDLE = pathlib.Path({str(tmp_path)!r})
+main(["backtest", "model", "--days", "1"])
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.read() == f"{process.pid} model --days 1\n"
+    assert process.returncode == 0
+
+
 def test_an_early_signal_ends_a_run_as_a_late_one_does_and_later_ones_change_nothing(tmp_path):
     command = [sys.executable, "-m", "local_mode", "run", "--output", str(tmp_path / "output")]
     with subprocess.Popen(

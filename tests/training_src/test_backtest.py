@@ -2,6 +2,9 @@ import csv
 import errno
 import json
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
@@ -298,6 +301,47 @@ def test_a_disk_that_is_full_leaves_nothing_behind(model, load_csv, tmp_path, mo
     monkeypatch.undo()
     assert script.main(arguments) == 0
     assert {each.name for each in (tmp_path / "output").iterdir()} == set(script.RESULTS)
+
+
+# The script itself, whose back-test takes long.
+SLOW = """
+import runpy, sys, time
+import autoscaling_rl.backtest
+def slow(*_):
+    print("begun", flush=True)
+    time.sleep(600)
+autoscaling_rl.backtest.backtest = slow
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_behind(model, load_csv, tmp_path, number):
+    output, workspace = tmp_path / "output", tmp_path / "tmp"
+    workspace.mkdir()
+    arguments = [
+        script.__file__,
+        str(model),
+        str(load_csv),
+        "--days",
+        "0.2",
+        "--output",
+        str(output),
+    ]
+    command = [sys.executable, "-c", SLOW, *arguments]
+    environment = {**os.environ, "TMPDIR": str(workspace), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "begun\n", process.stderr.read()
+        assert len([*output.iterdir(), *workspace.iterdir()]) == 2
+        process.send_signal(number)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == "stopped: what was begun is removed"
+    assert "Traceback" not in errors
+    assert not [*output.iterdir(), *workspace.iterdir()]
 
 
 def test_help_explains_every_option(capsys):
