@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,8 +153,18 @@ def _reason(cause: str) -> str:
         content = json.loads(cause)
     except ValueError:
         return cause
-    if isinstance(content, dict):
-        for key in ("FailureReason", "errorMessage"):
-            if content.get(key):
-                return str(content[key])
-    return cause
+    if not isinstance(content, dict):
+        return cause
+    for key in ("FailureReason", "errorMessage"):
+        if content.get(key):
+            return str(content[key])
+    return _state_of_job(content) or str(content.get("errorType", "no reason is given"))
+
+
+def _state_of_job(described: Mapping[str, Any]) -> str:
+    """Return how a job ended that has not failed; empty if it is no job."""
+    state, detail = described.get("TrainingJobStatus", ""), described.get("SecondaryStatus", "")
+    if detail == "MaxRuntimeExceeded":
+        seconds = described.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", "?")
+        return f"the job took longer than training.max_run_seconds ({seconds}): give it more"
+    return f"the job ended as {state} ({detail})" if state else ""

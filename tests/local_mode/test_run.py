@@ -140,6 +140,17 @@ def test_a_toolkit_that_is_not_installed_names_the_command(monkeypatch):
         ('{"FailureReason": "AlgorithmError: x, exit code: 2"}', "AlgorithmError: x, exit code: 2"),
         ('{"errorMessage": "preset: unknown", "errorType": "InvalidInput"}', "preset: unknown"),
         ("[1, 2]", "[1, 2]"),
+        (
+            '{"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded", '
+            '"StoppingCondition": {"MaxRuntimeInSeconds": 60}}',
+            "the job took longer than training.max_run_seconds (60): give it more",
+        ),
+        (
+            '{"TrainingJobStatus": "Stopped", "SecondaryStatus": "Stopped", "Environment": {}}',
+            "the job ended as Stopped (Stopped)",
+        ),
+        ('{"errorMessage": "", "errorType": "KeyError", "stackTrace": []}', "KeyError"),
+        ('{"Environment": {}}', "no reason is given"),
     ],
 )
 def test_the_reason_is_found_in_a_cause(cause, reason):
