@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from local_mode.aws.training import runner
 from tests.local_mode.support import (
     BUCKET,
     SOURCE,
@@ -172,7 +173,23 @@ def test_a_failed_job_says_what_its_program_wrote(aws, sagemaker):
 
 def test_a_killed_job_fails_with_the_code_of_its_signal(aws, sagemaker):
     sagemaker.create_training_job(**job_request("killed", "suicide"))
-    assert end_of_job(aws, "killed")["FailureReason"] == "AlgorithmError: , exit code: 137"
+    assert end_of_job(aws, "killed")["FailureReason"] == (
+        "AlgorithmError: ended by signal 9, often for want of memory, exit code: 137"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (5, ""),
+        (128, ""),
+        (255, ""),  # what a program gets that ends with -1
+        (139, "ended by signal 11"),
+        (-9, "ended by signal 9, often for want of memory"),
+    ],
+)
+def test_an_exit_code_tells_its_signal(code, words):
+    assert runner._signal_of(code) == words
 
 
 def test_a_stopped_job_may_save_what_it_has(aws, sagemaker):

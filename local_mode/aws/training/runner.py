@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -207,6 +208,16 @@ def _algorithm_error(container: Container, code: int) -> str:
         text = container.failure.read_text("utf-8", "replace")[:_MAX_FAILURE].strip()
     except OSError:
         text = ""
+    text = text or _signal_of(code)
     suffix = f", exit code: {code}"
     # The whole reason has a limit as well, and the exit code must survive it.
     return f"AlgorithmError: {text}"[: _MAX_FAILURE - len(suffix)] + suffix
+
+
+def _signal_of(code: int) -> str:
+    """Return which signal ended a program, empty if it ended by itself."""
+    number = -code if code < 0 else code - 128
+    if number not in signal.valid_signals():
+        return ""
+    often = ", often for want of memory" if number == signal.SIGKILL else ""
+    return f"ended by signal {number}{often}"
