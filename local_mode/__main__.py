@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from local_mode import signals
 from local_mode.commands import backtest, run, up
 from local_mode.errors import ServerEndedError, UserError
 
@@ -34,4 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_status = main()
+    signals.ignore()
+    sys.exit(exit_status)

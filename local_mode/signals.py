@@ -23,6 +23,12 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def ignore() -> None:
+    """Let no signal change the exit status: the interpreter's end puts an end to handlers first."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Let a signal that comes during the block wait for its end.

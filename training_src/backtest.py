@@ -155,4 +155,8 @@ def _stop(*_: object) -> NoReturn:
 if __name__ == "__main__":
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _stop)
-    sys.exit(main())
+    exit_status = main()
+    # The interpreter ends handlers before it ends itself: a late signal must not change the status.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
+    sys.exit(exit_status)

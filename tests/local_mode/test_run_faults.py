@@ -154,6 +154,28 @@ def test_an_early_signal_ends_a_run_as_a_late_one_does_and_later_ones_change_not
     assert not (tmp_path / "output").exists()
 
 
+def test_a_signal_at_the_very_end_does_not_change_the_status():
+    program = """
+import os, runpy, signal, sys
+from local_mode.commands import run
+from local_mode.signals import interrupt_once
+
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid()):
+        kill(pid, 15)
+
+sys.late = Late()
+def execute(options):
+    interrupt_once()
+    return 3
+run.execute = execute
+sys.argv = ["local_mode", "run"]
+runpy.run_module("local_mode", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (3, "")
+
+
 @pytest.mark.parametrize("wish", [signal.SIG_DFL, signal.SIG_IGN])
 def test_a_run_heeds_one_signal_but_no_hangup_under_nohup(wish):
     program = f"""

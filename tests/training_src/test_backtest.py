@@ -303,10 +303,14 @@ def test_a_disk_that_is_full_leaves_nothing_behind(model, load_csv, tmp_path, mo
     assert {each.name for each in (tmp_path / "output").iterdir()} == set(script.RESULTS)
 
 
-# The script itself, whose back-test takes long.
+# The script itself, whose back-test takes long, and which gets one more signal at its very end.
 SLOW = """
-import runpy, sys, time
+import os, runpy, sys, time
 import autoscaling_rl.backtest
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid()):
+        kill(pid, 15)
+sys.late = Late()
 def slow(*_):
     print("begun", flush=True)
     time.sleep(600)
