@@ -7,8 +7,9 @@ import pytest
 
 from autoscaling_rl.controller.guard import GuardSettings
 from lambdas import jobs
+from stacks import checked_config
 from stacks.checked_config import check, stage_config
-from stacks.checks import serving
+from stacks.checks import serving, stage_names
 from stacks.config import STAGES, Edge, Network, Replica, Serving, StageConfig, Training
 from stacks.errors import ConfigError
 
@@ -64,14 +65,12 @@ def test_a_further_stage_that_is_not_quite_one_is_refused(
 def test_a_stage_that_comes_in_between_leaves_the_numbers_of_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = [(name, STAGES[name]) for name in ("dev", "staging", "prod")]
-    assert [config.number for _, config in before] == [0, 1, 2]
-    monkeypatch.setitem(STAGES, "test", replace(STAGES["dev"], stage="test", number=3))
-    for name, config in before[1:]:  # they come after `test`
-        monkeypatch.delitem(STAGES, name)
-        monkeypatch.setitem(STAGES, name, config)
-    assert list(STAGES) == ["dev", "test", "staging", "prod"]
-    assert [stage_config("rl", name).number for name in STAGES] == [0, 3, 1, 2]
+    new = replace(STAGES["dev"], stage="test", number=3)
+    stages = {"dev": STAGES["dev"], "test": new, **STAGES}
+    assert list(stages) == ["dev", "test", "staging", "prod"]
+    for module in (checked_config, stage_names):
+        monkeypatch.setattr(module, "STAGES", stages)
+    assert [stage_config("rl", name).number for name in stages] == [0, 3, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -280,17 +280,17 @@ def test_no_member_lives_by_machines_that_the_guard_rails_cut():
     load = np.round(busy_load(9 * DAY))
     load[DAY] = 400.0  # for a week, and not longer
     bank = new(waits=(1, 3, 5, 9, 20), price=500.0)
-    advance(bank, cut(load, 4))
+    bank.advance(load)
     bank.settle()
     peak = load[-7 * DAY :].max()
     assert peak < 200.0
     assert bank.simulated.machines[-1].max() == np.ceil(DEFAULTS.peak_factor * peak)
     before = new(waits=(1, 3, 5, 9, 20), price=500.0)
-    advance(before, cut(load[: 8 * DAY], 4))
+    before.advance(load[: 8 * DAY])
     before.settle()
     assert before.simulated.machines[-1].max() == DEFAULTS.peak_factor * 400.0
     free = new(waits=(1, 3, 5, 9, 20), price=500.0, chosen=replace(ALL, peak_factor=100.0))
-    advance(free, cut(load, 4))
+    free.advance(load)
     free.settle()
     assert free.simulated.machines[-1].max() > 2 * DEFAULTS.peak_factor * peak
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscaling_rl.controller import controller
 from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
 from autoscaling_rl.controller.bank_controller import FIRST_HEADROOM, BankController
 from autoscaling_rl.controller.guard import DEFAULTS, reactive
@@ -19,6 +20,7 @@ from autoscaling_rl.controller.observation import SIZE as OBSERVED
 from autoscaling_rl.controller.policy import MAX_MACHINES
 from autoscaling_rl.controller.state import InvalidRequest, State
 from tests.training_src.banks import DAY, MIDNIGHT, busy_load, fixed_policy
+from tests.training_src.endpoints import state as raw_state
 from tests.training_src.jobs import small_policy
 
 POLICY = fixed_policy()
@@ -67,6 +69,17 @@ def test_answers_with_memory_are_those_from_the_load_alone_after_a_fortnight():
             decision = CONTROLLER.decide(state(sent, begin=START + known, memory=memory))
             assert decision == alone
         memory, known = alone.memory, now
+
+
+def test_a_request_brings_so_many_minutes_without_a_memory_and_no_more(monkeypatch):
+    monkeypatch.setattr(controller, "MOST_FOLLOWED", 1000)
+    load = LOAD.tolist()
+    first = raw_state(load)
+    with pytest.raises(InvalidRequest, match="hold over 1000 minutes of load that no memory"):
+        controller.answer_states(CONTROLLER, [first, first])
+    [memory] = controller.answer_states(CONTROLLER, [first])["memory"]
+    later = raw_state(load[-2:], timestamp="2026-01-05T12:02Z", memory=memory)
+    assert len(controller.answer_states(CONTROLLER, [first, *[later] * 20])["desired"]) == 21
 
 
 @pytest.mark.parametrize("remembered", [1, 3 * DAY + 77])

@@ -351,6 +351,7 @@ def test_clients_that_send_nothing_more_keep_nobody_out(endpoint):
         assert endpoint.invoke({"states": [state()]})[0] == 200
 
 
+@pytest.mark.slow
 def test_work_that_would_take_too_long_is_refused_at_once(tmp_path):
     """Two weeks of load for each of fifty fleets would take half a minute."""
     load = [round(each) for each in daily_load(LONGEST_LOAD)]
