@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from copy import copy
 
 import pytest
 import uvicorn
@@ -244,7 +245,7 @@ class Transport:
     """Notes what is written, and whether the connection was closed."""
 
     def __init__(self):
-        self.written, self.closed, self.ended = b"", False, False
+        self.written, self.closed, self.ended, self.reading = b"", False, False, True
 
     def is_closing(self):
         return self.closed
@@ -264,10 +265,32 @@ class Transport:
         return None
 
     def pause_reading(self):
-        pass
+        self.reading = False
 
     def resume_reading(self):
-        pass
+        self.reading = True
+
+
+@pytest.fixture
+def short_times(monkeypatch):
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.02)
+    monkeypatch.setattr(lingering, "LINGER_SECONDS", 0.02)
+
+
+async def received(application, parts):
+    """Return a connection some time after it got `parts`."""
+    server = uvicorn.Server(uvicorn.Config(application, loop="asyncio", log_config=None))
+    server.config.load()
+    made = protocol.Protocol(server.config, server.server_state, {}, asyncio.get_running_loop())
+    transport = Transport()
+    made.connection_made(transport)
+    for part in parts:
+        made.data_received(part)
+    await asyncio.sleep(0.1)
+    left = copy(transport)
+    made.connection_lost(None)
+    await asyncio.sleep(0)
+    return left
 
 
 @pytest.mark.parametrize(
@@ -288,33 +311,27 @@ class Transport:
         *("no request", "one long header", "many headers", "many requests"),
     ],
 )
-def test_what_does_not_come_ends_the_connection(monkeypatch, parts, closed, status):
-    """With a short time, and an application that never answers."""
+def test_what_does_not_come_ends_the_connection(short_times, parts, closed, status):
+    """With an application that never answers."""
 
     async def patient(scope, receive, send):
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async def run():
-        server = uvicorn.Server(uvicorn.Config(patient, loop="asyncio", log_config=None))
-        server.config.load()
-        made = protocol.Protocol(server.config, server.server_state, {}, asyncio.get_running_loop())
-        transport = Transport()
-        made.connection_made(transport)
-        for part in parts:
-            made.data_received(part)
-        await asyncio.sleep(0.1)
-        found = transport.closed, transport.ended, transport.written
-        made.connection_lost(None)
-        await asyncio.sleep(0)
-        return found
-
-    monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.02)
-    monkeypatch.setattr(lingering, "LINGER_SECONDS", 0.02)
-    ended, told, written = asyncio.run(run())
-    assert (ended, told) == (closed, status is not None)
+    left = asyncio.run(received(patient, parts))
+    written = left.written
+    assert (left.closed, left.ended) == (closed, status is not None)
     assert (written.split()[1] if written else None) == status
     assert not written or b'"error":{"code":"Request' in written
+
+
+def test_what_an_application_did_not_read_is_discarded_once_it_is_refused(short_times):
+    async def busy(scope, receive, send):
+        await asyncio.sleep(60)
+
+    left = asyncio.run(received(busy, [request(b"x" * 70_000, length=100_000)]))
+    assert left.written.startswith(b"HTTP/1.1 408")
+    assert left.reading
 
 
 def test_a_log_that_nobody_reads_stops_no_decision(artifact):

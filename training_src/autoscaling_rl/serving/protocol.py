@@ -150,5 +150,6 @@ class Protocol(HttpToolsProtocol):
             f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
+        self.flow.resume_reading()  # to discard what still comes
         self._answers.write(head.encode() + body)
         self._answers.close()
