@@ -1,7 +1,7 @@
 """`RLEstimator`: trains and deploys as the SDK's version 2 did, with this project's image."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from estimator import local_aws
@@ -193,8 +193,15 @@ class RLEstimator(Arguments):
         *,
         job_name: str | None = None,
         experiment_config: Mapping[str, str] | None = None,
+        searched: Collection[str] = (),
     ) -> Launch:
         """Return a job that can be started, looked up and checked; its `request` can be read.
+
+        Args:
+            inputs: As in `fit`.
+            job_name: As in `fit`.
+            experiment_config: As in `fit`.
+            searched: Hyperparameters that a tuner gives each job.
 
         Raises:
             EstimatorError: If something is wrong.
@@ -206,7 +213,7 @@ class RLEstimator(Arguments):
         check_defaults(
             self.bundle,
             self._image.toolkit,
-            self._hyperparameters,
+            {**dict.fromkeys(searched), **self._hyperparameters},
             checkpoint_local_path=self._draft.checkpoint_local_path,
         )
         return prepare(

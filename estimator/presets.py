@@ -39,7 +39,7 @@ def check_defaults(
     if bundle.folder is None or not trains_here(bundle):
         return
     check_preset(bundle, toolkit, {"preset": DEFAULT_PRESET, **hyperparameters})
-    if checkpoint_local_path not in (None, CHECKPOINTS):
+    if checkpoint_local_path is not None and checkpoint_local_path.rstrip("/") != CHECKPOINTS:
         raise EstimatorError(
             f"checkpoint_local_path is {checkpoint_local_path!r}, but train.py writes its "
             f"checkpoints to {CHECKPOINTS}: leave it out"

@@ -151,7 +151,9 @@ class HyperparameterTuner:
         return self._prepare(inputs, job_name)[1]
 
     def _prepare(self, inputs: Inputs, job_name: str | None) -> tuple[Launch, Request]:
-        launch = self.estimator.launch(inputs, job_name=job_name or self._name())
+        launch = self.estimator.launch(
+            inputs, job_name=job_name or self._name(), searched=self.settings.ranges
+        )
         training = launch.request
         if self._definitions is not None:
             algorithm = training["AlgorithmSpecification"]

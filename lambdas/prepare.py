@@ -239,7 +239,7 @@ def _no_verdict() -> Document:
 
 
 def _check_size(request: ExecutionInput, result: Document) -> None:
-    own = 3 + len(request.environment.given())
+    own = 3 + len(request.environment.given()) + (request.gate.baseline is not None)
     given = len(request.training.hyperparameters)
     if own + given > MAX_HYPERPARAMETERS:
         raise InvalidInput(

@@ -29,7 +29,10 @@ from lambdas.validation import checked, require, text
 JSON = "application/json"
 LARGEST_ANSWER = 6 << 20
 _NO_TIME = (0, 503)
-"""Statuses of a model that did not answer in time, and of one whose queue was full."""
+"""Statuses of a model that did not answer in time, and of one whose queue was full.
+
+One that says that it is damaged has the second, too, but does not come into service.
+"""
 
 _NAME = text("[A-Za-z0-9](-*[A-Za-z0-9]){0,62}", "a SageMaker name")
 _PACKAGE = text(r"arn:[a-z-]+:sagemaker:\S{1,2000}", "the ARN of a model package")

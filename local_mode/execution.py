@@ -18,6 +18,7 @@ ClientFactory = Callable[[str], "BaseClient"]
 _POLL_SECONDS = 0.25
 _PROGRESS_SECONDS = 5.0
 _JOB_LOG = "/aws/sagemaker/TrainingJobs"
+_LONGEST_CAUSE = 500  # characters of one that nobody wrote for people
 _TASK_ENTERED = re.compile(r"(Task|Wait)StateEntered")
 # Errors that the user can put right, by the class of a handler's exception or a job's exit status.
 _MISTAKES = ("InvalidInput",)
@@ -158,7 +159,7 @@ def _reason(cause: str) -> str:
     for key in ("FailureReason", "errorMessage"):
         if content.get(key):
             return str(content[key])
-    return _state_of_job(content) or str(content.get("errorType", "no reason is given"))
+    return _state_of_job(content) or cause[:_LONGEST_CAUSE]
 
 
 def _state_of_job(described: Mapping[str, Any]) -> str:

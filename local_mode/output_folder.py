@@ -40,7 +40,7 @@ def taken(chosen: Path | None) -> Iterator[Path]:
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(_claimed(folder))
         except OSError as error:
-            raise _refused(folder, f"{error.strerror}; choose another folder") from None
+            raise _refused(folder, f"{error.strerror or error}; choose another folder") from None
         yield folder
 
 
@@ -64,10 +64,11 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _make_new(first: Path) -> Path:
     """Make a folder of that name, or with a number behind it where another run was faster."""
+    first.parent.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
         with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)
+            folder.mkdir()
             break
     return folder
 
@@ -76,7 +77,8 @@ def _make_new(first: Path) -> Path:
 def _claimed(folder: Path) -> Iterator[None]:
     """Hold the lock on a file of the folder; it ends with the process, however that ends."""
     before = _names(folder)
-    if before and not (_CLAIM in before and _is_unfinished(before)):
+    links = any((folder / name).is_symlink() for name in before - {_CLAIM})
+    if before and (links or not (_CLAIM in before and _is_unfinished(before))):
         raise _refused(folder, "already holds something; choose a new folder")
     with (folder / _CLAIM).open("a") as claim:
         try:

@@ -11,8 +11,8 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def interrupt_once() -> None:
     """Let the first signal interrupt whatever is going on, and no later one the way out."""
     for number in _ENDING:
-        # What `nohup` has asked for holds.
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+        # What `nohup`, or a shell's `&`, has asked for holds.
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
 
 

@@ -10,13 +10,13 @@ from stacks.checks.existing import (
     image_problems,
     replica_problems,
 )
+from stacks.checks.presets import retraining_problems
 from stacks.checks.serving import INSTANCE, serving_problems
 from stacks.checks.setting_types import range_problems, type_problems
 from stacks.checks.stage_names import name_problems
 from stacks.checks.thing_groups import group_problems
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
-from stacks.presets import DEFAULT_PRESET, SHARING, toolkits
 
 _GPU = re.compile(r"ml\.(g|p)\d")
 _LAYER = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+")
@@ -89,23 +89,6 @@ def _training(config: StageConfig) -> list[str]:
     return problems + range_problems("training", training, limits)
 
 
-def _retraining(config: StageConfig) -> list[str]:
-    known, preset = toolkits(), config.retrain_preset or DEFAULT_PRESET
-    if preset not in known:
-        return [
-            f"retrain_preset: {preset!r} is no preset of training_src/presets; choose one of "
-            f"{', '.join(known)}"
-        ]
-    count = config.training.instance_count
-    if config.retrain_every_days and count > 1 and known[preset] != SHARING:
-        sharing = [name for name, toolkit in known.items() if toolkit == SHARING]
-        return [
-            f"training.instance_count: executions by the clock train {preset}, which takes one "
-            f"instance, not {count}; set it to 1, or retrain_preset to {' or '.join(sharing)}"
-        ]
-    return []
-
-
 def _others(config: StageConfig) -> list[str]:
     problems = []
     if config.network and not (config.network.subnet_ids and config.network.security_group_ids):
@@ -164,7 +147,7 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827,
 _RULES: tuple[Callable[[StageConfig], list[str]], ...] = (
     name_problems,
     _training,
-    _retraining,
+    retraining_problems,
     serving_problems,
     _decide,
     _edge,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from stacks.checked_config import LOG_DAYS, stage_config
 from stacks.checks.existing import boundary_problems, bucket_problems
+from stacks.checks.presets import preset_problems
 from stacks.checks.setting_types import type_problems
 from stacks.config import STAGES, StageConfig
 from stacks.errors import ConfigError
-from stacks.presets import toolkits
 
 _CONNECTION = re.compile(
     r"arn:[a-z-]+:(codestar-connections|codeconnections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}"
@@ -96,7 +96,11 @@ def pipeline_config(project: object, pipeline: Pipeline = PIPELINE) -> Pipeline:
     if problems:
         raise ConfigError("\n".join(f"stacks/pipeline_config.py: {each}" for each in problems))
     for stage in pipeline.stages:
-        stage_config(project, stage)
+        config = stage_config(project, stage)
+        # The last one is not checked, but approved by a person.
+        checked = pipeline.check_preset is not None and stage != pipeline.stages[-1]
+        if checked and (problems := preset_problems("check_preset", pipeline.check_preset, config)):
+            raise ConfigError(f"stacks/pipeline_config.py: {problems[0]}")
     return replace(pipeline, project=str(project))
 
 
@@ -151,12 +155,8 @@ def _stages(pipeline: Pipeline) -> list[str]:
 def _others(pipeline: Pipeline) -> list[str]:
     problems = []
     # It becomes a word of a command.
-    presets = [name for name in toolkits() if re.fullmatch(r"[\w-]+", name)]
-    if pipeline.check_preset is not None and pipeline.check_preset not in presets:
-        problems.append(
-            f"check_preset: {pipeline.check_preset!r} is no preset of training_src/presets; "
-            f"choose one of {', '.join(presets)}"
-        )
+    if pipeline.check_preset is not None and not re.fullmatch(r"[\w-]+", pipeline.check_preset):
+        problems.append(f"check_preset: {pipeline.check_preset!r} is the name of no preset")
     if not 0 <= pipeline.drift_every_days <= 365:
         problems.append(f"drift_every_days: {pipeline.drift_every_days} must be within 0 and 365")
     if pipeline.alarm_email is not None and "@" not in pipeline.alarm_email:

@@ -3,17 +3,24 @@
 import tomllib
 from pathlib import Path
 
+from stacks.errors import ConfigError
+
 PRESETS = Path(__file__).resolve().parents[1] / "training_src" / "presets"
 DEFAULT_PRESET = "hindsight-autoscaling"
 """What executions train that name none."""
 
-SHARING = "sb3"
-"""The toolkit whose jobs can be of several instances."""
+SB3 = "sb3"
+"""The toolkit that needs PyTorch, and whose jobs alone can be of several instances."""
 
 
 def toolkits() -> dict[str, str]:
-    """Return the toolkits of the bundle's presets, by their names."""
-    found = {}
-    for path in sorted(PRESETS.glob("*.toml")):
-        found[path.stem] = str(tomllib.loads(path.read_text(encoding="utf-8")).get("toolkit"))
+    """Return the toolkits of the bundle's presets, by their names, the default preset first.
+
+    Raises:
+        ConfigError: There is no default preset.
+    """
+    paths = sorted(PRESETS.glob("*.toml"), key=lambda it: (it.stem != DEFAULT_PRESET, it.stem))
+    found = {it.stem: str(tomllib.loads(it.read_text("utf-8")).get("toolkit")) for it in paths}
+    if DEFAULT_PRESET not in found:
+        raise ConfigError(f"training_src/presets/{DEFAULT_PRESET}.toml: is missing; restore it")
     return found

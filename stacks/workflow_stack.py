@@ -7,7 +7,7 @@ from stacks.parts.containers import Containers
 from stacks.parts.edge_bundle import EdgeBundle
 from stacks.parts.events import Events
 from stacks.parts.functions import Functions
-from stacks.parts.image import image_uri, images_arn
+from stacks.parts.image import image_repositories, image_uri
 from stacks.parts.notifications import Notifications
 from stacks.parts.parameters import Parameters
 from stacks.parts.permissions import Names
@@ -48,7 +48,7 @@ class WorkflowStack(StageStack):
         edge_bundle = EdgeBundle(self, "EdgeBundle")
         self.bundle = TrainingBundle(self, "Bundle")
         image = image_uri(config, storage.repository)
-        images = images_arn(self, config, storage.repository)
+        repositories = image_repositories(self, config, storage.repository)
         self.topic = Notifications(
             self, "Notifications", key=storage.key, email=config.alarm_email
         ).topic
@@ -56,7 +56,7 @@ class WorkflowStack(StageStack):
             self,
             "Containers",
             roles=roles,
-            images_arn=images,
+            repositories=repositories,
             key=storage.key,
         )
         unscoped = Unscoped(
@@ -83,7 +83,7 @@ class WorkflowStack(StageStack):
             ),
             bundle=self.bundle,
             edge_bundle=edge_bundle,
-            images_arn=images,
+            repositories=repositories,
             key=storage.key,
             dead_letters=self.topic,
             network=config.network,

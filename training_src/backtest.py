@@ -30,6 +30,8 @@ from autoscaling_rl.settings import documentation
 RESULTS = ("report.html", "scorecard.json", "trajectories.csv")
 SHOWN = ("J_over_oracle", "gap_closed", "failed_percent", "machine_hours", "changes_per_day")
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a back-test and return the exit status."""
@@ -46,13 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             with _draft(output) as draft:
                 result = backtest(load, settings, policy)
                 write_backtest(result, draft)
+        _print_table(result)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped: what was begun is removed", file=sys.stderr)
+        print("stopped: nothing is half-written", file=sys.stderr)
         return 1
-    _print_table(result)
     print(f"written: {', '.join(str(output / name) for name in RESULTS)}")
     return 0
 
@@ -131,8 +133,12 @@ def _draft(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".backtest-", dir=folder) as draft:
             yield Path(draft)
-            for path in Path(draft).iterdir():
-                path.replace(folder / path.name)
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            try:
+                for path in Path(draft).iterdir():
+                    path.replace(folder / path.name)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     except OSError as error:
         raise UserError(f"--output {folder} cannot be written ({error.strerror})") from error
 
@@ -147,16 +153,17 @@ def _print_table(result: Result) -> None:
 
 def _stop(*_: object) -> NoReturn:
     """Leave every `with` block in good order; a second signal does not interrupt the first."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         signal.signal(number, lambda *_: None)
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _stop)
+    for ending in _ENDING:
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as a shell's `&` has it
+            signal.signal(ending, _stop)
     exit_status = main()
     # The interpreter ends handlers before it ends itself: a late signal must not change the status.
-    for ending in (signal.SIGINT, signal.SIGTERM):
+    for ending in _ENDING:
         signal.signal(ending, signal.SIG_IGN)
     sys.exit(exit_status)

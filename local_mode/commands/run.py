@@ -115,9 +115,14 @@ def _saving(aws: "LocalAws") -> Iterator[None]:
     try:
         yield
     except OutputError as error:
-        aws.keep_state = True
-        results.rescue(aws.client, aws.state_dir / "jobs")
+        aws.keep_state, kept = True, aws.state_dir / "jobs"
+        with contextlib.suppress(OutputError):  # a full disk may be this one's, too
+            results.rescue(aws.client, kept)
+            raise UserError(
+                f"{error}; what the jobs made is kept in {kept}: copy it, or make room and run "
+                "again"
+            ) from error
         raise UserError(
-            f"{error}; what the jobs made is kept in {aws.state_dir / 'jobs'}: copy it, or make "
-            "room and run again"
+            f"{error}, and what the jobs made cannot be kept in {kept} either: make room and run "
+            "again"
         ) from error

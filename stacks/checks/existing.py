@@ -5,12 +5,12 @@ import re
 from stacks.config import Replica
 
 _POLICY = re.compile(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,128}", re.ASCII)
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = re.compile(r"(?!.*\.\.|\d+(\.\d+){3}$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 
 IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/"
-    r"(?P<repository>[a-z0-9]+([._/-][a-z0-9]+)*)(:\w[\w.-]{0,127}|@sha256:[0-9a-f]{64})?",
+    r"(?P<repository>[a-z0-9]+([._/-][a-z0-9]+)*)(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
 """The address of an image in ECR: SageMaker pulls from nowhere else with a role alone."""
@@ -30,7 +30,8 @@ def boundary_problems(name: str | None) -> list[str]:
     """Return what is wrong with `permissions_boundary`, a line each."""
     if name is None or _POLICY.fullmatch(name):
         return []
-    shown = name.rpartition(":policy/")[2] if ":policy/" in name else "organisation-boundary"
+    shown = name.rpartition(":policy")[2].strip("/")
+    shown = shown if _POLICY.fullmatch(shown) else "organisation-boundary"
     return [
         f"permissions_boundary: {name!r} is no policy's name; write it without the rest of the "
         f"ARN, such as {shown!r}"

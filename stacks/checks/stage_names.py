@@ -33,7 +33,11 @@ def name_problems(config: StageConfig) -> list[str]:
 def _number_problems(config: StageConfig) -> list[str]:
     if not 0 <= config.number <= _LARGEST_NUMBER:
         return [f"number: {config.number} must be within 0 and {_LARGEST_NUMBER}"]
-    others = {each.number: name for name, each in STAGES.items() if name != config.stage}
+    others = {
+        each.number: name
+        for name, each in STAGES.items()
+        if name != config.stage and isinstance(each.number, int)
+    }
     if config.number not in others:
         return []
     free = next(it for it in range(len(STAGES) + 1) if it not in {*others, config.number})

@@ -1,5 +1,7 @@
 """What the containers of jobs and endpoints may do beside their part of the bucket."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -18,7 +20,7 @@ class Containers(Construct):
         id_: str,
         *,
         roles: Roles,
-        images_arn: str,
+        repositories: Sequence[str],
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_)
@@ -36,7 +38,7 @@ class Containers(Construct):
                 scope=self,
                 description=f"What the containers of {step} may do",
                 statements=[
-                    _pull(images_arn),
+                    _pull(repositories),
                     *own,
                     use_key(key, write=True),
                     # SageMaker asks for this of whoever's outputs it encrypts.
@@ -52,14 +54,14 @@ def write_logs(group: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=[f"logs:{it}" for it in actions], resources=[group])
 
 
-def _pull(images_arn: str) -> iam.PolicyStatement:
+def _pull(repositories: Sequence[str]) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=[
             "ecr:BatchCheckLayerAvailability",
             "ecr:GetDownloadUrlForLayer",
             "ecr:BatchGetImage",
         ],
-        resources=[images_arn],
+        resources=list(repositories),
     )
 
 

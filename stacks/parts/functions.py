@@ -1,6 +1,6 @@
 """The Lambda functions: one for each state that calls one, all from one archive of `lambdas/`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import Duration, IgnoreMode
@@ -63,7 +63,7 @@ class Functions(Construct):
         variables: Mapping[str, str],
         bundle: TrainingBundle,
         edge_bundle: EdgeBundle,
-        images_arn: str,
+        repositories: Sequence[str],
         key: kms.IKey,
         dead_letters: sns.ITopic,
         network: Network | None,
@@ -74,7 +74,7 @@ class Functions(Construct):
         super().__init__(scope, id_)
         code = handlers()
         self.logs: dict[str, logs.ILogGroup] = {}
-        self._images = images_arn
+        self._repositories = list(repositories)
         self._key, self._dead_letters, self._network = key, dead_letters, network
         self._edge_bundle = edge_bundle
         self.by_step = {
@@ -170,7 +170,7 @@ class Functions(Construct):
             return [iam.PolicyStatement(actions=["s3:GetObject"], resources=reads)]
         if step == "register":  # the registry looks the image up in the caller's name
             reads = ["ecr:BatchGetImage", "ecr:DescribeImages"]
-            return [iam.PolicyStatement(actions=reads, resources=[self._images])]
+            return [iam.PolicyStatement(actions=reads, resources=self._repositories)]
         if step == "deploy":
             return [pass_role(roles["serving"], SAGEMAKER), lend_key(self._key)]
         return [lend_key(self._key)] if step == "smoke_test" else []

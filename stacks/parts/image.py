@@ -31,24 +31,30 @@ def image_uri(config: StageConfig, repository: ecr.IRepository) -> str:
     )
 
 
-def images_arn(scope: Construct, config: StageConfig, repository: ecr.IRepository) -> str:
-    """Return the ARN of the repository that the image of `image_uri` is in.
+def image_repositories(
+    scope: Construct, config: StageConfig, repository: ecr.IRepository
+) -> list[str]:
+    """Return the ARNs of the repositories that images of the stage are in.
+
+    The stage's own one is always among them: packages and configurations of before `image_uri` was
+    set name it, and what goes back to them pulls from it.
 
     Args:
-        scope: Where the ARN is needed.
+        scope: Where the ARNs are needed.
         config: The stage.
         repository: The stage's own repository.
     """
     image = IMAGE.fullmatch(config.image_uri or "")
     if image is None:
-        return repository.repository_arn
-    return Stack.of(scope).format_arn(
+        return [repository.repository_arn]
+    other = Stack.of(scope).format_arn(
         service="ecr",
         account=image["account"],
         region=image["region"],
         resource="repository",
         resource_name=image["repository"],
     )
+    return [repository.repository_arn, other]
 
 
 def content_tag(*, torch: str, base: str, root: Path = ROOT) -> str:

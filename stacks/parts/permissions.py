@@ -5,7 +5,7 @@ missing as well as what nobody needs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -26,11 +26,13 @@ class Grant:
         actions: Without the service's name.
         resources: Keys of `Names.arns`.
         service: As IAM names it.
+        only: What keys of the request must say.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     service: str = "sagemaker"
+    only: Mapping[str, str] = field(default_factory=dict)
 
 
 def _greengrass(actions: tuple[str, ...], *resources: str) -> Grant:
@@ -64,7 +66,12 @@ FUNCTIONS: Mapping[str, tuple[Grant, ...]] = {
     "smoke_test": (
         Grant(("DescribeEndpoint", "DeleteEndpoint", "InvokeEndpoint"), ("endpoint",)),
         Grant(("UpdateEndpoint",), ("endpoint", "configs")),
-        Grant(("UpdateModelPackage",), ("packages",)),
+        # It takes approvals back; to give them is for people.
+        Grant(
+            ("UpdateModelPackage",),
+            ("packages",),
+            only={"sagemaker:ModelApprovalStatus": "Rejected"},
+        ),
     ),
     "edge_publish": (
         _greengrass(("CreateComponentVersion", "ListComponentVersions"), "component"),
@@ -161,6 +168,7 @@ def statements(
         iam.PolicyStatement(
             actions=[f"{grant.service}:{action}" for action in grant.actions],
             resources=[each for kind in grant.resources for each in arns[kind]],
+            conditions={"StringEquals": dict(grant.only)} if grant.only else None,
         )
         for grant in grants
     ]

@@ -13,8 +13,6 @@ from aws_cdk import AssetHashType
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.errors import ConfigError
-
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "training_src"
 _LEFT_OUT = frozenset({"__pycache__", ".DS_Store", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
@@ -45,18 +43,6 @@ class TrainingBundle(Construct):
             )
         self.s3_uri = asset.s3_object_url
         self.object_arn = asset.bucket.arn_for_objects(asset.s3_object_key)
-
-
-def preset_names(default: str, source: Path = SOURCE) -> list[str]:
-    """Return the names of the bundle's presets, the default one first.
-
-    Raises:
-        ConfigError: There is no such preset.
-    """
-    names = sorted(path.stem for path in (source / "presets").glob("*.toml"))
-    if default not in names:
-        raise ConfigError(f"training_src/presets/{default}.toml: is missing; restore it")
-    return sorted(names, key=lambda name: name != default)
 
 
 def metric_definitions(source: Path = SOURCE) -> str:

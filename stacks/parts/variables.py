@@ -8,8 +8,8 @@ from stacks.parts.edge_bundle import EdgeBundle
 from stacks.parts.endpoint_alarms import alarm_names
 from stacks.parts.permissions import Names
 from stacks.parts.roles import Roles, arn, greengrass_arn
-from stacks.parts.training_bundle import TrainingBundle, metric_definitions, preset_names
-from stacks.presets import DEFAULT_PRESET
+from stacks.parts.training_bundle import TrainingBundle, metric_definitions
+from stacks.presets import toolkits
 
 if TYPE_CHECKING:
     from stacks.storage_stack import StorageStack
@@ -81,7 +81,7 @@ def function_variables(
         "ENDPOINT_NAME": names.endpoint,
         **_serving(config.serving, names.endpoint, config.network),
         "POLL_SECONDS": str(POLL_SECONDS),
-        "PRESETS": ",".join(preset_names(DEFAULT_PRESET)),
+        "PRESETS": ",".join(toolkits()),
         "METRIC_DEFINITIONS": metric_definitions(),
         "KMS_KEY_ARN": storage.key.key_arn,
         "INSTANCE_TYPES": ",".join(training.instance_types),

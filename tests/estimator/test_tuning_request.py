@@ -4,11 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autoscaling_rl import presets as bundle_presets
 from estimator import CategoricalParameter, ContinuousParameter, EstimatorError
 from estimator.model_check import check_request
+from estimator.presets import DEFAULT_PRESET
 from local_mode.local_aws import LocalAws
 from tests.estimator.conftest import Make
-from tests.estimator.support import BUCKET, IMAGE, METRIC, RANGES, ROLE, tuner
+from tests.estimator.support import BUCKET, IMAGE, METRIC, RANGES, ROLE, ROOT, tuner
 
 
 def test_the_request_is_that_of_the_training_job(remote: Make, aws: LocalAws) -> None:
@@ -101,3 +103,16 @@ def test_what_a_tuning_job_cannot_carry_is_refused(remote: Make) -> None:
         tuner(remote()).request(job_name=33 * "a")
     with pytest.raises(EstimatorError, match="no tuning job was started yet"):
         tuner(remote()).best_training_job()
+
+
+def test_the_preset_may_be_what_is_searched_for(remote: Make) -> None:
+    estimator = remote(source_dir=str(ROOT / "training_src"), hyperparameters={})
+    with pytest.raises(EstimatorError, match=f"the preset {DEFAULT_PRESET} trains with hindsight"):
+        estimator.launch()
+    ranges = {"preset": CategoricalParameter(["smoke", "cem-autoscaling"])}
+    made = tuner(estimator, hyperparameter_ranges=ranges, objective_metric_name="reward-training")
+    assert "preset" not in made.request()["TrainingJobDefinition"]["StaticHyperParameters"]
+
+
+def test_the_default_preset_is_the_bundles() -> None:
+    assert bundle_presets.DEFAULT_PRESET == DEFAULT_PRESET

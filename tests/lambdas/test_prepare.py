@@ -160,9 +160,12 @@ def test_wrong_settings_are_named(
 @pytest.mark.usefixtures("account")
 def test_hyperparameters_are_kept_within_sagemakers_number() -> None:
     many = {f"a{index}": index for index in range(97)}
-    assert len(run({"training": {"hyperparameters": many}})["training"]["request"]) > 0
+    request = run({"training": {"hyperparameters": many}})["training"]["request"]
+    assert len(request["HyperParameters"]) == 100
     with pytest.raises(InvalidInput, match="98 are too many; leave at most 97"):
         run({"training": {"hyperparameters": many | {"b": 1}}})
+    with pytest.raises(InvalidInput, match="97 are too many; leave at most 96"):
+        run({"training": {"hyperparameters": many}, "gate": {"baseline": "random"}})
 
 
 @pytest.mark.usefixtures("account")

@@ -81,6 +81,17 @@ def sagemaker_stub(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
+def asked(sagemaker_stub: Stubber) -> list[str]:
+    """The operations that SageMaker was asked for; a call that no stub expects can be caught."""
+    names: list[str] = []
+    events = sagemaker_stub.client.meta.events
+    events.register(
+        "provide-client-params.sagemaker.*", lambda model, **_: names.append(model.name)
+    )
+    return names
+
+
+@pytest.fixture
 def serve(
     account: None, sagemaker_stub: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Answer], Runtime]:
@@ -311,6 +322,7 @@ def test_a_fault_that_is_not_the_models_leaves_its_approval(
     manifest: dict[str, Any],
     serve: Callable[[Answer], Runtime],
     sagemaker_stub: Stubber,
+    asked: list[str],
     code: str,
     status: int | None,
     rejected: bool,
@@ -328,12 +340,14 @@ def test_a_fault_that_is_not_the_models_leaves_its_approval(
     with pytest.raises(SmokeTestFailed, match="it refused observations: ") as caught:
         handler({**EVENT, "model_package_arn": PACKAGE}, None)
     assert ("is rejected" in str(caught.value)) == rejected
+    assert ("UpdateModelPackage" in asked) == rejected
 
 
 @pytest.mark.parametrize("missing", ["model", "server"])
 def test_whatever_goes_wrong_takes_the_deployment_back(
     serve: Callable[[Answer], Runtime],
     sagemaker_stub: Stubber,
+    asked: list[str],
     put: Put,
     artifact_files: Files,
     manifest: dict[str, Any],
@@ -350,6 +364,8 @@ def test_whatever_goes_wrong_takes_the_deployment_back(
     expected = "There is no model at" if missing == "model" else "Could not connect"
     with pytest.raises(SmokeTestFailed, match=f"{expected}.*goes back to old"):
         handler({**EVENT, "model_package_arn": PACKAGE}, None)
+    assert "UpdateEndpoint" in asked
+    assert "UpdateModelPackage" not in asked
 
 
 def test_the_models_own_message_is_passed_on(
@@ -410,7 +426,7 @@ def test_the_turn_ends_once_the_deployment_is_judged(
 @pytest.mark.usefixtures("takes")
 @pytest.mark.parametrize("status", ["Updating", "InService"])
 def test_the_deployment_of_another_execution_is_left_alone(
-    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, status: str
+    serve: Callable[[Answer], Runtime], sagemaker_stub: Stubber, asked: list[str], status: str
 ) -> None:
     """A repeated test, whose first answer was lost, may come upon the next deployment."""
     parts = {"s3": boto3.client("s3"), "bucket": BUCKET, "endpoint": ENDPOINT}
@@ -419,6 +435,7 @@ def test_the_deployment_of_another_execution_is_left_alone(
     serve(lambda body: {**right(body), "actions": []})
     with pytest.raises((EndpointFailed, SmokeTestFailed), match="left alone: another execution"):
         handler({**EVENT, "model_package_arn": PACKAGE}, None)
+    assert set(asked) == {"DescribeEndpoint"}
 
 
 @pytest.mark.usefixtures("takes")

@@ -80,6 +80,18 @@ def test_a_folder_of_the_users_with_such_a_name_is_not_touched(tmp_path):
     with pytest.raises(UserError, match="already holds something"):
         taken(tmp_path).__enter__()
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+    (tmp_path / "logs").rename(tmp_path.with_name("elsewhere"))
+    (tmp_path / "logs").symlink_to(tmp_path.with_name("elsewhere"))
+    (tmp_path / output_folder._CLAIM).touch()
+    with pytest.raises(UserError, match="already holds something"):
+        taken(tmp_path).__enter__()
+
+
+def test_an_output_folder_that_leads_nowhere_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("output").symlink_to(tmp_path / "not mounted" / "disk")
+    with pytest.raises(UserError, match=r"--output output/.*: File exists; choose another folder"):
+        taken(None).__enter__()
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path):

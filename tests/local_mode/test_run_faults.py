@@ -10,13 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from local_mode import execution
+from local_mode import execution, results
 from local_mode.__main__ import main
 from local_mode.commands import run, up
 from local_mode.deployment import Deployment
 from local_mode.errors import ServerEndedError, UserError
 from local_mode.execution import Finished
 from local_mode.local_aws import LocalAws
+from local_mode.output_folder import OutputError
 from tests.local_mode.support import archive, descendants, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,19 @@ def test_a_policy_is_kept_where_the_results_cannot_be_written(state, output):
     assert f"is kept in {folder / 'jobs'}: copy it" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert (folder / "jobs/train-1/model.tar.gz").read_bytes() == b"the model"
+
+
+def test_what_cannot_be_kept_either_is_told(state, output, monkeypatch):
+    def full(*_):
+        raise OutputError("disk full")
+
+    (output / "report.html").mkdir()
+    monkeypatch.setattr(results, "rescue", full)
+    with pytest.raises(
+        UserError, match=r"what the jobs made cannot be kept in .* either: make room"
+    ):
+        run._run("smoke", None, output, edge=False)
+    assert list(state.iterdir())
 
 
 def test_the_logs_of_a_failure_stay_where_they_cannot_be_copied(state, output, monkeypatch, capsys):
@@ -182,6 +196,7 @@ def test_a_run_heeds_one_signal_but_no_hangup_under_nohup(wish):
 import signal
 from local_mode.signals import interrupt_once
 signal.signal(signal.SIGHUP, signal.{wish.name})
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 interrupt_once()
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     try:
@@ -190,5 +205,5 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         print(number.name)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    heeded = "SIGHUP" if wish is signal.SIG_DFL else "SIGINT"
+    heeded = "SIGHUP" if wish is signal.SIG_DFL else "SIGTERM"
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{heeded}\n", "")

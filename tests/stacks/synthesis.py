@@ -43,6 +43,7 @@ WORKFLOWS_OWN = replace(
     ),
     retrain_every_days=7,
     retrain_preset="ppo-autoscaling",
+    image_torch="cpu",
     permissions_boundary="organisation-boundary",
     reserved_concurrency=2,
 )

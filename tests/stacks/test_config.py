@@ -157,7 +157,14 @@ def test_groups_with_names_of_any_form_are_taken() -> None:
         ),
         ({"log_days": 8}, "CloudWatch keeps 1, 3, 5"),
         ({"retrain_every_days": 366}, "retrain_every_days: 366 must be within 0 and 365"),
-        ({"retrain_preset": "ppo"}, "retrain_preset: 'ppo' is no preset of training_src/presets"),
+        (
+            {"retrain_every_days": 7, "retrain_preset": "ppo"},
+            "retrain_preset: 'ppo' is no preset of training_src/presets",
+        ),
+        (
+            {"retrain_every_days": 7, "retrain_preset": "ppo-autoscaling"},
+            "ppo-autoscaling trains with sb3, and the image of dev has no PyTorch",
+        ),
         (
             {"retrain_every_days": 7, "training": Training(instance_count=2)},
             "train hindsight-autoscaling, which takes one instance, not 2; .* ppo-autoscaling",
@@ -225,6 +232,8 @@ KEY = "arn:aws:kms:us-west-2:123456789012:key/mrk-0a1b2c3d40008000a1b2c3d4e5f607
         ({"image_uri": "my image"}, "image_uri: 'my image' is no image in ECR; write e.g. '1234"),
         ({"image_uri": "docker.io/library/python:3.11"}, "image_uri: .* None for the stage's own"),
         ({"access_logs_bucket": "My Logs"}, "access_logs_bucket: 'My Logs' is no bucket's name"),
+        ({"access_logs_bucket": "my..logs"}, "access_logs_bucket: 'my..logs' is no bucket's name"),
+        ({"access_logs_bucket": "192.168.1.1"}, "access_logs_bucket: '192.168.1.1' is no bucket"),
         ({"replica": Replica(bucket="s3://x", key_arn=KEY)}, "replica.bucket: 's3://x' is no b"),
         ({"replica": Replica(bucket="copies", key_arn="alias/foo")}, "replica.key_arn: 'alias/f"),
     ],
@@ -241,7 +250,8 @@ def test_names_of_what_exists_are_taken() -> None:
     config = replace(STAGES["prod"], project="rl", replica=Replica(bucket="copies", key_arn=KEY))
     check(replace(config, access_logs_bucket="org.logs-1", permissions_boundary="org/bounds"))
     registry = "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn"
-    for name in ("rl", "shared/rl:1.2-x", f"a/b_c@sha256:{'0' * 64}"):
+    digest = f"@sha256:{'0' * 64}"
+    for name in ("rl", "shared/rl:1.2-x", f"a/b_c{digest}", f"a/b_c:1{digest}"):
         check(replace(config, image_uri=f"{registry}/{name}"))
 
 

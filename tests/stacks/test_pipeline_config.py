@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from stacks import checked_config
+from stacks.config import STAGES
 from stacks.errors import ConfigError
 from stacks.pipeline_config import GitHub, pipeline_config
-from stacks.presets import PRESETS
+from stacks.presets import toolkits
 from tests.stacks.delivery import (
     CONFIGURED,
 )
@@ -27,7 +29,7 @@ from tests.stacks.synthesis import PROJECT
         ({"check_preset": "a b"}, "check_preset: 'a b'"),
         (
             {"check_preset": "ppo-cartpol"},
-            "check_preset: 'ppo-cartpol' is no preset of training_src/presets; choose one of cem-",
+            "check_preset: 'ppo-cartpol' is no preset of training_src/presets; choose one of h",
         ),
         ({"drift_every_days": -1}, "drift_every_days: -1 must be within 0 and 365"),
         ({"drift_every_days": "7"}, "drift_every_days: '7' is no whole number"),
@@ -64,6 +66,14 @@ def test_a_project_without_a_name_is_refused() -> None:
         pipeline_config(None, CONFIGURED)
 
 
-def test_every_preset_can_check() -> None:
-    for path in PRESETS.glob("*.toml"):
-        assert pipeline_config(PROJECT, replace(CONFIGURED, check_preset=path.stem))
+@pytest.mark.parametrize("preset", toolkits())
+def test_every_preset_can_check_where_the_image_trains_it(
+    monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
+    configured = replace(CONFIGURED, check_preset=preset)
+    if toolkits()[preset] == "sb3":
+        with pytest.raises(ConfigError, match=f"check_preset: {preset} trains with sb3, and the"):
+            pipeline_config(PROJECT, configured)
+    with_torch = {name: replace(each, image_torch="cpu") for name, each in STAGES.items()}
+    monkeypatch.setattr(checked_config, "STAGES", with_torch)
+    assert pipeline_config(PROJECT, configured)

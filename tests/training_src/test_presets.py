@@ -216,8 +216,9 @@ def test_a_baseline_that_the_environment_has_not_is_refused(write):
         assert said in message
     cartpole = write('toolkit = "sb3"\n[environment]\nid = "CartPole-v1"\n')
     assert load_preset(cartpole, {"evaluation.baseline": "random"}).evaluation.baseline == "random"
-    with pytest.raises(UserError, match=r"hyperparameter.* has no baseline 'best_tuned'"):
-        load_preset(cartpole, {"evaluation.baseline": "best_tuned"})
+    for name in ("best_tuned", "do_nothing"):
+        with pytest.raises(UserError, match=rf"hyperparameter.* has no baseline '{name}'"):
+            load_preset(cartpole, {"evaluation.baseline": name})
 
 
 def test_an_environment_that_cannot_be_made_is_refused_before_training(write):

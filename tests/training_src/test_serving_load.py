@@ -277,7 +277,7 @@ def short_times(monkeypatch):
     monkeypatch.setattr(lingering, "LINGER_SECONDS", 0.02)
 
 
-async def received(application, parts):
+async def received(application, parts, *, reset=False):
     """Return a connection some time after it got `parts`."""
     server = uvicorn.Server(uvicorn.Config(application, loop="asyncio", log_config=None))
     server.config.load()
@@ -288,7 +288,7 @@ async def received(application, parts):
         made.data_received(part)
     await asyncio.sleep(0.1)
     left = copy(transport)
-    made.connection_lost(None)
+    made.connection_lost(ConnectionResetError() if reset else None)
     await asyncio.sleep(0)
     return left
 
@@ -323,6 +323,23 @@ def test_what_does_not_come_ends_the_connection(short_times, parts, closed, stat
     assert (left.closed, left.ended) == (closed, status is not None)
     assert (written.split()[1] if written else None) == status
     assert not written or b'"error":{"code":"Request' in written
+
+
+def test_a_client_that_resets_after_its_refusal_leaves_nothing(short_times):
+    async def refuse(scope, receive, send):
+        headers = [(b"connection", b"close"), (b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    async def run():
+        left = await received(refuse, [request(BODY, length=100_000)], reset=True)
+        handles = asyncio.get_running_loop()._scheduled
+        return left, [each for each in handles if not each.cancelled()]
+
+    left, timers = asyncio.run(run())
+    assert left.written.startswith(b"HTTP/1.1 413")
+    assert left.ended
+    assert not timers
 
 
 def test_what_an_application_did_not_read_is_discarded_once_it_is_refused(short_times):

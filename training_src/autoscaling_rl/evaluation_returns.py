@@ -21,6 +21,13 @@ DO_NOTHING = "do_nothing"  # for the sample's profile: the fleet that an episode
 _EVALUATION = 7_321
 
 
+def baselines(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the policies that are run beside the one that is judged."""
+    levels = environment.get("levels", ()) if environment.get("actions") == "levels" else ()
+    stands_still = environment["id"] == AUTOSCALING and 0 in levels
+    return (RANDOM, DO_NOTHING) if stands_still else (RANDOM,)
+
+
 def evaluate_returns(
     policy: Any,  # noqa: ANN401 - an instance of the artifact's own class
     environment: Mapping[str, Any],
@@ -48,9 +55,8 @@ def evaluate_returns(
         POLICY: lambda observations: environment_actions(policy, observations),
         RANDOM: lambda observations: np.asarray(env.action_space.sample()),
     }
-    levels = list(environment.get("levels", ()))
-    if environment["id"] == AUTOSCALING and environment.get("actions") == "levels" and 0 in levels:
-        still = np.full(episodes, levels.index(0))
+    if DO_NOTHING in baselines(environment):
+        still = np.full(episodes, list(environment["levels"]).index(0))
         choosers[DO_NOTHING] = lambda observations: still
     reporter.start(len(choosers), unit="run")
     policies: dict[str, Any] = {}

@@ -262,9 +262,9 @@ def _check_baseline(name: str, environment: Mapping[str, Any], place: Callable[[
 
         known = (*BASELINES, BEST_TUNED)
     else:
-        from autoscaling_rl.evaluation_returns import DO_NOTHING, RANDOM
+        from autoscaling_rl.evaluation_returns import baselines
 
-        known = (RANDOM, DO_NOTHING)
+        known = baselines(environment)
     if name not in known:
         reason = unknown("evaluation.baseline: this environment has no baseline", name, known)
         raise UserError(f"{place('baseline')}: {reason}")

@@ -83,8 +83,11 @@ class Protocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request; while more of them wait, nothing further is read."""
-        if self._answers.is_closing():
+        if self._answers.is_closing():  # nothing more is answered
             self.pipeline.clear()
+            self.flow.resume_reading()
+            self.server_state.total_requests += 1
+            return
         super().on_response_complete()
         if self.pipeline:
             self.flow.pause_reading()
@@ -110,6 +113,7 @@ class Protocol(HttpToolsProtocol):
         self._unfinished = False
         self._watch()
         self._answers.lost()
+        self._unset_keepalive_if_required()  # uvicorn leaves it where the client has reset
         if self._reader is not None:
             self._reader.cancel()
         super().connection_lost(exc)

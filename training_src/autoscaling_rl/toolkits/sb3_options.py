@@ -147,14 +147,15 @@ class Sb3Options:
 
         Args:
             longest: steps after which an episode ends at the latest; 0: not known. Episodes that
-                last longer than a segment never end, and what their ends bring is never learnt.
+                last longer than a segment never end, and what their ends bring is never learnt; but
+                a job that is interrupted goes on from the last segment's end, so there are three.
         """
         rollouts = -(-self.steps // self.rollout)
         least = max(1, -(-2 * longest // self.n_steps))
         if self.segment_steps:
             wanted = round(self.steps / self.segment_steps)
         else:
-            wanted = min(10, rollouts // least)
+            wanted = min(10, max(3, rollouts // least))
         count = min(max(1, wanted), rollouts)
         length, rest = divmod(rollouts, count)
         return (length + 1,) * rest + (length,) * (count - rest)

@@ -148,7 +148,7 @@ class SegmentedTraining(ABC):
             TrainingStopped: if there is no policy yet.
         """
         self._restore()
-        self.cluster.check_same(self.segment, "checkpoints to go on from")
+        self.cluster.check_same(2 * self.segment + self.tested, "checkpoints to go on from")
         self.cluster.join(self._moments())
         instances = self.cluster.size
         total = sum(self.segments) * self.options.rollout
