@@ -96,6 +96,7 @@ def _unbounded(role: Role, own: list[Statement]) -> Iterator[Finding]:
         "iam:PassRole": {"iam:PassedToService": "ec2.amazonaws.com"},
         "kms:CreateGrant": {"kms:GrantIsForAWSResource": "false"},
         "cloudwatch:PutMetricData": {"cloudwatch:namespace": "AWS/Billing"},
+        "sagemaker:UpdateModelPackage": {"sagemaker:ModelApprovalStatus": "Approved"},
     }
     for action, context in strange.items():
         resources = [it for statement in own if statement.allows for it in statement.resources]

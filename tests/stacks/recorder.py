@@ -59,6 +59,7 @@ class Request:
     action: str
     resource: str
     service: str = ""
+    approval: str = ""
 
 
 def requests(step: str, service: str, operation: str, given: Mapping[str, Any]) -> set[Request]:
@@ -77,7 +78,12 @@ def requests(step: str, service: str, operation: str, given: Mapping[str, Any]) 
     if operation == "ListModelPackages":  # the authorization reference names both
         about.append(f"{_PLACE}:model-package/{given['ModelPackageGroupName']}/1")
     assert about, f"{operation}: tell here which parameter names what it is about"
-    asked = {Request(step, act, it) for act in actions(service, operation) for it in about}
+    approval = given.get("ModelApprovalStatus", "") if operation == "UpdateModelPackage" else ""
+    asked = {
+        Request(step, act, it, approval=approval)
+        for act in actions(service, operation)
+        for it in about
+    }
     if given.get("tags"):  # a version's are its component's, a deployment has no name yet
         about_tags = about if "inlineRecipe" in given else [f"{_DEPLOYMENTS}:1"]
         asked |= {Request(step, "greengrass:TagResource", it) for it in about_tags}
@@ -177,7 +183,10 @@ def refused(deployed: Deployed, asked: Iterable[Request]) -> Iterator[Finding]:
     """Yield what IAM would refuse of what executions ask for."""
     own = {role.name.replace("-", "_"): statements(deployed, role) for role in roles(deployed)}
     for it in sorted(asked, key=str):
-        context = {"iam:PassedToService": it.service}
+        context = {
+            "iam:PassedToService": it.service,
+            "sagemaker:ModelApprovalStatus": it.approval,
+        }
         if not allowed(own[it.step], it.action, it.resource, context):
             yield Finding("executions", "refused", f"{it.step} {it.action} {it.resource}")
 
