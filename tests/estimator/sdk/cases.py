@@ -45,7 +45,7 @@ _CASES: dict[str, dict[str, Any]] = {
     },
     "checkpoints": {
         "checkpoint_s3_uri": f"s3://{BUCKET}/checkpoints/run",
-        "checkpoint_local_path": "/opt/ml/checkpoints/own",
+        "checkpoint_local_path": "/opt/ml/checkpoints",
     },
     "network": {
         "subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
