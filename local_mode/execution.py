@@ -159,7 +159,8 @@ def _reason(cause: str) -> str:
     for key in ("FailureReason", "errorMessage"):
         if content.get(key):
             return str(content[key])
-    return _state_of_job(content) or cause[:_LONGEST_CAUSE]
+    told = _state_of_job(content) or content.get("errorType") or cause[:_LONGEST_CAUSE]
+    return str(told)
 
 
 def _state_of_job(described: Mapping[str, Any]) -> str:

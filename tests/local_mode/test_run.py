@@ -153,7 +153,7 @@ def test_a_toolkit_that_is_not_installed_names_the_command(monkeypatch):
             "the job ended as Stopped (Stopped)",
         ),
         ('{"errorMessage": "", "errorType": "KeyError", "stackTrace": []}', "KeyError"),
-        ('{"Environment": {}}', "no reason is given"),
+        ('{"Environment": {}}', '{"Environment": {}}'),
     ],
 )
 def test_the_reason_is_found_in_a_cause(cause, reason):
