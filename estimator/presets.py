@@ -19,8 +19,8 @@ CHECKPOINTS = "/opt/ml/checkpoints"
 
 def trains_here(bundle: Bundle) -> bool:
     """Return whether a bundle's program is this project's own train.py."""
-    assert bundle.folder is not None
-    return bundle.program == "train.py" and (bundle.folder / OWN_BUNDLE).is_file()
+    own = bundle.folder is not None and (bundle.folder / OWN_BUNDLE).is_file()
+    return own and bundle.program == "train.py"
 
 
 def check_defaults(
@@ -36,7 +36,7 @@ def check_defaults(
         EstimatorError: If no preset is named and the default one trains with another toolkit, or
             checkpoints are looked for where it writes none.
     """
-    if bundle.folder is None or not trains_here(bundle):
+    if not trains_here(bundle):
         return
     check_preset(bundle, toolkit, {"preset": DEFAULT_PRESET, **hyperparameters})
     if checkpoint_local_path is not None and checkpoint_local_path.rstrip("/") != CHECKPOINTS:

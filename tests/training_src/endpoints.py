@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -220,3 +221,17 @@ def call(application, method, path, body=b"", headers=(), *, size=1 << 16):
 
 def post(application, body, headers=AS_JSON, **options):
     return call(application, "POST", "/invocations", body, headers, **options)
+
+
+BODY = json.dumps({"states": [state()]}).encode()
+
+
+def connected(endpoint):
+    return socket.create_connection(("127.0.0.1", endpoint.port), 30)
+
+
+def request(body, path="/invocations", length=None):
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return (
+        f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode() + body
+    )

@@ -2,29 +2,28 @@
 
 import asyncio
 import contextlib
-import http.client
 import json
-import socket
 import threading
 import time
-from copy import copy
 
 import pytest
-import uvicorn
 
 from autoscaling_rl.controller.controller import MOST_FOLLOWED
 from autoscaling_rl.controller.state import LONGEST_LOAD
-from autoscaling_rl.serving import admission, lingering, protocol
+from autoscaling_rl.serving import admission
 from autoscaling_rl.serving.admission import Body, Queue, Slot, announced
 from autoscaling_rl.serving.application import Application
 from autoscaling_rl.serving.model import Model
 from autoscaling_rl.serving.requests import Refused
 from tests.training_src.banks import fixed_policy
 from tests.training_src.endpoints import (
+    BODY,
     autoscaling_artifact,
     call,
+    connected,
     daily_load,
     post,
+    request,
     serving,
     state,
 )
@@ -50,9 +49,6 @@ def small(artifact):
     made = Application(model, Queue(most_requests=2, most_bytes=1000))
     yield made
     made.close()
-
-
-BODY = json.dumps({"states": [state()]}).encode()
 
 
 # The queue
@@ -180,175 +176,7 @@ def test_a_flood_is_answered_or_sent_away_and_ping_goes_on(endpoint):
     assert endpoint.invoke({"states": [state()]})[0] == 200
 
 
-# Slow and half-closed clients
-
-
-def connected(endpoint):
-    return socket.create_connection(("127.0.0.1", endpoint.port), 30)
-
-
-def request(body, path="/invocations", length=None):
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    return (
-        f"{head}Content-Length: {len(body) if length is None else length}\r\n\r\n".encode() + body
-    )
-
-
-def answered(connection):
-    answer = http.client.HTTPResponse(connection)
-    answer.begin()
-    return answer.status, json.loads(answer.read())
-
-
-@pytest.mark.parametrize("body", [BODY, json.dumps({"states": [state()] * 200}).encode()], ids=len)
-def test_a_client_that_has_closed_its_side_gets_its_answer(endpoint, body):
-    with connected(endpoint) as connection:
-        connection.sendall(request(body))
-        connection.shutdown(socket.SHUT_WR)
-        status, answer = answered(connection)
-        assert (status, len(answer["actions"])) == (200, len(json.loads(body)["states"]))
-        assert connection.recv(1) == b""  # and the connection is closed
-
-
-def test_a_client_that_closes_its_side_too_early_is_left(endpoint):
-    for sent in (b"", b"POST /invo", request(BODY)[:-5]):
-        with connected(endpoint) as connection:
-            connection.sendall(sent)
-            connection.shutdown(socket.SHUT_WR)
-            assert connection.recv(1) == b""
-    assert endpoint.invoke({"states": [state()]})[0] == 200
-
-
-def test_a_body_may_come_in_single_bytes(endpoint):
-    with connected(endpoint) as connection:
-        for byte in request(BODY):
-            connection.sendall(bytes([byte]))
-        assert answered(connection)[0] == 200
-
-
-def test_requests_on_one_connection_are_answered_in_order(endpoint):
-    with connected(endpoint) as connection:
-        connection.sendall(request(BODY) + request(b"{}") + request(BODY, "/elsewhere"))
-        stream = connection.makefile("rb")
-        statuses = []
-        for _ in range(3):
-            statuses.append(int(stream.readline().split()[1]))
-            length = 0
-            while (line := stream.readline()) != b"\r\n":
-                if line.lower().startswith(b"content-length:"):
-                    length = int(line.split(b":")[1])
-            stream.read(length)
-        assert statuses == [200, 400, 404]
-
-
-class Transport:
-    """Notes what is written, and whether the connection was closed."""
-
-    def __init__(self):
-        self.written, self.closed, self.ended, self.reading = b"", False, False, True
-
-    def is_closing(self):
-        return self.closed
-
-    def close(self):
-        self.closed = True
-
-    abort = close
-
-    def write(self, data):
-        self.written += data
-
-    def write_eof(self):
-        self.ended = True
-
-    def get_extra_info(self, name):
-        return None
-
-    def pause_reading(self):
-        self.reading = False
-
-    def resume_reading(self):
-        self.reading = True
-
-
-@pytest.fixture
-def short_times(monkeypatch):
-    monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.02)
-    monkeypatch.setattr(lingering, "LINGER_SECONDS", 0.02)
-
-
-async def received(application, parts, *, reset=False):
-    """Return a connection some time after it got `parts`."""
-    server = uvicorn.Server(uvicorn.Config(application, loop="asyncio", log_config=None))
-    server.config.load()
-    made = protocol.Protocol(server.config, server.server_state, {}, asyncio.get_running_loop())
-    transport = Transport()
-    made.connection_made(transport)
-    for part in parts:
-        made.data_received(part)
-    await asyncio.sleep(0.1)
-    left = copy(transport)
-    made.connection_lost(ConnectionResetError() if reset else None)
-    await asyncio.sleep(0)
-    return left
-
-
-@pytest.mark.parametrize(
-    ("parts", "closed", "status"),
-    [
-        ([b""], True, None),
-        ([b"POST / HT", b"TP/1.1\r\n"], True, None),
-        ([request(BODY)[:-9]], True, b"408"),
-        ([request(BODY)[:-9], b"xxxxxxxxx"], False, None),
-        ([request(BODY), request(BODY)[:9]], False, None),
-        ([b"\r\n"], True, None),
-        ([b"GET /ping HTTP/1.1\r\nx: " + b"y" * 70_000], True, b"431"),
-        ([b"GET /ping HTTP/1.1\r\n", *[b"x: " + b"y" * 30_000 + b"\r\n"] * 3], True, b"431"),
-        ([b"GET /ping HTTP/1.1\r\n\r\n" * 70], True, None),
-    ],
-    ids=[
-        *("nothing", "headers", "body", "all of it", "a second one"),
-        *("no request", "one long header", "many headers", "many requests"),
-    ],
-)
-def test_what_does_not_come_ends_the_connection(short_times, parts, closed, status):
-    """With an application that never answers."""
-
-    async def patient(scope, receive, send):
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    left = asyncio.run(received(patient, parts))
-    written = left.written
-    assert (left.closed, left.ended) == (closed, status is not None)
-    assert (written.split()[1] if written else None) == status
-    assert not written or b'"error":{"code":"Request' in written
-
-
-def test_a_client_that_resets_after_its_refusal_leaves_nothing(short_times):
-    async def refuse(scope, receive, send):
-        headers = [(b"connection", b"close"), (b"content-length", b"0")]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body"})
-
-    async def run():
-        left = await received(refuse, [request(BODY, length=100_000)], reset=True)
-        handles = asyncio.get_running_loop()._scheduled
-        return left, [each for each in handles if not each.cancelled()]
-
-    left, timers = asyncio.run(run())
-    assert left.written.startswith(b"HTTP/1.1 413")
-    assert left.ended
-    assert not timers
-
-
-def test_what_an_application_did_not_read_is_discarded_once_it_is_refused(short_times):
-    async def busy(scope, receive, send):
-        await asyncio.sleep(60)
-
-    left = asyncio.run(received(busy, [request(b"x" * 70_000, length=100_000)]))
-    assert left.written.startswith(b"HTTP/1.1 408")
-    assert left.reading
+# What is left behind
 
 
 def test_a_log_that_nobody_reads_stops_no_decision(artifact):
