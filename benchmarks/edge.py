@@ -149,7 +149,7 @@ def decisions(work: Path, model: Path, minutes: int) -> dict[str, float]:
 def decision_figures(taken: dict[str, Any]) -> dict[str, float]:
     """Return the table's figures of what decisions took, in milliseconds."""
     figures = {}
-    led = {f"{name} leads": each for name, each in taken.items() if name in Leads.KINDS}
+    led = {f"{name} leads": each for name, each in taken.items() if name in Leads.ALL}
     for name, each in {"decision": taken["decision"], **led}.items():
         figures[f"{name}, p50 ms"], figures[f"{name}, p99 ms"] = np.quantile(each, (0.5, 0.99))
     tenths = [np.quantile(each, 0.99) for each in np.array_split(taken["decision"], 10)]
@@ -161,31 +161,34 @@ def decision_figures(taken: dict[str, Any]) -> dict[str, float]:
 
 
 class Leads:
-    """Makes members of each kind lead in turn."""
+    """Makes members of each kind lead in turn, and one that is followed by half."""
 
     KINDS = ("network", "rule", "rule that knows the clock", "tracker")
+    ALL = (*KINDS, "half of the network")
 
     def __init__(self, core: Any) -> None:  # noqa: ANN401
         """Take the choice out of the bank's hands; it is still worked out."""
         bank = core.models.active._follower._bank
-        layout = bank.simulated.layout
+        layout, followed = bank.simulated.layout, type(bank.followed)
         ends = (*layout, bank.simulated.size)
         begins = (bank.first, *layout)
         kinds = zip(self.KINDS, begins, ends, strict=True)
-        self.members = {name: begin for name, begin, end in kinds if begin < end}
-        self._bank, best = bank, type(bank)._best
+        self.followed = {name: followed(at, at) for name, at, end in kinds if at < end}
+        if bank.scores.rivals:
+            self.followed[self.ALL[-1]] = followed(bank.first, bank.scores.rivals[0], 0.5)
+        self._bank, choice = bank, type(bank)._choice
 
         def chosen(bank: Any, *more: Any) -> Any:  # noqa: ANN401
-            best(bank, *more)
-            return bank.leader
+            choice(bank, *more)
+            return bank.followed
 
-        type(bank)._best = chosen
+        type(bank)._choice = chosen
 
     def turn(self, minute: int) -> str:
         """Say who leads in a minute."""
         # Seven minutes each: choices and renewals at round minutes come upon every kind.
-        name = list(self.members)[minute // 7 % len(self.members)]
-        self._bank.leader = self.members[name]
+        name = list(self.followed)[minute // 7 % len(self.followed)]
+        self._bank.followed = self.followed[name]
         return name
 
 

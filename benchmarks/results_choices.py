@@ -13,6 +13,7 @@ PARTS = {
     "network_only": "network at several prices and offsets, chosen online; no rules, no trackers",
     "rules_only": "rules and trackers, chosen online; no network",
     "no_seasons": "the bank without the rules that know the clock",
+    "leader_alone": "the bank, its leader followed alone however unsure it is",
     "no_choice": "the network alone, nothing to choose from",
 }
 

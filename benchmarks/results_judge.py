@@ -35,6 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "network_only": {"rules": False, "seasons": False, "trackers": False},
     "rules_only": {"price_factors": []},
     "no_seasons": {"seasons": False},
+    "leader_alone": {"least_share": 1.0},
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
+from autoscaling_rl.controller.bank import HEAD, LEAST_KNOWN, Bank
 from autoscaling_rl.controller.guard import DEFAULTS
 from autoscaling_rl.controller.members import (
     ALONE,
@@ -19,6 +19,7 @@ from autoscaling_rl.controller.members import (
     TRACKING_TARGETS,
     BankSettings,
 )
+from autoscaling_rl.controller.scores import Followed
 from autoscaling_rl.controller.seasons import SEASON_HEADROOMS, SEASON_RULES
 from autoscaling_rl.controller.series import DAY
 from autoscaling_rl.controller.wishes import Layout
@@ -121,7 +122,7 @@ def test_a_bank_goes_on_from_its_dump(known, warmup):
     again = replace_bank(live)
     again.restore(live.dump(), load[:known])
     assert again.dump() == live.dump()
-    assert again.leader == live.leader
+    assert again.followed == live.followed
     for part in (load[known : known + 1], load[known + 1 :]):
         np.testing.assert_array_equal(again.advance(part), live.advance(part))
     assert again.dump() == live.dump()
@@ -134,8 +135,14 @@ def replace_bank(bank):
 
 def forged_answer(bank, machines):
     """Return the bank's dump with other machines worth keeping."""
-    content, place = bank.dump(), 24 + 8 * bank.simulated.machines.size + 8
+    content, place = bank.dump(), HEAD + 8 * bank.simulated.machines.size + 8
     return content[:place] + np.array([machines]).tobytes() + content[place + 8 :]
+
+
+def forged_choice(bank, leader, rival, sixteenths):
+    """Return the bank's dump with others that are followed."""
+    content = bank.dump()
+    return content[:8] + np.array([leader, rival, sixteenths], "<i8").tobytes() + content[32:]
 
 
 def test_a_dump_of_another_form_is_refused():
@@ -151,7 +158,12 @@ def test_a_dump_of_another_form_is_refused():
         (new(), content[:-8]),
         (new(), content[:20]),
         (new(), b""),
-        (new(), content[:8] + (-1).to_bytes(8, "little", signed=True) + content[16:]),
+        (new(), forged_choice(live, -1, -1, 16)),
+        (new(), forged_choice(live, live.simulated.size, live.simulated.size, 16)),
+        (new(), forged_choice(live, 0, 0, 15)),  # nobody is left to follow for the rest
+        (new(), forged_choice(live, 0, 1, 16)),  # no target tracker
+        (new(), forged_choice(live, 0, live.simulated.layout.bands, 17)),
+        (new(), forged_choice(live, 0, live.simulated.layout.bands, -1)),
         (new(), content[:-8] + np.array([np.nan]).tobytes()),
         (new(), forged_answer(live, -np.inf)),
         (new(), forged_answer(live, -2.0)),
@@ -179,7 +191,7 @@ def test_too_little_known_is_not_decided_on():
 def test_the_network_at_its_own_price_leads_before_anything_is_scored():
     bank = new()
     wanted, *_ = bank.advance(busy_load(LEAST_KNOWN))
-    assert bank.leader == bank.first
+    assert bank.followed == Followed(bank.first, bank.first, 1.0)
     assert not bank.scores.costs.any()
     factor, offset = divmod(bank.first, len(ALL.offsets))
     assert (ALL.price_factors[factor], ALL.offsets[offset]) == (1.0, 0.0)
@@ -215,8 +227,8 @@ def test_the_leader_is_the_member_of_least_discounted_cost():
             sum(QUICK.decay**age * bank.scores.costs[age, member] for age in range(QUICK.days))
             for member in range(bank.simulated.size)
         ]
-        assert scores[bank.leader] == pytest.approx(min(scores), rel=1e-12)
-        seen.add(bank.leader)
+        assert scores[bank.followed.leader] == pytest.approx(min(scores), rel=1e-12)
+        seen.add(bank.followed.leader)
         done = now
     assert len(seen) > 1
 
@@ -224,12 +236,12 @@ def test_the_leader_is_the_member_of_least_discounted_cost():
 def test_the_leader_is_kept_between_two_choices():
     load, bank = busy_load(DAY), new(chosen=QUICK)
     bank.advance(load[:100])
-    leader, changes = bank.leader, []
+    leader, changes = bank.followed.leader, []
     for minute in range(100, DAY):
         bank.advance(load[minute : minute + 1])
-        if bank.leader != leader:
+        if bank.followed.leader != leader:
             changes.append((START + minute + 1) % QUICK.choose_every)
-            leader = bank.leader
+            leader = bank.followed.leader
     assert changes
     assert set(changes) == {0}
 
@@ -259,7 +271,7 @@ def test_a_member_that_suddenly_becomes_best_is_followed_within_days():
     wild = 20 * np.exp(0.6 * rng.standard_normal(4 * DAY))
     bank = new(MIDNIGHT)
     bank.advance(np.full(6 * DAY, 20.0))
-    calm = bank.leader
+    calm = bank.followed.leader
     said = bank.advance(wild)
     # The last minute known is that of a day's end: the costs of the day are those of yesterday.
     cost = followed(said[:, 3 * DAY - 1 : -1], wild[3 * DAY :]).sum()

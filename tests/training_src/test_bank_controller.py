@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscaling_rl.controller import controller
-from autoscaling_rl.controller.bank import LEAST_KNOWN, Bank
+from autoscaling_rl.controller.bank import HEAD, LEAST_KNOWN, Bank
 from autoscaling_rl.controller.bank_controller import FIRST_HEADROOM, BankController
 from autoscaling_rl.controller.guard import DEFAULTS, reactive
 from autoscaling_rl.controller.memory import recall, remember
@@ -236,7 +236,8 @@ def sealed(body: bytes) -> str:
 BODY = zlib.decompress(base64.b64decode(MEMORY)[8:])
 HEADER = struct.calcsize("<BqII")
 EXTRA = HEADER + 8 * 200  # where the bank's mark begins
-STATE = EXTRA + 12  # ... and its day, leader and number of rows
+STATE = EXTRA + 12  # ... and its day, what it follows, and its number of rows
+AFTER = STATE + HEAD  # ... and all other numbers
 
 
 def test_an_unchanged_memory_is_taken():
@@ -259,9 +260,7 @@ def answer_or_refusal(body: bytes) -> None:
 
 mutations = st.lists(
     st.tuples(
-        st.one_of(
-            st.integers(0, len(BODY) - 1), st.integers(0, HEADER), st.integers(EXTRA, STATE + 24)
-        ),
+        st.one_of(st.integers(0, len(BODY) - 1), st.integers(0, HEADER), st.integers(EXTRA, AFTER)),
         st.binary(min_size=1, max_size=9),
     ),
     min_size=1,
@@ -279,7 +278,7 @@ def test_no_made_up_memory_is_a_fault(changes, length):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, -1e308, -1.0, 1e17, 1e300], ids=str)
-@pytest.mark.parametrize("first", [STATE + 24, STATE + 24 + 8 * 400, len(BODY) - 8 * 50])
+@pytest.mark.parametrize("first", [AFTER, AFTER + 8 * 400, len(BODY) - 8 * 50])
 def test_no_made_up_number_is_a_fault(number, first):
     body = bytearray(BODY)
     content = struct.pack("<d", number) * 40

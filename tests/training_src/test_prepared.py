@@ -12,6 +12,7 @@ from autoscaling_rl.controller.features import features
 from autoscaling_rl.controller.members import BankSettings
 from autoscaling_rl.controller.peaks import past_days
 from autoscaling_rl.controller.prepared import Prepared
+from autoscaling_rl.controller.scores import Followed
 from autoscaling_rl.controller.seasons import DAYS
 from autoscaling_rl.controller.series import DAY, Series
 from autoscaling_rl.controller.wishes import Layout, Wishes
@@ -98,25 +99,34 @@ def prepared_minutes(bank: Bank, load):
         yield bank.advance(np.array([minute]))
 
 
-@pytest.mark.parametrize("leader", ["whoever leads", "network", "rule", "season", "tracker"])
-def test_a_bank_that_prepares_says_what_it_says_without(leader, monkeypatch):
-    layout, begins = Layout.of(new().settings), 7 * DAY + 650
-    members = {
-        "network": 4,
-        "rule": layout.network + 3,
-        "season": layout.rules + 1,
-        "tracker": layout.bands + 20,
-    }
-    if member := members.get(leader):
-        original = Bank._best
-        monkeypatch.setattr(Bank, "_best", lambda bank, *more: (original(bank, *more), member)[1])
+LAYOUT = Layout.of(ALL)
+FOLLOWED = {
+    "whoever leads": None,
+    "network": Followed(4, LAYOUT.bands + 7),
+    "rule": Followed(LAYOUT.network + 3, LAYOUT.bands),
+    "season": Followed(LAYOUT.rules + 1, LAYOUT.bands + 1),
+    "tracker": Followed(LAYOUT.bands + 20, LAYOUT.bands + 20),
+    "a part of the network": Followed(4, LAYOUT.bands + 7, 0.625),
+    "a part of a rule": Followed(LAYOUT.rules - 1, LAYOUT.bands + 30, 0.5),
+    "a part of a tracker": Followed(LAYOUT.bands + 45, LAYOUT.bands + 3, 0.75),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_a_bank_that_prepares_says_what_it_says_without(name, monkeypatch):
+    begins = 7 * DAY + 650
+    if followed := FOLLOWED[name]:
+        original = Bank._choice
+        monkeypatch.setattr(
+            Bank, "_choice", lambda bank, *more: (original(bank, *more), followed)[1]
+        )
     load = LOAD[: begins + 120]  # over midnight
     one, other = new(), new()
     said = advance(one, [load[:begins]])
     said = np.concatenate((said, *prepared_minutes(one, load[begins:])), axis=1)
     np.testing.assert_array_equal(said, other.advance(load))
     assert one.dump() == other.dump()
-    assert (one.leader == member) if member else one.leader >= 0
+    assert one.followed == followed if followed else one.followed.rival >= LAYOUT.bands
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 The load does not depend on what is decided, so what any member would have cost is known whether or
 not it was followed: prediction with expert advice under full information (Cesa-Bianchi and Lugosi,
 Prediction, Learning, and Games, 2006), by following the leader of the last days (Hannan, 1957).
+As far as it is not sure that the leader is better than the best target tracker, what is followed
+lies between the two (`scores`).
 
 For every day at 0:00 UTC the members' simulated fleets begin anew (two hours before, so that what
 happens at midnight finds them as it would find any fleet), and only the costs of the last few days
@@ -18,9 +20,9 @@ from .members import BankSettings
 from .peaks import PastDays, past_days
 from .policy import MAX_MACHINES, Policy
 from .prepared import Prepared
-from .scores import Scores
+from .scores import SHARES, Followed, Scores
 from .seasons import DAYS
-from .series import DAY, LOOKBACK, FloatArray, IntArray, Series
+from .series import DAY, LOOKBACK, FloatArray, Series
 from .simulated import SimulatedFleets
 from .wishes import Wishes
 
@@ -29,8 +31,9 @@ MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotte
 LEAST_KNOWN = 60  # minutes of load before members are scored
 BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
 MOST = 1e18  # of any number of a state
+HEAD = 40  # bytes of a state: day, leader, rival, its share and the rows of fleets
 
-# What is said after a minute: machines that the leader wants and would keep; how far out the
+# What is said after a minute: machines that are wanted and would be kept; how far out the
 # farthest number is that the network reads (`Policy.distance`), and how far the networks of an
 # ensemble are apart.
 SAID = ("wanted", "keep", "outside", "spread")
@@ -42,7 +45,7 @@ class Bank:
     Attributes:
         series: the load.
         simulated: the members' fleets; complete after `settle`.
-        leader: the member that is followed.
+        followed: the leader, and the target tracker that a share is taken from.
         said: after the last minute, by the rows of `SAID`; -1 if too little was known.
     """
 
@@ -55,7 +58,8 @@ class Bank:
         self.simulated = SimulatedFleets(self.series, settings, fleet)
         self._prepared: Prepared | None = None
         self.day = -1
-        self.first = self.leader = settings.first
+        self.first = settings.first
+        self.followed = Followed(self.first, self.first)
         self.said = np.full(len(SAID), -1.0)
 
     @property
@@ -129,18 +133,18 @@ class Bank:
         """Decide one minute, as `_stretch` would, but for what no single minute needs."""
         wishes = self._begin(index, index + 1)
         if (self.series.origin + index) % self.settings.choose_every == 0:
-            self.leader = self._best()
+            self.followed = self._choice()
         (outside,), (spread,) = wishes.doubts()
-        return *self.simulated.wanted_by(self.leader, wishes), outside, spread
+        return *self.simulated.wanted_by(self.followed, wishes), outside, spread
 
     def _stretch(self, begin: int, end: int) -> FloatArray:
         """Decide the minutes of index `begin` to `end` - 1, all on one day."""
         wishes = self._begin(begin, end)
         costs = self.simulated.costs(begin, end)
-        leaders = self._choose(begin, costs)
+        followed = self._choose(begin, costs)
         self.scores.add(costs.sum(axis=0))
-        self.leader = int(leaders[-1])
-        return np.array((*self.simulated.wanted(leaders, wishes), *wishes.doubts()))
+        self.followed = followed[-1]
+        return np.array((*self.simulated.wanted(followed, wishes), *wishes.doubts()))
 
     def _begin(self, begin: int, end: int) -> Wishes:
         """Take over the load of the minute before `begin`, and have members wish until `end` - 1.
@@ -199,23 +203,20 @@ class Bank:
         )
         return dict(zip(NAMES, row[:, 0].tolist(), strict=True))
 
-    def _choose(self, begin: int, costs: FloatArray) -> IntArray:
-        """Return the member to follow in each minute from `begin` on."""
-        every = self.settings.choose_every
-        leaders = np.full(len(costs) + 1, self.leader)
+    def _choose(self, begin: int, costs: FloatArray) -> list[Followed]:
+        """Return what is followed in each minute from `begin` on."""
+        every, minutes = self.settings.choose_every, len(costs) + 1
         late = -(self.series.origin + begin) % every
-        if late >= len(leaders):
-            return leaders
+        followed = [self.followed] * min(late, minutes)
         running = np.cumsum(costs, axis=0)
-        for place in range(late, len(leaders), every):
-            leaders[place : place + every] = self._best(running[place - 1] if place else 0.0)
-        return leaders
+        for place in range(late, minutes, every):
+            followed += [self._choice(running[place - 1] if place else 0.0)] * every
+        return followed[:minutes]
 
-    def _best(self, more: FloatArray | float = 0.0) -> int:
-        """Return the member to follow from now on, if today has cost `more` than is charged."""
+    def _choice(self, more: FloatArray | float = 0.0) -> Followed:
+        """Return what is followed from now on, if today has cost `more` than is charged."""
         self.simulated.charge_newest()
-        best = self.scores.best(more)
-        return self.first if best is None else best
+        return self.scores.choose(more) or Followed(self.first, self.first)
 
     def scored_since(self, minute: int) -> int:
         """Return the index from which costs count for a decision of `minute`."""
@@ -226,7 +227,8 @@ class Bank:
         """Return what is known beside the load, as bytes that `restore` reads."""
         self.settle()
         machines = self.simulated.machines
-        head = np.array([self.day, self.leader, len(machines)], "<i8")
+        leader, rival, share = self.followed
+        head = np.array([self.day, leader, rival, share * SHARES, len(machines)], "<i8")
         arrays = (machines, *self._state())
         return head.tobytes() + b"".join(np.asarray(each, "<f8").tobytes() for each in arrays)
 
@@ -236,12 +238,14 @@ class Bank:
         Raises:
             ValueError: these bytes were not made by a bank of this form.
         """
-        head = np.frombuffer(content[:24], "<i8")
-        values = np.frombuffer(content[24:], "<f8")
-        day, leader, rows = (int(each) for each in head) if len(head) == 3 else (0, -1, 0)
+        head = np.frombuffer(content[:HEAD], "<i8")
+        values = np.frombuffer(content[HEAD:], "<f8")
+        day, leader, rival, share, rows = head.tolist() if len(head) == HEAD // 8 else [-1] * 5
         shapes = [(rows, self.simulated.size), *(each.shape for each in self._state())]
         sizes = [int(np.prod(shape)) for shape in shapes]
-        if not (0 <= rows <= self.fleet.rows and 0 <= leader < self.simulated.size):
+        sound = 0 <= leader < self.simulated.size and 0 <= rows <= self.fleet.rows
+        alone = rival == leader and share == SHARES
+        if not (sound and (alone or (rival in self.scores.rivals and 0 <= share <= SHARES))):
             raise ValueError("no state of this bank")
         if len(values) != sum(sizes) or not (values < MOST).all():
             raise ValueError("no state of this bank")
@@ -250,7 +254,7 @@ class Bank:
         known = self.series.known >= LEAST_KNOWN
         if day != ((self.series.origin + self.series.size) // DAY if known else -1):
             raise ValueError("no state of this bank")
-        self.day, self.leader = day, leader
+        self.day, self.followed = day, Followed(leader, rival, share / SHARES)
         self.simulated = SimulatedFleets(self.series, self.settings, self.fleet)
         self.simulated.machines = parts[0].reshape(shapes[0]).astype(np.float64)
         for target, part in zip(self._state(), parts[1:], strict=True):

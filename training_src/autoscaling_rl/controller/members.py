@@ -49,6 +49,11 @@ class BankSettings:
         decay: weight of a day's costs relative to those of the day after.
         days: days of costs that count, today included.
         choose_every: minutes between two choices.
+        sure: evidence against the best target tracker from which the leader is followed alone; see
+            `scores`.
+        much: share of that tracker's cost; who saves as much is followed alone, too.
+        least_share: of the leader in what is followed, the rest being the tracker's, however
+            little says that it is better.
         peak_factor: most machines of a member, as a multiple of those that just serve the last
             week's peak. The guard rails cut at that multiple of a fortnight's
             (`GuardSettings.peak_factor`): who lives by more would be followed to no avail.
@@ -62,6 +67,9 @@ class BankSettings:
     decay: float = 0.8
     days: int = 6
     choose_every: int = 10
+    sure: float = 2.0
+    much: float = 0.15
+    least_share: float = 0.5
     peak_factor: float = DEFAULTS.peak_factor
 
     @property

@@ -4,12 +4,14 @@ A decision needs what its leader wants. That the others' fleets are stepped, and
 charged for a minute whose load has come, waits in here until somebody needs it.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .fleet import Fleet, Standing, charge, charged, in_service, standing, still_owed
-from .members import HOLDS, QUANTILE_RULES, BankSettings, Trackers
-from .scores import Scores
-from .series import FloatArray, IntArray, Series
+from .members import HOLDS, QUANTILE_RULES, TRACKING_TARGETS, BankSettings, Trackers
+from .scores import Followed, Scores, mixed
+from .series import FloatArray, Series
 from .wishes import Layout, Wishes
 
 
@@ -32,7 +34,8 @@ class SimulatedFleets:
         self.size = self.layout.bands + self.trackers.size
         self.machines = np.zeros((0, self.size))
         self.held = np.full((max(HOLDS) - 1, len(QUANTILE_RULES)), -np.inf)
-        self.scores = Scores(settings.days, self.size, settings.decay)
+        rivals = range(self.layout.bands, self.layout.bands + len(TRACKING_TARGETS))
+        self.scores = Scores(settings, self.size, rivals if settings.trackers else range(0))
         self._series, self._fleet = series, fleet
         self._due: Wishes | None = None  # of minutes whose fleets were not stepped yet
         self._tracked: FloatArray | None = None  # the trackers' fleets in the first of them
@@ -102,23 +105,28 @@ class SimulatedFleets:
         costs[len(costs) - count :] = charge(self._fleet, known, loads)
         return costs
 
-    def wanted(self, leaders: IntArray, wishes: Wishes) -> tuple[FloatArray, FloatArray]:
-        """Return the machines that the leaders of some minutes want and would keep."""
+    def wanted(self, followed: Sequence[Followed], wishes: Wishes) -> tuple[FloatArray, FloatArray]:
+        """Return the machines wanted and kept in some minutes by what is followed in each."""
         self._catch_up()
-        rows, theirs = np.arange(len(leaders)), leaders < self.layout.bands
-        place = np.where(theirs, leaders, 0)
-        made = self.machines[-len(leaders) :][rows, leaders]
-        wanted, keep = (each[rows, place] for each in wishes.all)
-        return np.where(theirs, wanted, made), np.where(theirs, keep, made)
+        leaders, rivals, shares = (np.array(each) for each in zip(*followed, strict=True))
+        rows, theirs = np.arange(len(followed)), leaders < self.layout.bands
+        place, made = np.where(theirs, leaders, 0), self.machines[-len(followed) :]
+        own, others = made[rows, leaders], made[rows, rivals]
+        wanted, keep = (np.where(theirs, each[rows, place], own) for each in wishes.all)
+        return mixed(wanted, others, shares), mixed(keep, others, shares)
 
-    def wanted_by(self, leader: int, wishes: Wishes) -> tuple[float, float]:
-        """Return what the leader of the only minute wants and would keep."""
-        if leader < self.layout.bands:
+    def wanted_by(self, followed: Followed, wishes: Wishes) -> tuple[float, float]:
+        """Return the machines wanted and kept in the only minute by what is followed."""
+        leader, rival, share = followed
+        bands = self.layout.bands
+        if leader < bands and share == 1.0:
             return wishes.one(leader)
-        fleets = self.machines[:, self.layout.bands :]
+        fleets = self.machines[:, bands:]
         self._tracked = self._step_trackers(fleets, wishes.begin, wishes.most[0])
-        made = float(self._tracked[leader - self.layout.bands])
-        return made, made
+        made = self._tracked.tolist()
+        wanted, keep = wishes.one(leader) if leader < bands else [made[leader - bands]] * 2
+        other = made[rival - bands]
+        return float(mixed(wanted, other, share)), float(mixed(keep, other, share))
 
     def _catch_up(self) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
