@@ -12,8 +12,7 @@ Family = Callable[[Generator, int], FloatArray]
 
 DAY, WEEK = 1440, 10080
 KINDS = ("mild", "clock", "broken", "none")
-# By kind and name. Windows are drawn by a family's place among all, kind by kind: another one goes
-# to the end of the last kind, or the windows of those after it become others.
+# By kind and name.
 FAMILIES: dict[str, dict[str, Family]] = {kind: {} for kind in KINDS}
 
 
