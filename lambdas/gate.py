@@ -147,4 +147,7 @@ def judge(scorecard: Scorecard, *, baseline: str | None, confidence: float) -> J
 
 def _words(fraction: float, words: tuple[str, str]) -> str:
     better, worse = words
-    return f"{abs(fraction) * 100:.1f} % {better if fraction > 0 else worse}"
+    if fraction == 0.0:
+        return f"no {better}"
+    percent = abs(fraction) * 100
+    return f"{percent:.{1 if percent >= 0.05 else 3}f} % {better if fraction > 0 else worse}"

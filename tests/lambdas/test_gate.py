@@ -83,6 +83,18 @@ def test_a_policy_equal_to_the_baseline_is_rejected(scorecard: dict[str, Any]) -
     scorecard["policies"]["policy"] = scorecard["policies"]["hpa_tuned"]
     result = verdict(scorecard)
     assert (result.passed, result.lower_bound) == (False, 0.0)
+    assert result.reason == (
+        "The policy's J is no lower than that of hpa_tuned, the best tuned baseline, over 16 "
+        "windows; with 95 % confidence it may be no lower."
+    )
+
+
+def test_a_small_gain_is_not_called_none(scorecard: dict[str, Any]) -> None:
+    base = scorecard["policies"]["hpa_tuned"]["values"]
+    scorecard["policies"]["policy"] = {"values": [cost * 0.9998 for cost in base]}
+    reason = verdict(scorecard).reason
+    assert "The policy's J is 0.020 % lower" in reason
+    assert reason.endswith("at least 0.020 % lower.")
 
 
 def test_a_gain_that_may_be_chance_is_rejected(scorecard: dict[str, Any]) -> None:
