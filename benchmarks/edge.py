@@ -128,7 +128,7 @@ def decisions(work: Path, model: Path, minutes: int) -> dict[str, float]:
     gc.collect()
     gc.freeze()
     leads = Leads(core)
-    names = (*leads.members, "decision", "between", "same")
+    names = (*leads.followed, "decision", "between", "same")
     taken: dict[str, list[float]] = {name: [] for name in names}
     for now in range(KNOWN + 1, KNOWN + 1 + minutes):
         payload, name = message(requests, now), leads.turn(now)

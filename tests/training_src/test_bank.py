@@ -162,6 +162,7 @@ def test_a_dump_of_another_form_is_refused():
         (new(), forged_choice(live, live.simulated.size, live.simulated.size, 16)),
         (new(), forged_choice(live, 0, 0, 15)),  # nobody is left to follow for the rest
         (new(), forged_choice(live, 0, 1, 16)),  # no target tracker
+        (new(), forged_choice(live, 0, live.simulated.size - 1, 16)),  # a Kubernetes autoscaler
         (new(), forged_choice(live, 0, live.simulated.layout.bands, 17)),
         (new(), forged_choice(live, 0, live.simulated.layout.bands, -1)),
         (new(), content[:-8] + np.array([np.nan]).tobytes()),

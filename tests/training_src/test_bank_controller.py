@@ -19,7 +19,7 @@ from autoscaling_rl.controller.memory import recall, remember
 from autoscaling_rl.controller.observation import SIZE as OBSERVED
 from autoscaling_rl.controller.policy import MAX_MACHINES
 from autoscaling_rl.controller.state import InvalidRequest, State
-from tests.training_src.banks import DAY, MIDNIGHT, busy_load, fixed_policy
+from tests.training_src.banks import DAY, MIDNIGHT, busy_load, fixed_policy, new
 from tests.training_src.endpoints import state as raw_state
 from tests.training_src.jobs import small_policy
 
@@ -237,7 +237,9 @@ BODY = zlib.decompress(base64.b64decode(MEMORY)[8:])
 HEADER = struct.calcsize("<BqII")
 EXTRA = HEADER + 8 * 200  # where the bank's mark begins
 STATE = EXTRA + 12  # ... and its day, what it follows, and its number of rows
-AFTER = STATE + HEAD  # ... and all other numbers
+AFTER = STATE + HEAD  # ... and all other numbers: machines, what was said, costs, ...
+ROWS = struct.unpack("<q", BODY[AFTER - 8 : AFTER])[0]
+COSTS = AFTER + 8 * (ROWS * new().simulated.size + 4)
 
 
 def test_an_unchanged_memory_is_taken():
@@ -248,7 +250,8 @@ def test_an_unchanged_memory_is_taken():
 
 def answer_or_refusal(body: bytes) -> None:
     """Decide on a memory that somebody made up: whatever comes of it, it is no fault."""
-    for minutes in (0, 1):  # asked once more, and a minute later
+    # Asked once more, a minute later, and after the bank has chosen anew.
+    for minutes in (0, 1, 12):
         with np.errstate(all="ignore"):
             try:
                 decision = CONTROLLER.decide(newest(200 + minutes, minutes, sealed(body)))
@@ -278,7 +281,7 @@ def test_no_made_up_memory_is_a_fault(changes, length):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, -1e308, -1.0, 1e17, 1e300], ids=str)
-@pytest.mark.parametrize("first", [AFTER, AFTER + 8 * 400, len(BODY) - 8 * 50])
+@pytest.mark.parametrize("first", [AFTER, AFTER + 8 * 400, COSTS, COSTS + 8 * 90, len(BODY) - 400])
 def test_no_made_up_number_is_a_fault(number, first):
     body = bytearray(BODY)
     content = struct.pack("<d", number) * 40

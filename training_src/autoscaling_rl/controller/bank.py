@@ -255,11 +255,14 @@ class Bank:
         if day != ((self.series.origin + self.series.size) // DAY if known else -1):
             raise ValueError("no state of this bank")
         self.day, self.followed = day, Followed(leader, rival, share / SHARES)
-        self.simulated = SimulatedFleets(self.series, self.settings, self.fleet)
-        self.simulated.machines = parts[0].reshape(shapes[0]).astype(np.float64)
+        self.simulated = fleets = SimulatedFleets(self.series, self.settings, self.fleet)
+        fleets.machines = parts[0].reshape(shapes[0]).astype(np.float64)
         for target, part in zip(self._state(), parts[1:], strict=True):
             target[:] = part.reshape(target.shape)
-        if not (self.said >= -1.0).all():
+        # Nothing else is below zero but what rules held before they had wished for anything.
+        said, costs, _, *alarms = self._state()
+        sound = all((each >= 0.0).all() for each in (fleets.machines, costs, *alarms))
+        if not (sound and (said >= -1.0).all()):
             raise ValueError("no state of this bank")
 
     def _state(self) -> tuple[FloatArray, ...]:

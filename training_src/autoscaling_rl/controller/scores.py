@@ -2,10 +2,14 @@
 
 Who has cost least by chance is not the best one. So how much of the leader is followed hangs on the
 evidence that it is better than the best target tracker: the sum of what it saved on each of the
-days, over the root of the sum of their squares. This self-normalised sum is the square root of the
-number of days where it saved the same on each of them, 1 where all came of one day, and a function
-of Student's t (Efron, Student's t-test under symmetry conditions, JASA 64, 1969; de la Peña, Lai
-and Shao, Self-Normalized Processes, 2009). Who saves much is followed with less evidence.
+days, as they count, over the root of the sum of their squares. This self-normalised sum is 1 where
+all was saved on one day, at most the root of the number of days, and a function of Student's t
+(Efron, Student's t-test under symmetry conditions, JASA 64, 1969; de la Peña, Lai and Shao,
+Self-Normalized Processes, 2009). Who saves much is followed with less evidence.
+
+What is followed in part lies between the fleets of the two. J is convex in the machines, but for a
+minimum billing time and whole numbers, so a mixture of fleets costs no more than the mixture of
+their costs.
 """
 
 import math
@@ -20,11 +24,11 @@ SHARES = 16  # a share of the leader is a multiple of one part of so many
 
 
 class Followed(NamedTuple):
-    """What is followed: of every machine that leader and rival differ by, a share of the leader's.
+    """What is followed: of every machine that the fleets of two members differ by, a share.
 
     Attributes:
         leader: the member that has cost least.
-        rival: the target tracker that has; the leader itself where the bank has no tracker.
+        rival: the target tracker that has; the leader itself where none is known.
         share: of the leader, a multiple of 1/16: mixtures of whole machines are exact.
     """
 
@@ -38,7 +42,7 @@ class Scores:
 
     Attributes:
         costs: machine-minutes of each day and member, shape (days, members), today first.
-        rivals: members that the leader must be better than for sure; maybe none.
+        rivals: the target trackers among the members; maybe none.
     """
 
     def __init__(self, settings: BankSettings, members: int, rivals: range) -> None:
@@ -85,12 +89,12 @@ class Scores:
 
     def _share(self, saved: list[float], cost: float) -> float:
         """Return the share of a leader that saved so much on each of the days of a rival's cost."""
-        sure, much, trust = self._settings.sure, self._settings.much, self._settings.least_share
+        sure, much, share = self._settings.sure, self._settings.much, self._settings.least_share
         # Sums that round once: plain ones are not the same in every version of Python.
         saving, scale = math.fsum(saved), math.sqrt(math.fsum(day * day for day in saved))
         if scale > 0.0:
-            trust = max(saving / scale / sure, saving / cost / much, trust)
-        return math.floor(SHARES * min(trust, 1.0)) / SHARES
+            share = max(saving / scale / sure, saving / cost / much, share)
+        return math.floor(SHARES * min(share, 1.0)) / SHARES
 
     def _earlier_costs(self) -> FloatArray:
         if self._earlier is None:
@@ -101,12 +105,8 @@ class Scores:
 
 
 def mixed(
-    wanted: FloatArray | float, rival: FloatArray | float, share: FloatArray | float
+    leader: FloatArray | float, rival: FloatArray | float, share: FloatArray | float
 ) -> FloatArray:
-    """Return the machines between what leader and rival want, rounded up if over a quarter.
-
-    J is convex in the machines, so a mixture costs no more than the mixture of their costs. Whole
-    machines are not: where the two differ by one, a share of 3/4 has its way.
-    """
-    machines: FloatArray = np.floor(rival + share * (np.asarray(wanted) - rival) + 0.75)
+    """Return whole machines between two fleets: rounded up, but for a quarter or less."""
+    machines: FloatArray = np.ceil(rival + share * (np.asarray(leader) - rival) - 0.25)
     return machines

@@ -1,7 +1,8 @@
 """The fleets that the members of a bank would have, whether or not they are followed.
 
-A decision needs what its leader wants. That the others' fleets are stepped, and that all are
-charged for a minute whose load has come, waits in here until somebody needs it.
+A decision needs what its leader wants, and the trackers' fleets if that is followed in part. That
+the others' fleets are stepped, and that all are charged for a minute whose load has come, waits in
+here until somebody needs it.
 """
 
 from collections.abc import Sequence
@@ -113,7 +114,8 @@ class SimulatedFleets:
         place, made = np.where(theirs, leaders, 0), self.machines[-len(followed) :]
         own, others = made[rows, leaders], made[rows, rivals]
         wanted, keep = (np.where(theirs, each[rows, place], own) for each in wishes.all)
-        return mixed(wanted, others, shares), mixed(keep, others, shares)
+        alone, between = shares == 1.0, mixed(own, others, shares)
+        return np.where(alone, wanted, between), np.where(alone, keep, between)
 
     def wanted_by(self, followed: Followed, wishes: Wishes) -> tuple[float, float]:
         """Return the machines wanted and kept in the only minute by what is followed."""
@@ -123,10 +125,15 @@ class SimulatedFleets:
             return wishes.one(leader)
         fleets = self.machines[:, bands:]
         self._tracked = self._step_trackers(fleets, wishes.begin, wishes.most[0])
-        made = self._tracked.tolist()
-        wanted, keep = wishes.one(leader) if leader < bands else [made[leader - bands]] * 2
-        other = made[rival - bands]
-        return float(mixed(wanted, other, share)), float(mixed(keep, other, share))
+        own = self._moved(leader, wishes) if leader < bands else self._tracked[leader - bands]
+        between = float(mixed(own, self._tracked[rival - bands], share))
+        return between, between
+
+    def _moved(self, member: int, wishes: Wishes) -> float:
+        """Return the fleet of one member of network or rules in the only minute."""
+        low, high = wishes.one(member)
+        before = float(self.machines[-1, member]) if len(self.machines) else low
+        return min(max(before, low), high)
 
     def _catch_up(self) -> None:
         """Step the members' fleets, which move into their bands, and append them."""
