@@ -1,7 +1,8 @@
 """Ranges of hyperparameters against what the bundle itself says of its preset.
 
 The bundle is asked as a user asks it, `train.py --preset NAME --describe`, with the ends of the
-ranges as values: it knows names, types and limits, and how settings go together.
+ranges as values, and with one between them where a range is continuous: it knows names, types and
+limits, and how settings go together.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from estimator.bundle import Bundle
 from estimator.errors import EstimatorError
 from estimator.hyperparameters import encode_all
 from estimator.presets import OWN_BUNDLE
-from estimator.ranges import CategoricalParameter, Range
+from estimator.ranges import CategoricalParameter, ContinuousParameter, Range
 
 _PROGRAM = "train.py"
 _PYTHON = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "python"
@@ -30,7 +31,7 @@ _MISTAKE, _SECONDS = 2, 60.0
 def check_in_preset(
     bundle: Bundle, hyperparameters: Mapping[str, object], ranges: Mapping[str, Range]
 ) -> None:
-    """Check that the preset takes the ends of the ranges.
+    """Check that the preset takes the ends of the ranges, and fractions where they are continuous.
 
     A bundle of another making, or one in S3, is not asked: its jobs say what they do not take. Nor
     does it count what the bundle says of its files and its environment, for both may need what
@@ -71,19 +72,30 @@ def _laid_out(bundle: Bundle) -> Iterator[Path]:
 
 
 def _corners(ranges: Mapping[str, Range]) -> Iterator[dict[str, object]]:
-    """Yield every least value together, every largest, and every value of a choice."""
+    """Yield every least value together, every largest, every value of a choice, and fractions."""
     longest = max(
         (len(one.values) for one in ranges.values() if isinstance(one, CategoricalParameter)),
         default=0,
     )
     for number in range(max(2, longest)):
         yield {name: _end(one, number) for name, one in ranges.items()}
+    within = {
+        name: _fraction(one) for name, one in ranges.items() if isinstance(one, ContinuousParameter)
+    }
+    if within:
+        yield {name: within.get(name, _end(one, 0)) for name, one in ranges.items()}
 
 
 def _end(one: Range, number: int) -> object:
     if isinstance(one, CategoricalParameter):
         return one.values[number % len(one.values)]
     return one.max_value if number % 2 else one.min_value
+
+
+def _fraction(one: ContinuousParameter) -> float:
+    """Return a value within the range that is not whole: a whole number may have whole ends."""
+    middle = (one.min_value + one.max_value) / 2
+    return middle + min(0.5, (one.max_value - middle) / 2) if middle.is_integer() else middle
 
 
 def _ask(folder: Path, hyperparameters: Mapping[str, str]) -> str:

@@ -76,6 +76,21 @@ def test_sagemaker_gets_the_request_and_is_asked_for_the_best(remote: Make, aws:
             "training.population must be an integer, not 9.5",
         ),
         (
+            # Both ends are whole, and so is the middle.
+            {"hyperparameter_ranges": {"population": ContinuousParameter(8, 48)}},
+            "training.population must be an integer, not 28.5",
+        ),
+        (
+            {
+                "hyperparameter_ranges": {
+                    "preset": CategoricalParameter(["smoke"]),
+                    "training.deviation": ContinuousParameter(0.5, 1.5),
+                    "population": ContinuousParameter(8, 9),
+                }
+            },
+            "training.population must be an integer, not 8.5",
+        ),
+        (
             {"hyperparameter_ranges": {"training.deviation": ContinuousParameter(0, 1)}},
             "training.deviation must be greater than 0.0",
         ),
