@@ -12,12 +12,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from autoscaling_rl.baselines.registry import ORACLE, run_baselines
-from autoscaling_rl.baselines.window import DAY, Window
-from autoscaling_rl.environments.dynamics import make_rules
-from autoscaling_rl.load.file import read_load
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "training_src")]
+
+from autoscaling_rl.baselines.registry import ORACLE, run_baselines  # noqa: E402
+from autoscaling_rl.baselines.window import DAY, Window  # noqa: E402
+from autoscaling_rl.environments.dynamics import make_rules  # noqa: E402
+from autoscaling_rl.errors import UserError  # noqa: E402
+from autoscaling_rl.load.file import read_load  # noqa: E402
+from benchmarks.options import in_one_line  # noqa: E402
 
 NAMES = (
     "target_tracking_60",
@@ -190,10 +196,21 @@ def _print(name: str, trace: Trace, figures: Mapping[float, Mapping[str, float]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the table and return the exit status: 1 if a figure is off."""
+    """Print the table and return the exit status: 1 if a figure is off, 2 for a mistake."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the traces")
-    folder = parser.parse_args(argv).folder
+    return in_one_line(partial(_table, parser.parse_args(argv).folder))
+
+
+def _table(folder: Path) -> int:
+    """Print the table and return 1 if a figure is off.
+
+    Raises:
+        UserError: a trace is not there, or no load.
+    """
+    # All of them first: the table takes minutes.
+    if missing := [each.file for each in TRACES.values() if not (folder / each.file).is_file()]:
+        raise UserError(f"{folder} holds no {', '.join(missing)}: give the folder of all traces")
     started, worst = time.process_time(), 0.0
     for name, trace in TRACES.items():
         figures = {price: costs_over_oracle(read_window(folder, trace, price)) for price in PRICES}

@@ -23,6 +23,7 @@ import tempfile
 import time
 import zipfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +34,37 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
+from autoscaling_rl.errors import UserError  # noqa: E402
+from benchmarks.options import from_on, in_one_line  # noqa: E402
+
 DAY = 1440
 KNOWN = 14 * DAY
+TURN = 7  # minutes
 BEGIN = 20_000 * DAY
 STATE, DECISION = "autoscaling/state", "autoscaling/decision"
 TARGETS = {"decision, p99 ms": 1.0, "resident MB": 80.0, "start s": 2.0, "archive MB": 2.0}
 
 
 def main() -> int:
-    """Measure and print the table; 1 if a target is missed."""
+    """Measure and print the table; 1 if a target is missed, 2 for a mistake of the user."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", nargs="?", type=Path)
-    parser.add_argument("--minutes", type=int, default=3000, help="decisions that are timed")
+    least = TURN * len(Leads.ALL)  # each leads once
+    parser.add_argument(
+        "--minutes", type=from_on(least), default=3000, help="decisions that are timed"
+    )
     parser.add_argument("--decide", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    return in_one_line(partial(run, parser.parse_args()))
+
+
+def run(given: argparse.Namespace) -> int:
+    """Do what the arguments ask for.
+
+    Raises:
+        UserError: the model is none that can be measured.
+    """
+    if given.model and not given.model.is_file():
+        raise UserError(f"{given.model} is no file: give a model.tar.gz, or none")
     if given.decide:
         print(json.dumps(decisions(given.decide, given.model, given.minutes)))
         return 0
@@ -58,9 +76,9 @@ def measure(folder: Path, model: Path | None, minutes: int) -> dict[str, float]:
     """Return every figure by its name."""
     model = model or default_model(folder)
     command = [sys.executable, __file__, str(model), "--minutes", str(minutes), "--decide"]
-    timed = subprocess.run([*command, str(folder / "decide")], capture_output=True, text=True)
+    timed = subprocess.run([*command, str(folder / "decide")], stdout=subprocess.PIPE, text=True)
     if timed.returncode:
-        raise SystemExit(timed.stderr)
+        raise SystemExit(timed.returncode)  # it has said why
     return {
         **json.loads(timed.stdout),
         **component(folder / "component", model),
@@ -115,7 +133,11 @@ def message(requests: list[int], now: int, minutes: int = 1) -> bytes:
 
 
 def decisions(work: Path, model: Path, minutes: int) -> dict[str, float]:
-    """Return what a decision takes, in milliseconds; in this process, on one core."""
+    """Return what a decision takes, in milliseconds; in this process, on one core.
+
+    Raises:
+        UserError: the model is none of those whose leaders can be chosen.
+    """
     import gc
 
     from edge_policy.core import Core
@@ -123,6 +145,8 @@ def decisions(work: Path, model: Path, minutes: int) -> dict[str, float]:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     requests = load(KNOWN + minutes + 1)
     core = Core(work, model, {})
+    if core.models.active is None or core.models.active._follower is None:
+        raise UserError(f"{model}: the component takes no model from it that follows the load")
     core.answer(message(requests, KNOWN, KNOWN))
     core.settle()
     gc.collect()
@@ -187,7 +211,7 @@ class Leads:
     def turn(self, minute: int) -> str:
         """Say who leads in a minute."""
         # Seven minutes each: choices and renewals at round minutes come upon every kind.
-        name = list(self.followed)[minute // 7 % len(self.followed)]
+        name = list(self.followed)[minute // TURN % len(self.followed)]
         self._bank.followed = self.followed[name]
         return name
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE = ROOT / "training_src"
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(BUNDLE)]
 
+from benchmarks.options import from_on  # noqa: E402
 from local_mode.aws.processes import free_port  # noqa: E402
 
 # Preset, and steps of the job.
@@ -30,8 +31,8 @@ CASES = (("ppo-cartpole", 196_608), ("ppo-autoscaling", 786_432))
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--most", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--most", type=from_on(1), default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=from_on(1), default=3)
     given = parser.parse_args()
     counts = [2**power for power in range(8) if 2**power <= given.most]
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")

@@ -37,6 +37,7 @@ from numpy.typing import NDArray  # noqa: E402
 
 from autoscaling_rl.artifact import write_artifact  # noqa: E402
 from autoscaling_rl.controller.policy import Policy  # noqa: E402
+from benchmarks.options import from_on  # noqa: E402
 from benchmarks.serving_client import flood, paced  # noqa: E402
 from benchmarks.serving_contenders import SERVERS_CORE  # noqa: E402
 
@@ -75,7 +76,7 @@ class Server:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=from_on(1), default=9)
     rounds = parser.parse_args().rounds
     if others := os.sched_getaffinity(0) - {SERVERS_CORE}:
         os.sched_setaffinity(0, others)

@@ -6,12 +6,13 @@ Without a model an untrained one of AutoScaling-v0 is made, with a bank. Clients
 random, again and again. At the end the endpoint gets SIGTERM with requests on their way. The table
 says what was injected and what was seen; the exit status is 1 if anything was answered otherwise
 than expected, if the memory was more than a tenth higher in the second half than it ever was in the
-first, or if an accepted request was lost.
+first, or if an accepted request was lost; 2 if there is no endpoint with that model.
 """
 
 import argparse
 import asyncio
 import collections
+import contextlib
 import json
 import random
 import signal
@@ -21,11 +22,14 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "training_src")]
 
+from autoscaling_rl.errors import UserError  # noqa: E402
+from benchmarks.options import above_zero, from_on, in_one_line, model_folder  # noqa: E402
 from benchmarks.untrained import write_bank_model  # noqa: E402
 
 STATES = {
@@ -37,6 +41,7 @@ STATES = {
 }
 GOOD = {200}
 BUSY = {200, 503}
+READY_SECONDS = 60.0
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -216,29 +221,61 @@ async def drain(process: subprocess.Popen[str], port: int) -> int:
 def main() -> int:
     """Run the soak and return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("model", nargs="?", help="folder of an unpacked artifact")
+    parser.add_argument("--minutes", type=above_zero, default=10.0)
+    parser.add_argument("--clients", type=from_on(1), default=8)
+    parser.add_argument(
+        "model", nargs="?", type=model_folder, help="folder of an unpacked artifact"
+    )
     given = parser.parse_args()
+    return in_one_line(partial(run, given.model, given.minutes, given.clients))
+
+
+def run(given: Path | None, minutes: float, clients: int) -> int:
+    """Run the soak with a model, or with one that is made, and return 1 if it was not all right.
+
+    Raises:
+        UserError: the endpoint does not come up with the model.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        model = given.model or str(Path(folder) / "model")
-        if not given.model:
-            write_bank_model(Path(model))
-        program = [sys.executable, "serve.py", "--model-dir", model, "--port", "0"]
+        model = (given or Path(folder) / "model").resolve()
+        if given is None:
+            write_bank_model(model)
+        program = [sys.executable, "serve.py", "--model-dir", str(model), "--port", "0"]
         process = subprocess.Popen(
             program, cwd=ROOT / "training_src", stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
-        port = json.loads(process.stdout.readline())["port"]
+        said = process.stdout.readline()  # nothing where it ended
         reader = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
         try:
-            while asyncio.run(ask(port, kinds()["ping"])) != 200:
-                time.sleep(0.05)
-            return 0 if asyncio.run(soak(process, port, given.minutes, given.clients)) else 1
+            port = json.loads(said)["port"] if said else 0
+            wait_until_ready(process, port, model)
+            return 0 if asyncio.run(soak(process, port, minutes, clients)) else 1
         finally:
             process.kill()
             process.wait()
             reader.wait()
+            process.stdout.close()
+
+
+def wait_until_ready(process: subprocess.Popen[str], port: int, model: Path) -> None:
+    """Wait until /ping answers 200.
+
+    Raises:
+        UserError: the endpoint has ended, or does not load the model in time.
+    """
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = process.wait(0.05 if port else READY_SECONDS)
+            raise UserError(f"{model}: the endpoint has ended with status {status}")
+        with contextlib.suppress(ConnectionError):  # it may end just now
+            if asyncio.run(ask(port, kinds()["ping"])) == 200:
+                return
+    raise UserError(
+        f"{model}: /ping has not answered 200 in {READY_SECONDS:g} seconds: "
+        f"`python training_src/serve.py --model-dir {model}` says why"
+    )
 
 
 if __name__ == "__main__":
