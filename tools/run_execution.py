@@ -11,6 +11,8 @@ Exit status: 0 the workflow ended with a result; 2 a mistake in the call; 1 anyt
 
 import argparse
 import json
+import math
+import os
 import sys
 import time
 import uuid
@@ -23,8 +25,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tools.json_object import read_object  # noqa: E402
+
 RESULTS = ("Deployed", "Registered", "Rejected")
-CDK_JSON = Path(__file__).resolve().parents[1] / "cdk.json"
+CDK_JSON = ROOT / "cdk.json"
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 10})
 
 Client = Any  # boto3 has no types
@@ -52,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
         request = _request(arguments)
-    except (OSError, ValueError) as error:
-        print(f"--input: {error}", file=sys.stderr)
+    except ValueError as error:
+        print(f"error: --input: {error}", file=sys.stderr)
         return 2
     clock = Clock(arguments.poll_seconds, arguments.timeout_minutes)
     try:
@@ -63,18 +70,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         output = execute(
             boto3.client("stepfunctions", config=CONFIG), machine, request, clock=clock
         )
-        if arguments.output:
-            arguments.output.write_text(json.dumps(output, indent=2) + "\n")
-        if arguments.scorecard:
-            arguments.scorecard.write_bytes(
-                read_scorecard(boto3.client("s3", config=CONFIG), output)
-            )
+        _keep(arguments, output)
     except (ExecutionError, ClientError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{output['status']}: {output.get('reason')}")
     print(f"Scorecard: {output.get('scorecard_s3_uri')}")
     return 0
+
+
+def _keep(arguments: argparse.Namespace, output: dict[str, Any]) -> None:
+    """Write the files that are asked for.
+
+    Raises:
+        ExecutionError: One cannot be written; the output is printed then, for hours went into it.
+    """
+    text = json.dumps(output, indent=2) + "\n"
+    try:
+        if arguments.output:
+            arguments.output.write_text(text)
+        if arguments.scorecard:
+            arguments.scorecard.write_bytes(
+                read_scorecard(boto3.client("s3", config=CONFIG), output)
+            )
+    except OSError as error:
+        print(text, end="", flush=True)
+        raise ExecutionError(
+            f"{error}: the execution's output is printed instead, and names the scorecard"
+        ) from error
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -85,11 +108,33 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--preset", help="name of a preset that is deployed")
     given.add_argument("--input", type=Path, help="file with the execution's input")
-    parser.add_argument("--output", type=Path, help="file for the execution's output")
-    parser.add_argument("--scorecard", type=Path, help="file for the scorecard")
-    parser.add_argument("--timeout-minutes", type=float, default=240, help="default: %(default)s")
-    parser.add_argument("--poll-seconds", type=float, default=15, help="default: %(default)s")
+    parser.add_argument("--output", type=_new_file, help="file for the execution's output")
+    parser.add_argument("--scorecard", type=_new_file, help="file for the scorecard")
+    parser.add_argument("--timeout-minutes", type=_time, default=240, help="default: %(default)s")
+    parser.add_argument("--poll-seconds", type=_time, default=15, help="default: %(default)s")
     return parser.parse_args(argv)
+
+
+def _new_file(text: str) -> Path:
+    """Return the path of a file that can be written, as far as that is known before."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}: make it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: give another file")
+    return path
+
+
+def _time(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number from 0 on, not {text}")
+    return number
 
 
 def _request(arguments: argparse.Namespace) -> dict[str, object]:
@@ -97,10 +142,7 @@ def _request(arguments: argparse.Namespace) -> dict[str, object]:
         return {"preset": arguments.preset}
     if not arguments.input:
         return {}
-    request = json.loads(arguments.input.read_text())
-    if not isinstance(request, dict):
-        raise ValueError(f"{arguments.input} holds no JSON object")
-    return request
+    return read_object(arguments.input)
 
 
 def find_state_machine(ssm: Client, project: str, stage: str) -> str:

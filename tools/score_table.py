@@ -8,13 +8,16 @@ Exit status: 0, or 2 where a file is not what it should be.
 """
 
 import argparse
-import json
 import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.json_object import read_object
 
 POLICY = "policy"
 LONGEST = 500
@@ -39,23 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         card = read_object(arguments.scorecard)
         output = read_object(arguments.output) if arguments.output else {}
+    except ValueError as error:
+        return _mistake(error)
+    try:
         print(render(card, output=output, title=arguments.title))
-    except (OSError, ValueError) as error:
-        print(f"score_table: {error}", file=sys.stderr)
-        return 2
+    except ValueError as error:
+        return _mistake(f"{arguments.scorecard}: {error}")
     return 0
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file.
-
-    Raises:
-        ValueError: It holds none.
-    """
-    document = json.loads(path.read_bytes())
-    if not isinstance(document, dict):
-        raise ValueError(f"{path} holds no JSON object")
-    return document
+def _mistake(message: object) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
 
 
 def render(

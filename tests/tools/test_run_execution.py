@@ -150,7 +150,7 @@ def test_an_input_is_passed_on(tmp_path: Path) -> None:
     assert found == sorted([request, {"preset": "ppo-cartpole"}], key=json.dumps)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", None])
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, None])
 def test_an_input_that_is_none_is_a_mistake_in_the_call(
     content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,7 +158,10 @@ def test_an_input_that_is_none_is_a_mistake_in_the_call(
     if content is not None:
         file.write_text(content)
     assert main([*QUICK, "--input", str(file)]) == 2
-    assert capsys.readouterr().err.startswith("--input: ")
+    error = capsys.readouterr().err
+    assert error.startswith("error: --input: ")
+    assert str(file) in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [[], ["--stage", "dev", "--preset", "x", "--input", "y"]])
@@ -166,6 +169,57 @@ def test_a_call_must_be_whole(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--output", "missing/output.json"], "--output: there is no folder missing: make it"),
+        (["--scorecard", "missing/card.json"], "--scorecard: there is no folder missing: make it"),
+        (["--output", "."], "--output: . is a folder"),
+        (["--poll-seconds", "-1"], "--poll-seconds: must be a finite number from 0 on, not -1"),
+        (["--timeout-minutes", "nan"], "--timeout-minutes: must be a finite number from 0 on"),
+        (["--timeout-minutes", "soon"], "--timeout-minutes: must be a finite number from 0 on"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_before_anything_starts(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    machine = deploy(ends_with(RESULT))
+    with pytest.raises(SystemExit) as caught:
+        main([*QUICK, *arguments])
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+    assert inputs(machine) == []
+
+
+@pytest.mark.usefixtures("account")
+def test_an_output_that_cannot_be_written_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(ends_with(RESULT))
+    file = tmp_path / "folder" / "output.json"
+    file.parent.mkdir()
+
+    def vanish(*arguments: Any, **options: Any) -> dict[str, Any]:
+        output = execute(*arguments, **options)
+        file.parent.rmdir()
+        return output
+
+    monkeypatch.setattr("tools.run_execution.execute", vanish)
+    assert main([*QUICK, "--output", str(file)]) == 1
+    said = capsys.readouterr()
+    started, _, printed = said.out.partition("\n")
+    assert started.startswith("Started ")
+    assert json.loads(printed) == RESULT
+    assert str(file) in said.err
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED"])

@@ -117,12 +117,24 @@ def test_files_are_read_and_the_table_printed(
     )
 
 
-@pytest.mark.parametrize("content", ["[]", "{", "{}", None])
-def test_a_file_that_is_none_ends_with_2(
-    content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("wrong", "content"),
+    [
+        *[("scorecard.json", content) for content in ("[]", "{", "{}", None)],
+        *[("output.json", content) for content in ("[]", "{", None)],
+    ],
+)
+def test_a_file_that_is_none_ends_with_2_and_is_named(
+    wrong: str, content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "scorecard.json"
+    card, output = tmp_path / "scorecard.json", tmp_path / "output.json"
+    card.write_text(json.dumps(scorecard()))
+    output.write_text("{}")
+    (tmp_path / wrong).unlink()
     if content is not None:
-        file.write_text(content)
-    assert main([str(file)]) == 2
-    assert capsys.readouterr().err.startswith("score_table: ")
+        (tmp_path / wrong).write_text(content)
+    assert main([str(card), "--output", str(output)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert str(tmp_path / wrong) in error
+    assert error.count("\n") == 1
