@@ -2,6 +2,11 @@
 # Install the lock requirements/NAME.txt into an environment of its own, .venv/NAME, unless it is there:
 # tools/install_apart.sh NAME
 set -eu
+
+if [ $# -ne 1 ] || [ ! -f "requirements/$1.txt" ]; then
+    echo "error: write \`tools/install_apart.sh NAME\` in the checkout's folder, NAME of a lock requirements/NAME.txt" >&2
+    exit 2
+fi
 . tools/pip_settings.sh
 
 lock=requirements/$1.txt

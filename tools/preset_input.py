@@ -1,6 +1,6 @@
 """Print execution inputs that train with presets of this checkout, deployed or not.
 
-    PYTHONPATH=training_src python tools/preset_input.py training_src/presets/NAME.toml ...
+    python tools/preset_input.py training_src/presets/NAME.toml ...
 
 A stage knows the presets that were deployed with it. A changed one is tried as the deployed
 default with every effective setting given as a hyperparameter. Its policy is judged and
@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training_src"))
+
 from autoscaling_rl.errors import UserError
 from autoscaling_rl.presets import DEFAULT_PRESET, load_preset
 
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(json.dumps({path.stem: execution_input(path) for path in paths}))
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -126,6 +126,15 @@ def test_an_environment_apart_is_made_once_for_each_lock(checkout: Path) -> None
     assert len((checkout / "calls").read_text().splitlines()) == 5
 
 
+@pytest.mark.parametrize("names", [(), ("",), ("sdk_v9",), ("sdk_v2", "sdk_v3")])
+def test_an_environment_apart_is_one_of_a_lock(checkout: Path, names: tuple[str, ...]) -> None:
+    done = run(checkout, "tools/install_apart.sh", *names)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: write `tools/install_apart.sh NAME`")
+    assert done.stderr.count("\n") == 1
+    assert not (checkout / "calls").exists()
+
+
 def test_an_installation_that_fails_is_a_failure(checkout: Path) -> None:
     assert run(checkout, "tools/install.sh", "requirements/run.txt", REFUSED="uv").returncode != 0
     assert run(checkout, "tools/install_torch.sh", REFUSED="uv").returncode != 0

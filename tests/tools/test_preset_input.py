@@ -1,6 +1,9 @@
 """A preset as an execution's input: the job must train with what the file says, to the last key."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,7 +61,23 @@ def test_a_mistake_in_a_preset_ends_with_2(
     file = tmp_path / name
     file.write_text(content)
     assert main([str(file)]) == 2
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+
+
+def test_it_finds_the_bundle_by_itself(tmp_path: Path) -> None:
+    program = Path(__file__).parents[2] / "tools" / "preset_input.py"
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, program, PRESETS / "smoke.toml"],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads(done.stdout)) == ["smoke"]
 
 
 def test_tables_and_lists_reach_the_job(tmp_path: Path) -> None:
