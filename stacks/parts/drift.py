@@ -3,7 +3,8 @@
 Written after AWS's documentation, not tried on AWS: that EventBridge Scheduler takes
 `detectStackDrift` (it refuses actions that begin like reading ones, which this does not), that
 CloudFormation looks with the schedule's role, and that `drift_reads.py` lets it read enough. Where
-it does not, detection ends as failed, and that is told as well: silence means that all was read.
+it does not, detection ends as failed, or is complete with a stack whose status is unknown. Both are
+told as well: silence means that all was read that CloudFormation can read.
 """
 
 import json
@@ -95,6 +96,13 @@ class Drift(Construct):
                     "$or": [
                         {"status-details": {"stack-drift-status": ["DRIFTED"]}},
                         {"status-details": {"detection-status": ["DETECTION_FAILED"]}},
+                        # While it looks, it may not know yet: that is no news.
+                        {
+                            "status-details": {
+                                "stack-drift-status": ["UNKNOWN"],
+                                "detection-status": ["DETECTION_COMPLETE"],
+                            }
+                        },
                     ],
                 },
             ),

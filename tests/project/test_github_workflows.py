@@ -238,6 +238,74 @@ def test_presets_are_tried_one_by_one(
     assert rest == f"{shown}{end}\n"
 
 
+NPX = """#!/bin/sh
+[ "$*" = "cdk ls --app cdk.out" ] && printf 'p-dev-Storage\\np-dev-Workflow\\n'
+"""
+AWS = """#!/bin/sh
+# Stands in for the command line: each stack has an answer, in a file.
+case "$*" in
+  *describe-stack-resource-drifts*--stack-resource-drift-status-filters\\ UNKNOWN*) ;;
+  *) exit 255 ;;
+esac
+while [ "$1" != --stack-name ]; do shift; done
+cat "answers/$2"
+"""
+READ: dict[str, Any] = {"StackResourceDrifts": []}
+UNREAD = {
+    "StackResourceDrifts": [
+        {"LogicalResourceId": "Bucket", "DriftStatusReason": "AccessDenied"},
+        {"LogicalResourceId": "Key"},
+    ]
+}
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.parametrize(
+    ("answers", "status", "shown"),
+    [
+        ((READ, READ), 0, ""),
+        (
+            (UNREAD, READ),
+            1,
+            "p-dev-Storage, Bucket: AccessDenied\np-dev-Storage, Key: no reason\n",
+        ),
+        ((READ, UNREAD), 1, "p-dev-Workflow, Bucket: AccessDenied\n"),
+        ((READ, READ | {"NextToken": "more"}), 1, ""),
+        ((READ, None), 1, ""),
+    ],
+)
+def test_what_could_not_be_read_for_drift_fails(
+    tmp_path: Path, answers: tuple[dict[str, Any] | None, ...], status: int, shown: str
+) -> None:
+    steps = jobs(FOLDER / "drift.yml")["drift"]["steps"]
+    (step,) = [it for it in steps if it.get("name") == "What could not be read"]
+    (tmp_path / "answers").mkdir()
+    for stack, answer in zip(("Storage", "Workflow"), answers, strict=True):
+        if answer is not None:
+            (tmp_path / "answers" / f"p-dev-{stack}").write_text(json.dumps(answer))
+    for name, program in (("npx", NPX), ("aws", AWS)):
+        (tmp_path / name).write_text(program)
+        (tmp_path / name).chmod(0o755)
+    made = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == status, made.stderr
+    assert shown in made.stdout
+
+
+def test_what_could_not_be_read_for_drift_is_asked_after_it_was_looked_for() -> None:
+    steps = jobs(FOLDER / "drift.yml")["drift"]["steps"]
+    runs = [step.get("run", "") for step in steps]
+    (looked,) = [n for n, run in enumerate(runs) if run.startswith("npx cdk drift")]
+    (asked,) = [n for n, run in enumerate(runs) if "describe-stack-resource-drifts" in run]
+    assert looked < asked
+    assert steps[asked]["if"] == "success() || failure()"
+
+
 def installed(name: str) -> str:
     """Return the path of a linter: among the checkers, beside this interpreter, or on PATH."""
     here = Path(sys.executable).parent

@@ -63,6 +63,17 @@ def text(value: Any) -> str:
     return text(value["Fn::Join"][1])
 
 
+def spelt(value: Any) -> Any:
+    """Return a document with every intrinsic in it spelt out."""
+    if isinstance(value, list):
+        return [spelt(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() & {"Ref", "Fn::GetAtt", "Fn::Join"}:
+        return text(value)
+    return {key: spelt(each) for key, each in value.items()}
+
+
 def allowed(resources: Resources, role: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield action, resource and condition of everything that a role may do."""
     for kind in ("IAM::Policy", "IAM::ManagedPolicy"):

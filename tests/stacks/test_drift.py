@@ -3,12 +3,17 @@
 import json
 import re
 from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
 
 from tests.stacks.delivery import (
     Resources,
     allowed,
     of_type,
     role_named,
+    spelt,
     stacks_of,
     text,
 )
@@ -33,24 +38,51 @@ def test_drift_is_looked_for_every_week_in_every_stack(
         assert target.endswith(":scheduler:::aws-sdk:cloudformation:detectStackDrift")
 
 
-def test_drift_and_failed_detections_are_told(pipeline: Resources) -> None:
-    rules = [
+def drift_rules(pipeline: Resources) -> list[dict[str, Any]]:
+    """Return the rules of dev and prod, in this order."""
+    return [
         rule
         for rule in of_type(pipeline, "Events::Rule").values()
         if rule["EventPattern"]["source"] == ["aws.cloudformation"]
     ]
-    assert len(rules) == 2
-    for rule, stage in zip(rules, ("dev", "prod"), strict=True):
-        detail = rule["EventPattern"]["detail"]
-        (prefix,) = detail["stack-id"]
+
+
+def test_what_is_found_is_told_of_the_stages_own_stacks(pipeline: Resources) -> None:
+    for rule, stage in zip(drift_rules(pipeline), ("dev", "prod"), strict=True):
+        (prefix,) = rule["EventPattern"]["detail"]["stack-id"]
         assert text(prefix["prefix"]).endswith(f":stack/{PROJECT}-{stage}-")
-        told = [it["status-details"] for it in detail["$or"]]
-        assert told == [
-            {"stack-drift-status": ["DRIFTED"]},
-            {"detection-status": ["DETECTION_FAILED"]},
-        ]
         (target,) = rule["Targets"]
         assert target["Arn"]["Ref"] in of_type(pipeline, "SNS::Topic")
+
+
+@pytest.mark.parametrize(
+    ("stack", "detection", "told"),
+    [
+        ("DRIFTED", "DETECTION_COMPLETE", True),
+        ("DRIFTED", "DETECTION_FAILED", True),
+        ("UNKNOWN", "DETECTION_FAILED", True),
+        ("UNKNOWN", "DETECTION_COMPLETE", True),
+        ("UNKNOWN", "DETECTION_IN_PROGRESS", False),
+        ("NOT_CHECKED", "DETECTION_IN_PROGRESS", False),
+        ("IN_SYNC", "DETECTION_COMPLETE", False),
+    ],
+)
+def test_drift_and_what_could_not_be_read_are_told(
+    pipeline: Resources, stack: str, detection: str, told: bool
+) -> None:
+    for rule in drift_rules(pipeline):
+        pattern = spelt(rule["EventPattern"])
+        (prefix,) = pattern["detail"]["stack-id"]
+        event = {
+            "source": "aws.cloudformation",
+            "detail-type": "CloudFormation Drift Detection Status Change",
+            "detail": {
+                "stack-id": f"{prefix['prefix']}Storage/0a1b2c3d",
+                "status-details": {"stack-drift-status": stack, "detection-status": detection},
+            },
+        }
+        matcher = EventPattern.load(json.dumps(pattern))
+        assert matcher.matches_event(event) is told  # type: ignore[arg-type]
 
 
 def test_what_looks_for_drift_can_read_every_type_of_the_stages_and_change_none(

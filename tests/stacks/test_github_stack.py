@@ -65,6 +65,15 @@ def test_presets_are_tried_in_dev_and_only_scores_are_read(github: Resources) ->
             assert condition["StringEquals"]["aws:ResourceTag/stage"] == "dev"
 
 
+def test_who_looks_for_drift_may_ask_what_could_not_be_read(github: Resources) -> None:
+    stacks = {
+        resource.partition(":stack/")[2]
+        for action, resource, _ in allowed(github, role_named(github, "OidcDrift"))
+        if action == "cloudformation:DescribeStackResourceDrifts"
+    }
+    assert stacks == {f"{PROJECT}-dev-*", f"{PROJECT}-prod-*"}
+
+
 def test_github_alone_needs_no_connection(tmp_path: Path) -> None:
     provider = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
     github = GitHub(repository="o/r", provider_arn=provider)

@@ -10,6 +10,7 @@ from tests.stacks.delivery import (
     allowed,
     of_type,
     role_named,
+    spelt,
     stacks_of,
     text,
 )
@@ -195,16 +196,6 @@ def test_managed_policies_are_within_the_size_that_aws_takes(delivery: Synthesis
         for name, policy in of_type(resources, "IAM::ManagedPolicy").items():
             document = json.dumps(spelt(policy["PolicyDocument"]), separators=(",", ":"))
             assert len(document) < MANAGED_POLICY_LIMIT, name
-
-
-def spelt(value: Any) -> Any:
-    if isinstance(value, list):
-        return [spelt(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() & {"Ref", "Fn::GetAtt", "Fn::Join"}:
-        return text(value)
-    return {key: spelt(each) for key, each in value.items()}
 
 
 def test_nag_finds_nothing_that_is_not_acknowledged(delivery: Synthesis) -> None:
