@@ -4,13 +4,15 @@ Written after AWS's documentation, not tried on AWS: that EventBridge Scheduler 
 `detectStackDrift` (it refuses actions that begin like reading ones, which this does not), that
 CloudFormation looks with the schedule's role, and that `drift_reads.py` lets it read enough. Where
 it does not, detection ends as failed, or is complete with a stack whose status is unknown. Both are
-told as well: silence means that all was read that CloudFormation can read.
+told as well, and so is a detection that Scheduler could not start: silence means that all was read
+that CloudFormation can read.
 """
 
 import json
 from collections.abc import Collection, Sequence
 
-from aws_cdk import Aws, CfnResource, Stack
+from aws_cdk import Aws, CfnResource, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -20,7 +22,9 @@ from constructs import Construct
 
 from stacks.config import StageConfig
 from stacks.parts.acknowledge import acknowledge, wildcard, wildcard_arn
+from stacks.parts.alarms import add_alarm
 from stacks.parts.drift_reads import read_findings, read_statements
+from stacks.parts.metrics import total
 from stacks.parts.roles import allow
 
 _TARGET = "scheduler:::aws-sdk:cloudformation:detectStackDrift"
@@ -62,14 +66,18 @@ class Drift(Construct):
             ),
         )
         allow_detection(self, "Policy", role=self.role, config=config, types=types)
+        # A group of their own: Scheduler counts by group.
+        group = scheduler.CfnScheduleGroup(self, "Schedules")
         for stack in stacks:
-            self._schedule(stack.stack_name, every_days)
+            self._schedule(group, stack.stack_name, every_days)
         self._tell(topic)
+        self._tell_refused(topic, group)
 
-    def _schedule(self, stack: str, every_days: int) -> None:
+    def _schedule(self, group: scheduler.CfnScheduleGroup, stack: str, every_days: int) -> None:
         scheduler.CfnSchedule(
-            self,
+            group,
             stack.removeprefix(f"{self._config.prefix}-"),
+            group_name=group.ref,
             description=f"Looks for drift of {stack}",
             schedule_expression=f"rate({every_days} day{'s' if every_days > 1 else ''})",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(
@@ -112,6 +120,27 @@ class Drift(Construct):
             self,
             "Serverless::Serverless-EventBusDLQ",
             "What is lost after a day of tries is found again by the next detection.",
+        )
+
+    def _tell_refused(self, topic: sns.ITopic, group: scheduler.CfnScheduleGroup) -> None:
+        # Where nothing was started, CloudFormation has no event.
+        counted = [
+            cloudwatch.Metric(
+                namespace="AWS/Scheduler",
+                metric_name=name,
+                dimensions_map={"ScheduleGroup": group.ref},
+                statistic="Sum",
+                period=Duration.minutes(5),
+            )
+            for name in ("TargetErrorCount", "InvocationDroppedCount")
+        ]
+        add_alarm(
+            self,
+            "Refused",
+            description=f"Drift detection of {self._config.prefix} could not be started: see the "
+            "schedules' role, and whether a stack was being deployed",
+            metric=total(counted, label="detections refused or given up"),
+            topic=topic,
         )
 
 

@@ -55,6 +55,28 @@ def test_what_is_found_is_told_of_the_stages_own_stacks(pipeline: Resources) -> 
         assert target["Arn"]["Ref"] in of_type(pipeline, "SNS::Topic")
 
 
+def test_a_detection_that_is_not_started_is_told(pipeline: Resources) -> None:
+    grouped = [it["GroupName"]["Ref"] for it in of_type(pipeline, "Scheduler::Schedule").values()]
+    groups = of_type(pipeline, "Scheduler::ScheduleGroup")
+    assert set(grouped) == set(groups)
+    watched: dict[str, set[str]] = {}
+    for alarm in of_type(pipeline, "CloudWatch::Alarm").values():
+        (topic,) = alarm["AlarmActions"]
+        assert topic["Ref"] in of_type(pipeline, "SNS::Topic")
+        assert alarm["Threshold"] == 0
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert alarm["TreatMissingData"] == "notBreaching"
+        metrics = [it["MetricStat"]["Metric"] for it in alarm["Metrics"] if "MetricStat" in it]
+        for metric in metrics:
+            assert metric["Namespace"] == "AWS/Scheduler"
+            (dimension,) = metric["Dimensions"]
+            assert dimension["Name"] == "ScheduleGroup"
+            watched.setdefault(dimension["Value"]["Ref"], set()).add(metric["MetricName"])
+    assert set(watched) == set(groups)
+    for names in watched.values():
+        assert names == {"TargetErrorCount", "InvocationDroppedCount"}
+
+
 @pytest.mark.parametrize(
     ("stack", "detection", "told"),
     [
