@@ -24,7 +24,7 @@ from stacks.pipeline_config import GitHub
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 DRIFT, PRESETS = "drift", "presets"
-"""Environments beside those of the stages."""
+"""Environments beside those of the stages; drift has one for each, `drift-<stage>`."""
 
 LONGEST = Duration.hours(6)
 """Of a session: as long as GitHub lets a job run."""
@@ -73,7 +73,7 @@ class GitHubOidc(Construct):
     def _looker(self, stages: Sequence[StageConfig]) -> iam.Role:
         role = self._role(
             "drift",
-            environments=[DRIFT],
+            environments=[f"{DRIFT}-{config.stage}" for config in stages],
             description="Compares what is deployed with git; changes nothing",
             statements=[assume_bootstrap_roles(self, LOOKING)],
         )

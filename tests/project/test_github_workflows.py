@@ -183,6 +183,11 @@ def test_the_stages_are_those_of_the_pipeline() -> None:
     assert [it.strip('" ') for it in stages.split(",")] == matrix["stage"]
 
 
+def test_drift_of_each_stage_is_looked_for_in_an_environment_of_its_own() -> None:
+    job = jobs(FOLDER / "drift.yml")["drift"]
+    assert job["environment"] == "drift-${{ matrix.stage }}"
+
+
 def test_a_job_does_not_outlive_its_role() -> None:
     for place, _, job in every_job():
         for step in steps_using(job, "aws-actions/configure-aws-credentials"):

@@ -33,7 +33,7 @@ def test_a_role_is_trusted_by_the_environment_of_its_job_alone(github: Resources
         f"{PROJECT}-github-deploy-dev": [f"{repository}:dev"],
         f"{PROJECT}-github-deploy-prod": [f"{repository}:prod"],
         f"{PROJECT}-github-executions": [f"{repository}:dev", f"{repository}:presets"],
-        f"{PROJECT}-github-drift": [f"{repository}:drift"],
+        f"{PROJECT}-github-drift": [f"{repository}:drift-dev", f"{repository}:drift-prod"],
     }
 
 
