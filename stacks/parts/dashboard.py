@@ -28,7 +28,9 @@ class Dashboard(Construct):
         alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
         super().__init__(scope, id_)
-        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
+        dashboard = cloudwatch.Dashboard(
+            self, "Dashboard", dashboard_name=name, default_interval=rows.JOBS_WITHIN
+        )
         dashboard.add_widgets(*rows.overview(name, alarms))
         for title, widgets in (
             ("Executions", rows.executions(state_machine_arn, outcomes)),

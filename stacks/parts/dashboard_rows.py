@@ -20,6 +20,9 @@ WIDTH = 24
 HEIGHT = 6
 MOST_IN_A_ROW = 4
 
+JOBS_WITHIN = Duration.days(14)
+"""Searches find no metric that is older; what the page shows unless somebody chooses otherwise."""
+
 EVALUATION: Mapping[str, tuple[str, ...]] = {
     "Share of the gap to the optimum that is closed": ("gap_closed",),
     "Cost of the policy": ("J_over_oracle", "J"),

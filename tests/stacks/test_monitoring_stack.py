@@ -115,6 +115,11 @@ def test_every_graph_has_something_in_it(dashboard: dict[str, Any]) -> None:
         assert widget["x"] + widget["width"] <= 24
 
 
+def test_the_page_opens_on_the_two_weeks_that_it_speaks_of(dashboard: dict[str, Any]) -> None:
+    assert dashboard["start"] == "-P14D"
+    assert any("last two weeks" in text for text in texts(dashboard))
+
+
 def test_executions_and_their_ends_are_counted(
     templates: Templates, dashboard: dict[str, Any]
 ) -> None:
