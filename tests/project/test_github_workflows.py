@@ -199,7 +199,8 @@ PYTHON = """#!/bin/sh
 # Stands in for the tools: the execution of `bad` fails, of others the input is the output.
 shift_to() { while [ "$1" != "$2" ]; do shift; done; echo "$3"; }
 case "$*" in
-  *run_execution*) grep -q '"bad"' tried/input.json && exit 1
+  *run_execution*) echo "${*##*--timeout-minutes }" >>minutes
+    grep -q '"bad"' tried/input.json && exit 1
     cp tried/input.json tried/output.json; cp tried/input.json tried/scorecard.json ;;
   *score_table*) echo "table of $(cat tried/scorecard.json)" ;;
 esac
@@ -223,6 +224,38 @@ esac
 def test_presets_are_tried_one_by_one(
     tmp_path: Path, inputs: dict[str, Any], status: int, shown: str
 ) -> None:
+    assert try_presets(tmp_path, inputs) == (status, shown)
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+@pytest.mark.parametrize(
+    ("passed", "share"),
+    # The executions take no time here, so that who comes later has more.
+    [(0, [80, 106, 160, 320]), (100, [55, 73, 110, 220])],
+)
+def test_presets_share_the_time_and_leave_some_for_the_tables(
+    tmp_path: Path, passed: int, share: list[int]
+) -> None:
+    status, shown = try_presets(
+        tmp_path, {f"p{n}": n for n in range(4)}, first=f"SECONDS={passed * 60}"
+    )
+    assert (status, shown.count("table of")) == (0, 4)
+    minutes = [int(line) for line in (tmp_path / "minutes").read_text().split()]
+    assert minutes == share
+    # Setting up comes before, and the job ends as a whole.
+    limit = jobs(FOLDER / "presets.yml")["execute"]["timeout-minutes"]
+    assert passed + minutes[-1] <= limit - 30
+
+
+def try_presets(tmp_path: Path, inputs: dict[str, Any], first: str = "") -> tuple[int, str]:
+    """Return the exit status of the script and the tables that it hands on.
+
+    Args:
+        tmp_path: Where it runs.
+        inputs: The inputs of the executions by preset.
+        first: What is run before it in the same shell.
+    """
     (step,) = [it for it in jobs(FOLDER / "presets.yml")["execute"]["steps"] if "env" in it]
     interpreter = tmp_path / ".venv" / "bin" / "python"
     interpreter.parent.mkdir(parents=True)
@@ -230,17 +263,17 @@ def test_presets_are_tried_one_by_one(
     interpreter.chmod(0o755)
     output = tmp_path / "output"
     made = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", step["run"]],
+        ["bash", "-eo", "pipefail", "-c", f"{first}\n{step['run']}"],
         cwd=tmp_path,
         env=os.environ | {"INPUTS": json.dumps(inputs), "GITHUB_OUTPUT": str(output)},
         capture_output=True,
         text=True,
     )
-    assert made.returncode == status, made.stderr
-    first, _, rest = output.read_text().partition("\n")
-    name, _, end = first.partition("<<")
-    assert name == "tables"
-    assert rest == f"{shown}{end}\n"
+    line, _, rest = output.read_text().partition("\n")
+    name, _, end = line.partition("<<")
+    assert name == "tables", made.stderr
+    assert rest.endswith(f"{end}\n")
+    return made.returncode, rest.removesuffix(f"{end}\n")
 
 
 NPX = """#!/bin/sh
