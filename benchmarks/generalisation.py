@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "training_src")]
 
 from autoscaling_rl.errors import UserError  # noqa: E402
 from autoscaling_rl.manifest import source_revision  # noqa: E402
+from benchmarks.options import from_on  # noqa: E402
 from benchmarks.results_cache import judging_key  # noqa: E402
 from benchmarks.results_judge import load_model  # noqa: E402
 from benchmarks.unseen import DEVELOPMENT, HELD, KIND_OF  # noqa: E402
@@ -89,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"default: {', '.join(HELD)}; looked at before: {', '.join(DEVELOPMENT)}",
     )
-    parser.add_argument("--windows", type=_positive, default=WINDOWS, help="of each family")
-    parser.add_argument("--jobs", type=_positive, default=2, help="processes at a time")
+    parser.add_argument("--windows", type=from_on(1), default=WINDOWS, help="of each family")
+    parser.add_argument("--jobs", type=from_on(1), default=2, help="processes at a time")
     parser.add_argument("--output", type=Path, default=output)
     parser.add_argument("--write", type=_page, help="page to write")
     return parser
@@ -100,12 +101,6 @@ def _family(name: str) -> str:
     if name not in KIND_OF:
         raise argparse.ArgumentTypeError(f"no family is called {name}: see --help")
     return name
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text}")
-    return int(text)
 
 
 def _page(text: str) -> Path:

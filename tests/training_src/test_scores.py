@@ -64,10 +64,10 @@ def test_older_days_are_less_evidence():
 
 
 def test_a_saving_and_what_it_is_compared_with_fade_alike():
-    # 60 of today's 100 and nothing of the 100 before, which count as 100 / 16: 1/2 + ... of it.
-    days, fading = [100.0] * 5 + [60.0], replace(SETTINGS, decay=0.5, much=0.4)
-    counts = sum(100.0 * 0.5**age for age in range(6))
-    assert followed(days, fading).share == int(16 * 40.0 / counts / 0.4) / 16
+    # The tracker's days count 100, 50, 25, ...: 197 in all, of which today's 40 are a fifth.
+    days, fading = [TRACKER] * 5 + [60.0], replace(SETTINGS, decay=0.5, much=0.25)
+    counts = sum(TRACKER * 0.5**age for age in range(6))
+    assert followed(days, fading).share == int(16 * 40.0 / counts / 0.25) / 16 == 13 / 16
 
 
 def test_costs_of_today_that_are_not_charged_yet_count():
