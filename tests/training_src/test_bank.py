@@ -289,23 +289,27 @@ def test_what_is_wanted_lies_within_the_limits():
     assert free.max() > 33
 
 
-def test_no_member_lives_by_machines_that_the_guard_rails_cut():
+def banded(bank):
+    """Return the newest fleets of network and rules."""
+    bank.settle()
+    return bank.simulated.machines[-1, : bank.simulated.layout.bands]
+
+
+def test_neither_network_nor_rule_lives_by_machines_that_the_guard_rails_cut():
     load = np.round(busy_load(9 * DAY))
     load[DAY] = 400.0  # for a week, and not longer
-    bank = new(waits=(1, 3, 5, 9, 20), price=500.0)
+    eager = replace(ALL, offsets=(0.0, 3.0))  # the network at twenty times what it wants
+    bank = new(chosen=eager)
     bank.advance(load)
-    bank.settle()
     peak = load[-7 * DAY :].max()
     assert peak < 200.0
-    assert bank.simulated.machines[-1].max() == np.ceil(DEFAULTS.peak_factor * peak)
-    before = new(waits=(1, 3, 5, 9, 20), price=500.0)
+    assert banded(bank).max() == np.ceil(DEFAULTS.peak_factor * peak)
+    before = new(chosen=eager)
     before.advance(load[: 8 * DAY])
-    before.settle()
-    assert before.simulated.machines[-1].max() == DEFAULTS.peak_factor * 400.0
-    free = new(waits=(1, 3, 5, 9, 20), price=500.0, chosen=replace(ALL, peak_factor=100.0))
+    assert banded(before).max() == DEFAULTS.peak_factor * 400.0
+    free = new(chosen=replace(eager, peak_factor=100.0))
     free.advance(load)
-    free.settle()
-    assert free.simulated.machines[-1].max() > 2 * DEFAULTS.peak_factor * peak
+    assert banded(free).max() > 2 * DEFAULTS.peak_factor * peak
 
 
 @pytest.mark.parametrize("warmup", [0, 30])

@@ -5,8 +5,8 @@ import pytest
 
 from autoscaling_rl.baselines.target_tracking import track
 from autoscaling_rl.baselines.window import DESIRED, FAILED, RECORDS
-from autoscaling_rl.controller.bank import BURN_IN
 from autoscaling_rl.controller.features import features
+from autoscaling_rl.controller.fleet import BURN_IN
 from autoscaling_rl.controller.members import (
     PEAK_HEADROOMS,
     PEAK_MINUTES,

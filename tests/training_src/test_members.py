@@ -18,7 +18,6 @@ from autoscaling_rl.controller.members import (
     QUANTILE_RULES,
     TRACKING_TARGETS,
     BankSettings,
-    Trackers,
     network_bands,
     rule_bands,
     sliding_most,
@@ -26,6 +25,7 @@ from autoscaling_rl.controller.members import (
 )
 from autoscaling_rl.controller.policy import MAX_MACHINES
 from autoscaling_rl.controller.series import DAY, Series
+from autoscaling_rl.controller.trackers import Trackers
 from autoscaling_rl.environments.dynamics import make_rules, new_fleet
 from tests.training_src.banks import MIDNIGHT, busy_load, fixed_policy
 

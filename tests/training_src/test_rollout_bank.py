@@ -16,7 +16,7 @@ from autoscaling_rl.errors import UserError
 from autoscaling_rl.rollout import LONGEST_LOAD, ArtifactPolicy, Stretch, rollout
 from tests.training_src.banks import DAY, busy_load, fixed_policy
 
-MONDAY = 4 * DAY
+MONDAY = 20_003 * DAY  # of another week than a rollout's: none counts
 CAPACITY = 250.0
 
 
@@ -119,9 +119,16 @@ def test_a_rollout_decides_as_the_controller_does(banked, warmup):
     assert_same(banked, stretch(400, 150, minute_of_week=DAY - 70), warmup)
 
 
+def test_a_rollout_that_begins_on_a_monday_knows_the_days_before(banked):
+    assert_same(banked, stretch(7 * DAY, 30, minute_of_week=300), 5, [0, 29])
+
+
 @pytest.mark.slow
-def test_a_rollout_decides_as_the_controller_does_after_more_than_a_fortnight(banked):
-    place = stretch(15 * DAY, 3 * DAY)
+@pytest.mark.parametrize("minute_of_week", [300, 8000])
+def test_a_rollout_decides_as_the_controller_does_after_more_than_a_fortnight(
+    banked, minute_of_week
+):
+    place = stretch(15 * DAY, 3 * DAY, minute_of_week=minute_of_week)
     midnights = [day * DAY - place.minute_of_week % DAY for day in (1, 2, 3)]
     asked = {each + offset for each in midnights for offset in range(-12, 12)}
     asked |= {0, 1, 2, 3, *range(5, 300, 5), *range(1000, 3 * DAY, 97)}

@@ -50,6 +50,24 @@ def test_a_tracker_that_leads_is_followed():
     assert (leader, rival) == (RIVAL, RIVAL)
 
 
+def test_the_tracker_that_is_best_on_a_fortnight_is_what_a_leader_is_compared_with():
+    scores = Scores(SETTINGS, 4, range(1, 3))  # the last is a Kubernetes autoscaler
+
+    def day(*costs):
+        scores.turn(1)
+        scores.add(np.array(costs))
+
+    day(0.0, TRACKER, 2 * TRACKER, 0.0)  # a day on which the first tracker is worth it
+    for _ in range(12):
+        day(96.0, TRACKER, 95.0, 97.0)
+    assert scores.choose() == Followed(2, 1, 1.0)
+    # Of days so old no more is known than what target trackers cost.
+    np.testing.assert_array_equal(scores.costs[6:, [0, 3]], 0.0)
+    assert (scores.costs[:, 1:3] > 0.0).all()
+    day(96.0, TRACKER, 95.0, 97.0)
+    assert scores.choose().rival == 2
+
+
 def test_nobody_is_followed_before_anything_costs_or_for_a_part_without_trackers():
     assert followed([]) is None
     scores = Scores(SETTINGS, 2, range(0))

@@ -31,7 +31,7 @@ from autoscaling_rl.manifest import hashes
 from autoscaling_rl.rollout_guard import Guard, Rails, note_change, settle, unpaced
 
 FloatArray = NDArray[np.float32]
-MONDAY = 4 * 1440  # a minute that a week begins in: 1970-01-05 was a Monday
+MONDAY = (4 + 35) * 1440  # a minute that a week begins in, two weeks and more after 1970 began
 FLEET_NUMBERS = slice(1, 6)  # numbers of an observation that depend on the fleet
 
 

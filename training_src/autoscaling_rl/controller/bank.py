@@ -15,7 +15,7 @@ these decides as one that has run for years.
 import numpy as np
 
 from .features import NAMES, features
-from .fleet import Fleet
+from .fleet import BURN_IN, Fleet
 from .members import BankSettings
 from .peaks import PastDays, past_days
 from .policy import MAX_MACHINES, Policy
@@ -29,7 +29,6 @@ from .wishes import Wishes
 INTERFACE = 3  # of what `rollout` calls here and in `fleet`: another is another number
 MOST_KEPT, KEPT = 25 * DAY, 17 * DAY  # minutes of load before some are forgotten, and after
 LEAST_KNOWN = 60  # minutes of load before members are scored
-BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
 MOST = 1e18  # of any number of a state
 HEAD = 40  # bytes of a state: day, leader, rival, its share and the rows of fleets
 
@@ -73,7 +72,8 @@ class Bank:
         Args:
             load: in machines, shape (minutes,). A value that is no number holds the one before;
                 the rest is taken within 0 to a million machines.
-            since: index in the series before which nothing needs to be scored.
+            since: index in the series; on days before its own nothing is said, and nobody is
+                scored but target trackers.
 
         Returns:
             For the minutes that follow each, shape (4, minutes), rows as in `SAID`; NaN as long as
@@ -86,11 +86,15 @@ class Bank:
         begin = self.series.size or LOOKBACK
         self.series.append(self._sound(load))
         end = self.series.size
+        since -= (self.series.origin + since) % DAY
         if end - begin == 1 and end >= max(LOOKBACK + LEAST_KNOWN, since):
             self.said[:] = self._minute(end)
             return self.said[:, None].copy()
         said = np.full((len(SAID), end - begin), np.nan)
-        first = max(begin + 1, LOOKBACK + LEAST_KNOWN, since)
+        first = max(begin + 1, LOOKBACK + LEAST_KNOWN)
+        if first < since:
+            self._skip_to(since)
+            first = since
         while first <= end:
             # A stretch of decisions on one day.
             left = DAY - (self.series.origin + first) % DAY
@@ -99,6 +103,13 @@ class Bank:
             first = last
         self.said[:] = said[:, -1] if end >= LOOKBACK + LEAST_KNOWN else -1.0
         return said
+
+    def _skip_to(self, midnight: int) -> None:
+        """Go on with the day of an index; on those before, target trackers alone are scored."""
+        self.simulated = SimulatedFleets(self.series, self.settings, self.fleet)
+        self.day = (self.series.origin + midnight) // DAY - 1
+        earliest = LOOKBACK + LEAST_KNOWN
+        self.simulated.score_older_days(midnight, self.settings.older_days, earliest)
 
     def _sound(self, load: FloatArray) -> FloatArray:
         """Return the load without what is no number, negative, or beyond any fleet."""
@@ -162,7 +173,7 @@ class Bank:
 
     def _turn_day(self, day: int, begin: int) -> None:
         """Begin a day: older ones move on, and simulated fleets begin anew, some time before."""
-        self.simulated.begin_anew(BURN_IN)
+        self.simulated.begin_anew()
         self.scores.turn(day - self.day if self.day >= 0 else 0)
         self.day = day
         first = max(begin - BURN_IN, LOOKBACK + LEAST_KNOWN)

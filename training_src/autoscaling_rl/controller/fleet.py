@@ -11,6 +11,7 @@ from .series import FloatArray
 COST_GRID = 1024.0  # costs are whole multiples of 1/1024 machine-minute: their sums are exact
 LONGEST_HORIZON = 60  # minutes
 LONGEST_WAIT = 240  # minutes
+BURN_IN = 120  # minutes that fleets are simulated for before a day, so that its first are fair
 _WAITS = 5
 _LEAST_VARIANCE = 1e-9  # of machines in service; only keeps from dividing by zero
 

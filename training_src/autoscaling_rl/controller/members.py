@@ -48,14 +48,16 @@ class BankSettings:
         trackers: whether target tracking and the Kubernetes autoscaler belong to it.
         decay: weight of a day's costs relative to those of the day after.
         days: days of costs that count, today included.
+        tracker_days: days on which the target tracker is best that a leader is compared with, all
+            alike: of a fortnight, on which people tune theirs, those that a request surely holds.
         choose_every: minutes between two choices.
         sure: evidence against the best target tracker from which the leader is followed alone; see
             `scores`.
         much: share of that tracker's cost; who saves as much is followed alone, too.
         least_share: of the leader in what is followed, the rest being the tracker's, however
             little says that it is better.
-        peak_factor: most machines of a member, as a multiple of those that just serve the last
-            week's peak. The guard rails cut at that multiple of a fortnight's
+        peak_factor: most machines of network and rules, as a multiple of those that just serve the
+            last week's peak. The guard rails cut at that multiple of a fortnight's
             (`GuardSettings.peak_factor`): who lives by more would be followed to no avail.
     """
 
@@ -66,6 +68,7 @@ class BankSettings:
     trackers: bool = True
     decay: float = 0.8
     days: int = 6
+    tracker_days: int = 13
     choose_every: int = 10
     sure: float = 2.0
     much: float = 0.15
@@ -78,6 +81,11 @@ class BankSettings:
         if 1.0 not in self.price_factors or 0.0 not in self.offsets:
             return 0
         return self.price_factors.index(1.0) * len(self.offsets) + self.offsets.index(0.0)
+
+    @property
+    def older_days(self) -> int:
+        """Days before `days` on which target trackers alone are scored."""
+        return max(self.tracker_days - self.days, 0) if self.trackers else 0
 
     @cached_property
     def price_logs(self) -> FloatArray:
@@ -207,70 +215,3 @@ def whole_machines(logs: FloatArray) -> FloatArray:
     """
     machines: FloatArray = np.rint(np.expm1(np.minimum(np.maximum(logs, 0.0), _LIMIT)))
     return machines
-
-
-class Trackers:
-    """Target tracking and the Kubernetes autoscaler at many targets, each with its own fleet.
-
-    See `baselines.target_tracking` and `baselines.hpa` for the rules; fleets are simulated without
-    failures of launches.
-
-    Attributes:
-        above, below: minutes in a row that target tracking has seen its alarms, shape (targets,).
-        recommended: what the Kubernetes autoscaler recommended in the last minutes, shape
-            (4, targets).
-    """
-
-    def __init__(self, wanted: bool = True) -> None:
-        """Begin without alarms; without fleets either, if they are not wanted."""
-        self._targets, self._hpa_targets = np.array(TRACKING_TARGETS), np.array(HPA_TARGETS)
-        self.size = len(TRACKING_TARGETS) + len(HPA_TARGETS) if wanted else 0
-        self.above = np.zeros(len(TRACKING_TARGETS))
-        self.below = np.zeros(len(TRACKING_TARGETS))
-        self.recommended = np.zeros((4, len(HPA_TARGETS)))
-
-    def begin(self, load: float) -> FloatArray:
-        """Forget alarms and return fleets that serve `load`, in machines, at their target."""
-        self.above[:] = self.below[:] = 0.0
-        self.recommended[:] = 0.0
-        targets = np.concatenate((self._targets, self._hpa_targets))
-        fleets: FloatArray = np.maximum(np.ceil(load / targets - 1e-9), 1.0)
-        self.recommended[-1] = fleets[len(self._targets) :]
-        return fleets
-
-    def step(
-        self, load: float, fleets: FloatArray, served: FloatArray, serving: FloatArray
-    ) -> FloatArray:
-        """Return the machines wanted.
-
-        Args:
-            load: of the last minute, in machines.
-            fleets: machines in service and on their way, shape (size,).
-            served: machines that were in service in the last minute.
-            serving: machines in service now.
-        """
-        split = len(self._targets)
-        tracked = self._track(load, fleets[:split], served[:split], serving[:split])
-        return np.concatenate((tracked, self._hpa(load, fleets[split:])))
-
-    def _track(
-        self, load: float, fleet: FloatArray, served: FloatArray, now: FloatArray
-    ) -> FloatArray:
-        need = load / self._targets
-        served = np.maximum(served, 1.0)
-        self.above = np.where(need > served, self.above + 1, 0.0)
-        self.below = np.where(need < 0.9 * served, self.below + 1, 0.0)
-        whole = np.ceil(need - 1e-9)
-        down = (self.below >= 15) & (now == fleet)
-        wanted = np.where(down, np.minimum(fleet, whole), fleet)
-        return np.where(self.above >= 3, np.maximum(fleet, whole), wanted)
-
-    def _hpa(self, load: float, fleet: FloatArray) -> FloatArray:
-        ratio = load / (self._hpa_targets * np.maximum(fleet, 1.0))
-        limit = np.where(fleet >= 4, 16 * fleet, 8 * (fleet + 4))
-        wanted = np.minimum(np.ceil(fleet * ratio - 1e-9), limit)
-        wanted = np.where(np.abs(ratio - 1.0) <= 0.1, fleet, wanted)
-        recent = np.maximum(self.recommended.max(axis=0), wanted)
-        self.recommended[:-1] = self.recommended[1:]
-        self.recommended[-1] = wanted
-        return np.where(wanted < fleet, np.minimum(recent, fleet), wanted)

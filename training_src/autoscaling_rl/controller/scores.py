@@ -41,7 +41,8 @@ class Scores:
     """Costs of the members by day, older ones counting less.
 
     Attributes:
-        costs: machine-minutes of each day and member, shape (days, members), today first.
+        costs: machine-minutes of each day and member, shape (days, members), today first; of days
+            on which target trackers alone count, theirs alone.
         rivals: the target trackers among the members; maybe none.
     """
 
@@ -53,10 +54,11 @@ class Scores:
             members: how many the bank has.
             rivals: of them.
         """
-        self.costs = np.zeros((settings.days, members))
+        self.costs = np.zeros((settings.days + settings.older_days, members))
         self.rivals, self._settings = rivals, settings
         self._weights = np.cumprod([1.0, *[settings.decay] * (settings.days - 1)])
         self._earlier: FloatArray | None = None  # the costs of the days before, as they count
+        self._tracked: FloatArray | None = None  # those of the rivals, every day alike
 
     def add(self, costs: FloatArray) -> None:
         """Add to the costs of today, shape (members,)."""
@@ -66,7 +68,9 @@ class Scores:
         """Move on by some days: what was today's is of so many days ago."""
         none = np.zeros((min(days, len(self.costs)), self.costs.shape[1]))
         self.costs = np.concatenate((none, self.costs))[: len(self.costs)]
-        self._earlier = None
+        for others in (slice(self.rivals.start), slice(self.rivals.stop, None)):
+            self.costs[self._settings.days :, others] = 0.0
+        self._earlier = self._tracked = None
 
     def choose(self, more: FloatArray | float = 0.0) -> Followed | None:
         """Return what to follow; None while no member has cost anything.
@@ -78,14 +82,22 @@ class Scores:
         scores = self._earlier_costs() + today
         if not scores.any():
             return None
-        leader, rivals = int(scores.argmin()), self.rivals
-        if not rivals:
+        leader = int(scores.argmin())
+        if not self.rivals:
             return Followed(leader, leader)
-        rival = rivals.start + int(scores[rivals.start : rivals.stop].argmin())
-        saved = self.costs[:, rival] - self.costs[:, leader]
+        rival = self._rival(today)
+        days = self.costs[: self._settings.days]
+        saved = days[:, rival] - days[:, leader]
         saved[0] = today[rival] - today[leader]
         share = self._share((saved * self._weights).tolist(), float(scores[rival]))
         return Followed(leader, rival, share)
+
+    def _rival(self, today: FloatArray) -> int:
+        """Return the target tracker that is best on all the days that trackers are scored on."""
+        theirs = slice(self.rivals.start, self.rivals.stop)
+        if self._tracked is None:
+            self._tracked = self.costs[1:, theirs].sum(axis=0)
+        return self.rivals.start + int((self._tracked + today[theirs]).argmin())
 
     def _share(self, saved: list[float], cost: float) -> float:
         """Return the share of a leader that saved so much on each of the days of a rival's cost."""
@@ -99,7 +111,7 @@ class Scores:
     def _earlier_costs(self) -> FloatArray:
         if self._earlier is None:
             self._earlier = np.zeros(self.costs.shape[1])
-            for past in self.costs[:0:-1]:
+            for past in self.costs[self._settings.days - 1 : 0 : -1]:
                 self._earlier = (self._earlier + past) * self._settings.decay
         return self._earlier
 

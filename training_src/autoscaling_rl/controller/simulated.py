@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .fleet import Fleet, Standing, charge, charged, in_service, standing, still_owed
-from .members import HOLDS, QUANTILE_RULES, TRACKING_TARGETS, BankSettings, Trackers
+from .fleet import BURN_IN, Fleet, Standing, charge, charged, standing, still_owed
+from .members import HOLDS, QUANTILE_RULES, TRACKING_TARGETS, BankSettings
 from .scores import Followed, Scores, mixed
-from .series import FloatArray, Series
+from .series import DAY, FloatArray, Series
+from .trackers import Trackers, costs_of_days
 from .wishes import Layout, Wishes
 
 
@@ -62,17 +63,31 @@ class SimulatedFleets:
         """Have the fleets stepped as their members wish, once that is asked for."""
         self._due = wishes
 
-    def begin_anew(self, overlap: int) -> None:
+    def begin_anew(self) -> None:
         """Forget the fleets, and charge what they owe.
 
-        The last `overlap` minutes are to be simulated again: what is owed for them is charged then.
+        The last `BURN_IN` minutes are to be simulated again: what is owed for them is charged then.
         """
         self.charge_newest()
-        paid = self.machines[: max(0, len(self.machines) - self._fleet.delay - overlap)]
+        paid = self.machines[: max(0, len(self.machines) - self._fleet.delay - BURN_IN)]
         if len(paid):
-            self.scores.add(still_owed(self._fleet, paid, overlap))
+            self.scores.add(still_owed(self._fleet, paid, BURN_IN))
         self.machines = np.zeros((0, self.size))
         self.held[:] = -np.inf
+
+    def score_older_days(self, midnight: int, days: int, earliest: int) -> None:
+        """Score target trackers on days on which nobody else is scored.
+
+        Args:
+            midnight: index of the first minute after these days; nothing was scored before.
+            days: how many, as far as the load was known.
+            earliest: index before which no fleet begins.
+        """
+        midnights = midnight - DAY * np.arange(1, days + 1)
+        midnights = midnights[midnights + DAY > earliest]
+        costs = costs_of_days(self._series.load, midnights, earliest, self._fleet)
+        rivals = slice(self.scores.rivals.start, self.scores.rivals.stop)
+        self.scores.costs[: len(midnights), rivals] = costs[:, : len(self.scores.rivals)]
 
     def charge_newest(self) -> None:
         """Charge the minute that was observed last, if it was not yet."""
@@ -124,7 +139,7 @@ class SimulatedFleets:
         if leader < bands and share == 1.0:
             return wishes.one(leader)
         fleets = self.machines[:, bands:]
-        self._tracked = self._step_trackers(fleets, wishes.begin, wishes.most[0])
+        self._tracked = self._step_trackers(fleets, wishes.begin)
         own = self._moved(leader, wishes) if leader < bands else self._tracked[leader - bands]
         between = float(mixed(own, self._tracked[rival - bands], share))
         return between, between
@@ -140,7 +155,7 @@ class SimulatedFleets:
         if self._due is None:
             return
         (due, self._due), (tracked, self._tracked) = (self._due, None), (self._tracked, None)
-        (low, high), most, self.held = due.all, due.most, due.held
+        (low, high), self.held = due.all, due.held
         old, bands = len(self.machines), self.layout.bands
         made = np.empty((old + len(low), self.size))
         made[:old] = self.machines
@@ -150,24 +165,11 @@ class SimulatedFleets:
             np.maximum(before, low[row], out=made[place, :bands])
             np.minimum(made[place, :bands], high[row], out=made[place, :bands])
             if tracked is None and self.trackers.size:
-                tracked = self._step_trackers(made[:place, bands:], due.begin + row, most[row])
+                tracked = self._step_trackers(made[:place, bands:], due.begin + row)
             if tracked is not None:
                 made[place, bands:], tracked = tracked, None
         self.machines = made
 
-    def _step_trackers(self, fleets: FloatArray, index: int, most: FloatArray) -> FloatArray:
+    def _step_trackers(self, fleets: FloatArray, index: int) -> FloatArray:
         """Return the trackers' fleets in the minute of an index, after those in `fleets`."""
-        load, longest = self._series.load[index - 1], self._fleet.waits[-1]
-        if len(fleets):
-            serving = fleets[-longest:].min(axis=0) if longest else fleets[-1]
-            stepped = self.trackers.step(load, fleets[-1], self._served(fleets), serving)
-        else:
-            stepped = self.trackers.begin(load)
-        allowed: FloatArray = np.minimum(np.maximum(stepped, self._fleet.least), most)
-        return allowed
-
-    def _served(self, fleets: FloatArray) -> FloatArray:
-        """Return the machines that were in service in the last minute whose load is known."""
-        seen = fleets[: max(1, len(fleets) - self._fleet.delay)]
-        served: FloatArray = in_service(seen, 1, self._fleet)[0]
-        return served
+        return self.trackers.after(float(self._series.load[index - 1]), fleets, self._fleet)
