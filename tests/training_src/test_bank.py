@@ -103,7 +103,8 @@ def test_a_fortnight_is_enough_for_any_warm_up(warmup):
         said = advance(live, [load[now : now + 1]])
 
 
-@pytest.mark.parametrize("known", [59, 60, 61, 64, 90, DAY, 3 * DAY])
+# From six days on, older ones are simulated for trackers alone; the first of them is no whole one.
+@pytest.mark.parametrize("known", [59, 60, 61, 64, 90, DAY, 3 * DAY, 6 * DAY, 9 * DAY + 50])
 def test_a_bank_rebuilt_from_a_short_history_is_the_one_that_ran(known):
     load = busy_load(known, seed=known)
     live = new()
@@ -111,6 +112,17 @@ def test_a_bank_rebuilt_from_a_short_history_is_the_one_that_ran(known):
     bank, says = rebuilt(load, known)
     np.testing.assert_array_equal(says, said)
     assert bank.dump() == live.dump()
+
+
+@pytest.mark.parametrize("pause", [4, 6, 9])
+def test_a_bank_that_paused_for_days_is_the_one_rebuilt(pause):
+    load, before = busy_load((10 + pause) * DAY, seed=pause), 10 * DAY + 30
+    paused = new()
+    paused.advance(load[:before])
+    said = paused.advance(load[before:], paused.scored_since(START + len(load)))[:, -1]
+    bank, says = rebuilt(load, len(load))
+    np.testing.assert_array_equal(says, said)
+    assert bank.dump() == paused.dump()
 
 
 @pytest.mark.parametrize("known", [30, 60, 63, 739, 740, 741, 5 * DAY])
