@@ -32,7 +32,11 @@ from benchmarks.unseen.windows import Unseen  # noqa: E402
 WINDOWS = 10  # of each family
 PROGRAM = "python benchmarks/generalisation.py"
 FAMILIES = ("mild", "clock", "broken", "clockless")
-PROGRAMS = (*("__init__", "parts", "windows", "judge"), *FAMILIES, *(f"held/{n}" for n in FAMILIES))
+PACKAGES = ("", "later/", "held/")
+PROGRAMS = (
+    *("__init__", "parts", "windows", "judge"),
+    *(f"{package}{name}" for package in PACKAGES for name in FAMILIES),
+)
 JUDGES = ("results_judge.py", *(f"unseen/{name}.py" for name in PROGRAMS))
 TRAIN = "python benchmarks/results.py train --presets hindsight-autoscaling --seeds 0"
 

@@ -1,210 +1,215 @@
-"""Smooth seasons, trends and what meters do to them."""
+"""Ordinary services with the rhythms of day and week and what usually happens to them."""
 
 import numpy as np
 from numpy.random import Generator
 
 from benchmarks.unseen.parts import (
     DAY,
-    WEEK,
     FloatArray,
+    IntArray,
     arrivals,
     autoregression,
     chance,
-    counts,
     day_shape,
     family,
     local_clock,
     log_uniform,
     measured,
+    office_hours,
+    plateau,
+    pulse,
     volume,
-    wobble,
 )
 
 
-def smooth(x: FloatArray, minutes: float) -> FloatArray:
-    """Return a centred moving average."""
-    half = max(round(minutes / 2), 1)
-    total = np.concatenate([[0.0], np.cumsum(np.pad(x, half, mode="edge"))])
-    width = 2 * half
-    return np.asarray((total[width:] - total[:-width])[: len(x)] / width, dtype=np.float64)
-
-
-def seasons(rng: Generator, n: int, contrast: float | None = None) -> FloatArray:
-    """Return a daily shape with weekdays of different weight, mean about 1."""
-    minute, day, _ = local_clock(rng, n)
-    weekend = rng.uniform(0.3, 1.6)
-    weights = np.exp(rng.normal(0, 0.06, 7)) * np.where(np.arange(7) < 5, 1.0, weekend)
-    factors = smooth(weights[day], rng.uniform(60, 600)) / weights.mean()
-    shape = day_shape(rng, minute, contrast, int(rng.integers(1, 4)))
-    return np.asarray(shape * factors, dtype=np.float64)
-
-
-def bump(minute: FloatArray, centre: FloatArray | float, width: float) -> FloatArray:
-    """Return a bell around a minute of the day, across midnight."""
-    away = (minute - centre + DAY / 2) % DAY - DAY / 2
-    bell: FloatArray = np.exp(-0.5 * (away / width) ** 2)
+def bump(minute: IntArray, centre: float, width: float) -> FloatArray:
+    """Return a bell around a minute of the day, round the clock."""
+    apart = (minute - centre + DAY / 2) % DAY - DAY / 2
+    bell: FloatArray = np.exp(-0.5 * (apart / width) ** 2)
     return bell
 
 
-@family("mild")
-def degree_hours(rng: Generator, n: int) -> FloatArray:
-    """Heating or cooling: load bends up where slow weather leaves a comfortable temperature."""
-    minute, _, _ = local_clock(rng, n)
-    fronts = autoregression(rng, n, log_uniform(rng, 0.7, 5) * DAY, rng.uniform(1.5, 6))
-    swing = rng.uniform(1, 8) * np.cos(2 * np.pi * (minute - rng.uniform(780, 1000)) / DAY)
-    season = rng.normal(0, 1) * (np.arange(n) - n / 2) / WEEK
-    warmer = smooth(fronts, rng.uniform(30, 240)) + swing + season + rng.uniform(-6, 6)
-    width = rng.uniform(0.5, 3)
-    degrees = width * np.logaddexp(0, warmer * rng.choice([-1.0, 1.0]) / width)
-    base = seasons(rng, n, rng.uniform(0.1, 0.6))
-    return measured(rng, volume(rng, 10) * base * (1 + log_uniform(rng, 0.03, 1) * degrees))
+def by_day(rng: Generator, number: IntArray, deviation: float) -> FloatArray:
+    """Return a factor around 1 for each day."""
+    factors: FloatArray = np.exp(deviation * rng.standard_normal(int(number.max()) + 1))[number]
+    return factors
+
+
+def by_weekday(rng: Generator, day: IntArray, deviation: float) -> FloatArray:
+    """Return a factor around 1 for each day of the week."""
+    factors: FloatArray = np.exp(deviation * rng.standard_normal(7))[day]
+    return factors
 
 
 @family("mild")
-def tides(rng: Generator, n: int) -> FloatArray:
-    """A port: load follows the tide, fifty minutes later each day, with springs and neaps."""
-    hours = np.arange(n) / 60
-    periods = np.array([12.4206, 12.0, 23.9345, 25.8193])
-    weights = np.array([1.0, rng.uniform(0.2, 0.6), rng.uniform(0, 0.6), rng.uniform(0, 0.5)])
-    phases = rng.uniform(0, 2 * np.pi, 4)
-    height = (
-        weights[:, None] * np.cos(2 * np.pi * hours / periods[:, None] + phases[:, None])
-    ).sum(0)
-    gate = 1 / (1 + np.exp(-(height - rng.uniform(-0.5, 0.8)) / rng.uniform(0.05, 0.8)))
-    people = seasons(rng, n, rng.uniform(0.1, 0.7))
-    share = rng.uniform(0.3, 0.95)
-    return measured(rng, volume(rng, 5, 10000) * people * (1 - share + 2 * share * gate))
-
-
-@family("mild")
-def solar_telemetry(rng: Generator, n: int) -> FloatArray:
-    """Solar plants: daylight of a changing length, dimmed by clouds that come in fields."""
-    minute, _, number = local_clock(rng, n)
-    tilt = rng.uniform(-0.5, 0.6) + rng.uniform(-0.004, 0.004) * (number - number[0] + minute / DAY)
-    sun = np.clip(tilt + np.cos(2 * np.pi * (minute - 720) / DAY), 0, None)
-    slow = autoregression(rng, n, log_uniform(rng, 400, 3000), 1.0)
-    fast = autoregression(rng, n, log_uniform(rng, 4, 60), rng.uniform(0.3, 1.5))
-    cloud = 1 / (1 + np.exp(-2 * (slow + fast * np.exp(-(slow**2)) + rng.uniform(-1, 1))))
-    light = sun * (1 - rng.uniform(0.3, 0.9) * smooth(cloud, log_uniform(rng, 2, 45)))
-    idle = rng.choice([0.0, log_uniform(rng, 0.01, 0.5)])
-    return measured(rng, volume(rng) * (idle + light), 0.01, 0.06)
-
-
-@family("mild")
-def launch_afterglow(rng: Generator, n: int) -> FloatArray:
-    """A game after its launch: interest falls as a power of age, updates bring some back."""
-    t = np.arange(n, dtype=float)
-    releases = [rng.uniform(-10 * DAY, 10 * DAY)]
-    releases += list(arrivals(rng, n, log_uniform(rng, 5, 25) * DAY))
-    power = rng.uniform(0.3, 1.3)
-    interest = np.full(n, log_uniform(rng, 0.02, 0.6))
-    for i, release in enumerate(releases):
-        since = np.maximum(t - release, 0)
-        arrived = 1 - np.exp(-since / log_uniform(rng, 20, 900))
-        height = log_uniform(rng, 1, 6) if i == 0 else log_uniform(rng, 0.1, 2)
-        interest += height * arrived * (1 + since / (log_uniform(rng, 0.3, 6) * DAY)) ** -power
-    return measured(rng, volume(rng, 20) * interest * seasons(rng, n))
-
-
-@family("mild")
-def sampled_counter(rng: Generator, n: int) -> FloatArray:
-    """A meter that counts one request in so many, sometimes more sparsely the more there are."""
-    rate = volume(rng, 300, 100000) * seasons(rng, n) * wobble(rng, n)
-    ratio = np.full(n, np.round(log_uniform(rng, 3, max(4.0, rate.mean() / 3))))
-    if chance(rng, 0.5):
-        wanted = log_uniform(rng, 3, 300)
-        ratio = 2.0 ** np.maximum(np.floor(np.log2(np.maximum(rate, 1) / wanted)), 0)
-    return np.asarray(counts(rng, rate / ratio) * ratio, dtype=np.float64)
-
-
-@family("mild")
-def held_averages(rng: Generator, n: int) -> FloatArray:
-    """A meter that shows the average of some minutes for as long, at times of a window ago."""
-    step = int(rng.choice([2, 3, 5, 5, 10, 15, 30]))
-    rate = volume(rng, 10) * seasons(rng, n) * np.exp(rng.normal(0, 0.08) * np.arange(n) / WEEK)
-    extra = int(rng.integers(0, step))
-    late = step if chance(rng, 0.5) else 0
-    x = measured(rng, np.pad(rate, (late + step, 2 * step), mode="edge"), 0.04, 0.25)
-    whole = len(x) // step * step
-    held = np.repeat(x[:whole].reshape(-1, step).mean(1), step)
-    if chance(rng, 0.3):
-        held = np.round(held, -int(np.log10(max(held.mean() / 20, 1))))
-    return held[extra : extra + n]
-
-
-@family("mild")
-def lost_collectors(rng: Generator, n: int) -> FloatArray:
-    """Some collectors of a smooth load fall silent for minutes to days; their share is missing."""
-    number = int(rng.integers(3, 40))
-    shares = rng.dirichlet(np.full(number, log_uniform(rng, 0.3, 10)))
-    gap, length = log_uniform(rng, 1, 20) * DAY, log_uniform(rng, 5, 1500)
-    seen = np.ones(n)
-    for share in shares:
-        begins = arrivals(rng, n, gap)
-        down = np.zeros(n + 1)
-        np.add.at(down, begins.astype(int), 1)
-        ends = np.minimum(begins + 1 + rng.exponential(length, len(begins)), n)
-        np.add.at(down, ends.astype(int), -1)
-        seen -= share * (np.cumsum(down[:n]) > 0.5)
-    return measured(rng, volume(rng) * seasons(rng, n) * np.maximum(seen, 0), 0.01, 0.06)
-
-
-@family("mild")
-def payday_month(rng: Generator, n: int) -> FloatArray:
-    """A bank: load swells around the paydays of a month and ebbs over days."""
-    t = np.arange(n, dtype=float)
-    month = rng.choice([14.0, 15.2, 30.44, 30.44]) * DAY
-    height, decay = log_uniform(rng, 0.15, 4), log_uniform(rng, 0.4, 6) * DAY
-    money = np.zeros(n)
-    for _ in range(int(rng.integers(1, 4))):
-        since = (t - rng.uniform(0, month)) % month
-        swell = np.exp(-since / decay) * (1 - np.exp(-since / log_uniform(rng, 30, 600)))
-        ahead = np.exp(-(month - since) / log_uniform(rng, 60, 1500))
-        money += height * (swell + rng.uniform(0, 0.4) * ahead) * log_uniform(rng, 0.4, 1)
-    return measured(rng, volume(rng, 20, 100000) * seasons(rng, n) * (1 + money))
-
-
-@family("mild")
-def commuters_in_rain(rng: Generator, n: int) -> FloatArray:
-    """Two peaks of a workday, the height and hour of which depend on that day's weather."""
+def patient_portal(rng: Generator, n: int) -> FloatArray:
+    """Patients book in office hours, read results in the afternoon, and answer reminders."""
     minute, day, number = local_clock(rng, n)
-    number = number - number[0]
-    x = np.zeros(n)
-    workday, clock = day < 5, minute.astype(float)
-    weather = np.clip(autoregression(rng, int(number[-1]) + 1, rng.uniform(0.5, 3), 1.0), -2, 2)
-    wet, shift = rng.normal(0, 0.35), rng.uniform(-25, 25)
-    for low, high in ((390, 560), (930, 1140)):
-        centre = rng.uniform(low, high) + shift * weather[number]
-        heights = np.exp(wet * weather + rng.normal(0, 0.05, len(weather)))
-        x += (
-            rng.uniform(0.5, 2)
-            * heights[number]
-            * workday
-            * bump(clock, centre, rng.uniform(20, 80))
-        )
-    leisure = bump(clock, rng.uniform(720, 1020), rng.uniform(120, 260))
-    x += rng.uniform(0.1, 0.8) * leisure * np.where(workday, 0.5, 1) + rng.uniform(0.01, 0.3)
-    return measured(rng, volume(rng, 10) * x)
-
-
-def admitted(demand: FloatArray, limit: FloatArray, patience: float) -> FloatArray:
-    """Return what passes a limit while those turned away return some minutes later, or never."""
-    waiting, out = 0.0, []
-    keep, ask = float(np.exp(-1 / patience)), 0.2
-    for fresh, most in zip(demand.tolist(), limit.tolist(), strict=True):
-        offered = fresh + ask * waiting
-        served = min(offered, most)
-        waiting = keep * (waiting - ask * waiting) + offered - served
-        out.append(served)
-    return np.array(out)
+    rate = rng.uniform(0.05, 0.3) + office_hours(rng, minute, day)
+    rate += rng.uniform(0.1, 0.6) * bump(minute, rng.uniform(1140, 1290), rng.uniform(50, 100))
+    results = rng.uniform(0.1, 0.7) * bump(minute, rng.uniform(840, 1020), rng.uniform(20, 60))
+    rate += results * (day < 5)
+    rate *= by_day(rng, number, rng.uniform(0.03, 0.1)) * by_weekday(rng, day, 0.08)
+    for at in arrivals(rng, n, rng.uniform(2, 8) * DAY):
+        pulse(rate, at, rng.uniform(0.1, 0.8), rng.uniform(3, 20), 10, rng.uniform(30, 120))
+    return measured(rng, rate * volume(rng))
 
 
 @family("mild")
-def rate_limited_tops(rng: Generator, n: int) -> FloatArray:
-    """A rate limit cuts the tops of the days and changes at times; what is cut returns."""
-    demand = seasons(rng, n, rng.uniform(0.4, 1.3)) * wobble(rng, n)
-    levels = np.quantile(demand, rng.uniform(0.7, 0.98)) * np.exp(rng.normal(0, 0.12, 40))
-    changes = arrivals(rng, n, log_uniform(rng, 3, 40) * DAY)
-    limit = levels[np.searchsorted(changes, np.arange(n)) % 40]
-    passed = admitted(demand, limit, log_uniform(rng, 5, 300))
-    return measured(rng, volume(rng) * passed, 0.005, 0.03)
+def recipe_site(rng: Generator, n: int) -> FloatArray:
+    """Cooks look up lunch and supper, bake on Sundays, and now and then share one recipe."""
+    minute, day, number = local_clock(rng, n)
+    weekend = day >= 5
+    supper = rng.uniform(990, 1110)
+    rate = rng.uniform(0.1, 0.3) + 0.3 * bump(minute, 900, 240)
+    rate += rng.uniform(0.2, 0.7) * bump(minute, rng.uniform(640, 720), rng.uniform(40, 80))
+    rate += np.where(weekend, 0.8, 1.0) * bump(minute, supper, rng.uniform(50, 100))
+    rate += rng.uniform(0.2, 0.8) * weekend * bump(minute, rng.uniform(780, 900), 150)
+    rate += rng.uniform(0.1, 0.5) * (day == 6) * bump(minute, rng.uniform(600, 800), 100)
+    rate *= by_day(rng, number, rng.uniform(0.03, 0.12))
+    for at in arrivals(rng, n, rng.uniform(4, 15) * DAY):
+        pulse(rate, at, log_uniform(rng, 0.2, 2), rng.uniform(20, 180), 60, rng.uniform(200, 900))
+    return measured(rng, rate * volume(rng))
+
+
+@family("mild")
+def ride_hailing(rng: Generator, n: int) -> FloatArray:
+    """Riders commute on workdays, go out on two nights, and ride more while it rains."""
+    minute, day, number = local_clock(rng, n)
+    work = np.where(day < 5, 1.0, rng.uniform(0.05, 0.3))
+    rate = rng.uniform(0.1, 0.25) + 0.5 * bump(minute, rng.uniform(780, 960), 240)
+    rate += work * rng.uniform(0.5, 1.2) * bump(minute, rng.uniform(450, 530), 45)
+    rate += work * rng.uniform(0.5, 1.2) * bump(minute, rng.uniform(1040, 1130), 70)
+    # A night belongs to the evening it began in.
+    evening = (day - (minute < 480)) % 7
+    nights = np.isin(evening, [4, 5]) * rng.uniform(0.6, 1.6)
+    rate += nights * bump(minute, rng.uniform(1380, 1530), rng.uniform(80, 140))
+    rain = autoregression(rng, n, rng.uniform(120, 600), 1.0) > rng.uniform(0.8, 1.6)
+    soaked = np.convolve(rain, np.full(20, 1 / 20))[:n]
+    rate *= (1 + rng.uniform(0.1, 0.7) * soaked) * by_day(rng, number, 0.06)
+    return measured(rng, rate * volume(rng))
+
+
+@family("mild")
+def bank_app(rng: Generator, n: int) -> FloatArray:
+    """Customers glance at balances, most on the day wages arrive; a link to cards fails shortly."""
+    minute, day, number = local_clock(rng, n)
+    rate = 0.08 + bump(minute, rng.uniform(440, 540), rng.uniform(50, 110))
+    rate += rng.uniform(0.6, 1.1) * bump(minute, rng.uniform(720, 800), rng.uniform(80, 160))
+    rate += rng.uniform(0.5, 1.2) * bump(minute, rng.uniform(1080, 1260), rng.uniform(70, 140))
+    wages = (day == rng.integers(3, 5)) & (minute > rng.uniform(240, 420))
+    rate *= np.where(day >= 5, rng.uniform(0.6, 0.9), 1.0) * (1 + rng.uniform(0.1, 0.5) * wages)
+    rate *= by_day(rng, number, rng.uniform(0.02, 0.08))
+    for at in arrivals(rng, n, rng.uniform(5, 20) * DAY):
+        begin, minutes = int(at), int(rng.uniform(8, 45))
+        rate[begin : begin + minutes] *= rng.uniform(0.3, 0.8)
+        pulse(rate, begin + minutes, rng.uniform(0.1, 0.7), 2, 5, rng.uniform(8, 25))
+    return measured(rng, rate * volume(rng))
+
+
+@family("mild")
+def code_hosting(rng: Generator, n: int) -> FloatArray:
+    """Developers of a few countries push while they work, robots always, big builds at times."""
+    rate = np.full(n, rng.uniform(0.15, 0.6))
+    for _ in range(rng.integers(2, 5)):
+        minute, day, number = local_clock(rng, n)
+        people = office_hours(rng, minute, day) * rng.uniform(0.2, 1)
+        lunch = 1 - rng.uniform(0.1, 0.4) * bump(minute, rng.uniform(720, 790), 30)
+        late = rng.uniform(0.05, 0.2) * bump(minute, rng.uniform(1260, 1380), 80)
+        rate += (people * lunch + late) * by_day(rng, number, 0.07)
+    builds = np.zeros(n)
+    for at in arrivals(rng, n, rng.uniform(60, 600)):
+        pulse(builds, at, rng.exponential(0.15), 2, rng.uniform(3, 25), 5)
+    return measured(rng, (rate + builds * rate) * volume(rng))
+
+
+@family("mild")
+def map_tiles(rng: Generator, n: int) -> FloatArray:
+    """Drivers fetch maps, on free days for trips in fair weather; releases chill caches."""
+    minute, day, number = local_clock(rng, n)
+    free = day >= 5
+    rate = 0.1 + 0.5 * bump(minute, rng.uniform(800, 900), 200)
+    rate += ~free * rng.uniform(0.4, 1.0) * bump(minute, rng.uniform(450, 520), 50)
+    rate += ~free * rng.uniform(0.4, 1.0) * bump(minute, rng.uniform(1010, 1100), 75)
+    trips = rng.uniform(0.5, 1.5) * bump(minute, rng.uniform(600, 720), 100)
+    trips += rng.uniform(0.2, 1.0) * bump(minute, rng.uniform(960, 1080), 110)
+    days = int(number.max()) + 1
+    fair = np.exp(autoregression(rng, days, rng.uniform(1, 4), rng.uniform(0.1, 0.35)))[number]
+    rate = (rate + free * trips) * np.where(free, fair, np.sqrt(fair))
+    for at in arrivals(rng, n, rng.uniform(6, 14) * DAY):
+        chilled = np.zeros(n)
+        pulse(chilled, at, rng.uniform(0.1, 0.5), 3, rng.uniform(5, 30), rng.uniform(60, 400))
+        rate *= 1 + chilled
+    return measured(rng, rate * volume(rng))
+
+
+@family("mild")
+def food_delivery(rng: Generator, n: int) -> FloatArray:
+    """Hungry people order lunch and dinner, later at weekends, and more on evenings of vouchers."""
+    minute, day, number = local_clock(rng, n)
+    weekend = np.isin(day, [4, 5, 6]) * 1.0
+    dinner, later = rng.uniform(1080, 1200), rng.uniform(0, 40)
+    rate = rng.uniform(0.02, 0.1) + 0.15 * bump(minute, 1350, 120)
+    rate += rng.uniform(0.3, 1.0) * bump(minute, rng.uniform(715, 790), rng.uniform(25, 55))
+    friday = 1 + rng.uniform(0.1, 0.7) * weekend
+    apart = (minute - dinner - later * weekend) / rng.uniform(50, 80)
+    rate += friday * np.exp(-0.5 * apart**2)
+    rate *= by_day(rng, number, rng.uniform(0.05, 0.18))
+    vouchers = rng.random(int(number.max()) + 1) < rng.uniform(0.02, 0.15)
+    rate *= 1 + rng.uniform(0.15, 0.6) * vouchers[number] * (minute >= 960)
+    return measured(rng, rate * volume(rng))
+
+
+@family("mild")
+def payment_gateway(rng: Generator, n: int) -> FloatArray:
+    """Many merchants of unlike sizes and rhythms share a gateway; some hold a sale for a day."""
+    minute, day, number = local_clock(rng, n)
+    rate = np.zeros(n)
+    merchants = int(rng.integers(8, 25))
+    weights = rng.pareto(rng.uniform(1.3, 2.5), merchants) + 0.2
+    evening, common = rng.uniform(700, 1200), rng.uniform(0.5, 1.0)
+    for weight in weights / weights.sum():
+        own = day_shape(rng, minute, rng.uniform(0.2, 0.9)) * (1 - common)
+        own += common * (0.15 + 2 * bump(minute, evening + rng.uniform(-180, 180), 170))
+        own *= by_weekday(rng, day, 0.2) * by_day(rng, number, 0.1)
+        for at in arrivals(rng, n, 40 * DAY):
+            sale = np.ones(n)
+            plateau(sale, at, at + rng.uniform(0.4, 1.5) * DAY, rng.uniform(0.3, 2))
+            own *= sale
+        rate += weight * own
+    return measured(rng, rate * volume(rng), 0.01, 0.08)
+
+
+@family("mild")
+def hotel_search(rng: Generator, n: int) -> FloatArray:
+    """Travellers plan in the evening and on Sundays, with the season, and follow newsletters."""
+    minute, day, number = local_clock(rng, n)
+    rate = rng.uniform(0.15, 0.4) + bump(minute, rng.uniform(1200, 1300), rng.uniform(90, 150))
+    rate += rng.uniform(0.3, 0.9) * bump(minute, rng.uniform(750, 900), rng.uniform(150, 240))
+    week = np.linspace(1.1, rng.uniform(0.75, 0.95), 7)
+    week[5:] = rng.uniform(0.7, 0.95), rng.uniform(1.05, 1.4)
+    rate *= week[day] * by_day(rng, number, rng.uniform(0.03, 0.1))
+    rate *= np.exp(rng.uniform(-0.35, 0.35) * np.linspace(0, 1, n))
+    for at in arrivals(rng, n, rng.uniform(3, 10) * DAY):
+        if minute[int(at)] > 480 and chance(rng, 0.9):
+            pulse(rate, at, rng.uniform(0.15, 0.9), rng.uniform(5, 30), 15, rng.uniform(40, 200))
+    return measured(rng, rate * volume(rng))
+
+
+@family("mild")
+def smart_speakers(rng: Generator, n: int) -> FloatArray:
+    """Homes wake up, cook and play music to a speaker; a district's network is away for a while."""
+    minute, day, number = local_clock(rng, n)
+    weekend = day >= 5
+    wake, lie_in = rng.uniform(390, 450), rng.uniform(60, 150)
+    rate = rng.uniform(0.05, 0.15) + 0.4 * bump(minute, rng.uniform(800, 900), 200)
+    early = bump(minute, wake, rng.uniform(30, 60))
+    rate += np.where(weekend, 0.8 * bump(minute, wake + lie_in, 90), early)
+    rate += rng.uniform(0.7, 1.5) * bump(minute, rng.uniform(1050, 1140), rng.uniform(70, 110))
+    rate += rng.uniform(0.1, 0.6) * bump(minute, rng.uniform(1290, 1350), 35)
+    rate += weekend * rng.uniform(0.1, 0.4) * bump(minute, 840, 200)
+    rate *= by_day(rng, number, rng.uniform(0.02, 0.07))
+    for at in arrivals(rng, n, rng.uniform(4, 12) * DAY):
+        begin, minutes = int(at), int(log_uniform(rng, 10, 240))
+        rate[begin : begin + minutes] *= rng.uniform(0.6, 0.95)
+    return measured(rng, rate * volume(rng))
