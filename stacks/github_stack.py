@@ -14,8 +14,11 @@ class GitHubStack(Stack):
         oidc: Provider and roles.
     """
 
-    def __init__(self, scope: Construct, *, config: Pipeline, github: GitHub) -> None:
-        name = f"{config.project}-github"
+    def __init__(
+        self, scope: Construct, *, config: Pipeline, github: GitHub, stage: str | None = None
+    ) -> None:
+        """Make the roles of all stages, or those of one in an account of its own."""
+        name = f"{config.project}-github" + (f"-{stage}" if stage else "")
         super().__init__(
             scope,
             name,
@@ -23,6 +26,18 @@ class GitHubStack(Stack):
             description="Roles that GitHub's workflows act with",
             termination_protection=True,
         )
+        stages = [each for each in config.stage_configs if stage in (None, each.stage)]
         self.oidc = GitHubOidc(
-            self, "Oidc", project=config.project, github=github, stages=config.stage_configs
+            self,
+            "Oidc",
+            project=config.project,
+            github=github,
+            stages=stages,
+            executed=stage in (None, config.stages[0]),
         )
+
+
+def github_stacks(scope: Construct, config: Pipeline, github: GitHub) -> list[Stack]:
+    """Return the stack of the account, or one for the account of each stage."""
+    stages = config.stages if github.account_per_stage else (None,)
+    return [GitHubStack(scope, config=config, github=github, stage=stage) for stage in stages]

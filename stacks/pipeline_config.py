@@ -33,10 +33,14 @@ class GitHub:
             `owner@id/name@id` for repositories that were made or renamed since July 2026.
         provider_arn: The account's identity provider for GitHub, of which it can have only one;
             None makes it.
+        account_per_stage: Whether each stage is in an account of its own, and has a stack of its
+            own there, `<project>-github-<stage>`, without a role for the others. Each account then
+            has a provider, or none has.
     """
 
     repository: str
     provider_arn: str | None = None
+    account_per_stage: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from constructs import Construct
 
 from stacks.build import build
 from stacks.config import StageConfig
-from stacks.github_stack import GitHubStack
+from stacks.github_stack import github_stacks
 from stacks.parts.drift import Drift
 from stacks.parts.encryption import Encryption
 from stacks.parts.notifications import Notifications
@@ -70,7 +70,7 @@ def build_pipeline(scope: Construct, config: Pipeline) -> None:
     if config.connection_arn:
         stacks.append(PipelineStack(scope, config=config))
     if config.github:
-        stacks.append(GitHubStack(scope, config=config, github=config.github))
+        stacks += github_stacks(scope, config, config.github)
     Tags.of(scope).add("sagemaker:project-name", config.project)
     for stack in stacks:
         if config.permissions_boundary:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnOutput, Duration
+from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -37,7 +37,8 @@ class GitHubOidc(Construct):
     reviewers or the branches it takes, stand before the role.
 
     Attributes:
-        by_purpose: The roles: `deploy-<stage>`, `executions` and `drift`.
+        by_purpose: The roles: `deploy-<stage>`, `drift` and, where a stage is executed in this
+            account to check a change, `executions`.
     """
 
     def __init__(
@@ -48,19 +49,32 @@ class GitHubOidc(Construct):
         project: str,
         github: GitHub,
         stages: Sequence[StageConfig],
+        executed: bool,
     ) -> None:
         super().__init__(scope, id_)
         self._project, self._repository = project, github.repository
-        # Without thumbprints: AWS trusts GitHub's certificates by their authority.
-        self._provider = (
-            github.provider_arn
-            or iam.CfnOIDCProvider(
+        self._provider = self._provider_arn(github)
+        self.by_purpose = {f"deploy-{config.stage}": self._deployer(config) for config in stages}
+        if executed:
+            self.by_purpose["executions"] = self._executor(stages[0])
+        self.by_purpose["drift"] = self._looker(stages)
+
+    def _provider_arn(self, github: GitHub) -> str:
+        if github.provider_arn is None:
+            # Without thumbprints: AWS trusts GitHub's certificates by their authority.
+            return iam.CfnOIDCProvider(
                 self, "Provider", url=f"https://{ISSUER}", client_id_list=[AUDIENCE]
             ).attr_arn
+        if not github.account_per_stage:
+            return github.provider_arn
+        # The same in every account, but for the account.
+        return Stack.of(self).format_arn(
+            service="iam",
+            region="",
+            resource="oidc-provider",
+            resource_name=ISSUER,
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
         )
-        self.by_purpose = {
-            f"deploy-{config.stage}": self._deployer(config) for config in stages
-        } | {"executions": self._executor(stages[0]), "drift": self._looker(stages)}
 
     def _deployer(self, config: StageConfig) -> iam.Role:
         return self._role(

@@ -10,6 +10,7 @@ from tests.stacks.delivery import (
     resources_of,
     role_named,
     synthesise_delivery,
+    text,
 )
 from tests.stacks.grants import listed
 from tests.stacks.synthesis import PROJECT
@@ -65,13 +66,17 @@ def test_presets_are_tried_in_dev_and_only_scores_are_read(github: Resources) ->
             assert condition["StringEquals"]["aws:ResourceTag/stage"] == "dev"
 
 
-def test_who_looks_for_drift_may_ask_what_could_not_be_read(github: Resources) -> None:
-    stacks = {
+def drift_stacks(resources: Resources) -> set[str]:
+    """Return the stacks whose drift may be asked for."""
+    return {
         resource.partition(":stack/")[2]
-        for action, resource, _ in allowed(github, role_named(github, "OidcDrift"))
+        for action, resource, _ in allowed(resources, role_named(resources, "OidcDrift"))
         if action == "cloudformation:DescribeStackResourceDrifts"
     }
-    assert stacks == {f"{PROJECT}-dev-*", f"{PROJECT}-prod-*"}
+
+
+def test_who_looks_for_drift_may_ask_what_could_not_be_read(github: Resources) -> None:
+    assert drift_stacks(github) == {f"{PROJECT}-dev-*", f"{PROJECT}-prod-*"}
 
 
 def test_github_alone_needs_no_connection(tmp_path: Path) -> None:
@@ -84,3 +89,39 @@ def test_github_alone_needs_no_connection(tmp_path: Path) -> None:
     (role, *_) = of_type(resources, "IAM::Role").values()
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Federated": provider}
+
+
+def test_accounts_of_stages_have_no_role_for_another_stage(tmp_path: Path) -> None:
+    github = GitHub(repository="o/r", account_per_stage=True)
+    made = synthesise_delivery(Pipeline(github=github), tmp_path / "assembly")
+    trusted = {}
+    for stack, template in made.templates.items():
+        assert of_type(template["Resources"], "IAM::OIDCProvider")
+        for role in of_type(template["Resources"], "IAM::Role").values():
+            (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+            subjects = trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+            trusted[stack, role["RoleName"]] = [
+                each.removeprefix("repo:o/r:environment:") for each in listed(subjects)
+            ]
+    assert trusted == {
+        (f"{PROJECT}-github-dev", f"{PROJECT}-github-deploy-dev"): ["dev"],
+        (f"{PROJECT}-github-dev", f"{PROJECT}-github-executions"): ["dev", "presets"],
+        (f"{PROJECT}-github-dev", f"{PROJECT}-github-drift"): ["drift-dev"],
+        (f"{PROJECT}-github-prod", f"{PROJECT}-github-deploy-prod"): ["prod"],
+        (f"{PROJECT}-github-prod", f"{PROJECT}-github-drift"): ["drift-prod"],
+    }
+    assert drift_stacks(resources_of(made, "github-prod")) == {f"{PROJECT}-prod-*"}
+
+
+def test_each_account_of_a_stage_trusts_its_own_provider(tmp_path: Path) -> None:
+    provider = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    github = GitHub(repository="o/r", provider_arn=provider, account_per_stage=True)
+    made = synthesise_delivery(Pipeline(github=github), tmp_path / "assembly")
+    for template in made.templates.values():
+        assert not of_type(template["Resources"], "IAM::OIDCProvider")
+        for role in of_type(template["Resources"], "IAM::Role").values():
+            (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+            assert text(trust["Principal"]["Federated"]) == (
+                "arn:<AWS::Partition>:iam::<AWS::AccountId>:"
+                "oidc-provider/token.actions.githubusercontent.com"
+            )
