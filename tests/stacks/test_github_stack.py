@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from stacks.pipeline_config import GitHub, Pipeline
 from tests.stacks.delivery import (
     Resources,
@@ -13,7 +15,7 @@ from tests.stacks.delivery import (
     text,
 )
 from tests.stacks.grants import listed
-from tests.stacks.synthesis import PROJECT
+from tests.stacks.synthesis import PACKS, PROJECT
 
 
 def test_a_role_is_trusted_by_the_environment_of_its_job_alone(github: Resources) -> None:
@@ -125,3 +127,11 @@ def test_each_account_of_a_stage_trusts_its_own_provider(tmp_path: Path) -> None
                 "arn:<AWS::Partition>:iam::<AWS::AccountId>:"
                 "oidc-provider/token.actions.githubusercontent.com"
             )
+
+
+@pytest.mark.slow
+def test_nothing_is_found_in_the_accounts_of_stages(tmp_path: Path) -> None:
+    github = GitHub(repository="o/r", account_per_stage=True)
+    made = synthesise_delivery(Pipeline(github=github), tmp_path / "assembly", packs=PACKS)
+    assert [str(finding) for finding in made.findings] == []
+    assert [each.finding for each in made.acknowledgements if not each.used] == []
