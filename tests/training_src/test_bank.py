@@ -114,6 +114,41 @@ def test_a_bank_rebuilt_from_a_short_history_is_the_one_that_ran(known):
     assert bank.dump() == live.dump()
 
 
+@pytest.mark.parametrize("price", [20.0, 500.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_where_a_load_is_cut_about_midnight_changes_nothing(seed, price):
+    load = busy_load(DAY + 30, seed=seed)
+    whole = new(MIDNIGHT, price=price)
+    said = whole.advance(load)
+    for cut_at in range(DAY - 4, DAY + 3):
+        parts = new(MIDNIGHT, price=price)
+        parted = advance(parts, [load[:cut_at], load[cut_at:]])
+        np.testing.assert_array_equal(parted, said, str(cut_at))
+        assert parts.dump() == whole.dump(), cut_at
+
+
+def test_a_day_is_scored_whole_wherever_in_it_scores_are_asked_for_from():
+    load = busy_load(9 * DAY)
+    since = new(MIDNIGHT).scored_since(MIDNIGHT + len(load))
+    states = []
+    for later in (0, 300, DAY - 1):
+        bank = new(MIDNIGHT)
+        bank.advance(load, since + later)
+        states.append(bank.dump())
+    assert states == [states[0]] * 3
+    ahead = new(MIDNIGHT)
+    assert np.isnan(ahead.advance(load[:200], ahead.scored_since(MIDNIGHT + 20 * DAY))).all()
+
+
+def test_trackers_alone_are_a_bank():
+    alone = BankSettings(price_factors=(), rules=False, seasons=False)
+    bank, one = new(chosen=alone), new(chosen=alone)
+    load = busy_load(400)
+    said = bank.advance(load)
+    np.testing.assert_array_equal(said, advance(one, load[:, None]))
+    assert (said[0, LEAST_KNOWN:] > 0.0).all()
+
+
 @pytest.mark.parametrize("pause", [4, 6, 9])
 def test_a_bank_that_paused_for_days_is_the_one_rebuilt(pause):
     load, before = busy_load((10 + pause) * DAY, seed=pause), 10 * DAY + 30

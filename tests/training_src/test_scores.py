@@ -68,6 +68,17 @@ def test_the_tracker_that_is_best_on_a_fortnight_is_what_a_leader_is_compared_wi
     assert scores.choose().rival == 2
 
 
+def test_a_saving_counts_as_a_share_of_that_trackers_cost_though_another_is_cheaper_now():
+    scores = Scores(SETTINGS, 3, range(1, 3))
+    for costs in (
+        [(0.0, TRACKER, 9 * TRACKER)] + [(100.0, TRACKER, 90.0)] * 6 + [(40.0, 100.0, 90.0)]
+    ):
+        scores.turn(1)
+        scores.add(np.array(costs))
+    # 60 of 600 on one of six days: 10 %, of 15; of the other tracker's 540 it would be 11 %.
+    assert scores.choose() == Followed(0, 1, 10 / 16)
+
+
 def test_nobody_is_followed_before_anything_costs_or_for_a_part_without_trackers():
     assert followed([]) is None
     scores = Scores(SETTINGS, 2, range(0))

@@ -7,9 +7,9 @@ As far as it is not sure that the leader is better than the best target tracker,
 lies between the two (`scores`).
 
 For every day at 0:00 UTC the members' simulated fleets begin anew (two hours before, so that what
-happens at midnight finds them as it would find any fleet), and only the costs of the last few days
-count. So the choice is a function of the last two weeks of load, and whoever rebuilds it from
-these decides as one that has run for years.
+happens at midnight finds them as it would find any fleet), and only the costs of the last days
+count: six, and thirteen of target trackers. So the choice is a function of the last two weeks of
+load, and whoever rebuilds it from these decides as one that has run for years.
 """
 
 import numpy as np
@@ -93,8 +93,9 @@ class Bank:
         said = np.full((len(SAID), end - begin), np.nan)
         first = max(begin + 1, LOOKBACK + LEAST_KNOWN)
         if first < since:
-            self._skip_to(since)
             first = since
+            if since <= end:
+                self._skip_to(since)
         while first <= end:
             # A stretch of decisions on one day.
             left = DAY - (self.series.origin + first) % DAY

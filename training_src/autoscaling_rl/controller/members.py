@@ -48,8 +48,9 @@ class BankSettings:
         trackers: whether target tracking and the Kubernetes autoscaler belong to it.
         decay: weight of a day's costs relative to those of the day after.
         days: days of costs that count, today included.
-        tracker_days: days on which the target tracker is best that a leader is compared with, all
-            alike: of a fortnight, on which people tune theirs, those that a request surely holds.
+        tracker_days: days, at least `days`, on which the target tracker is best that a leader is
+            compared with, all alike. People tune theirs on a fortnight: of that, a request surely
+            holds thirteen.
         choose_every: minutes between two choices.
         sure: evidence against the best target tracker from which the leader is followed alone; see
             `scores`.

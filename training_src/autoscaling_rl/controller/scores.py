@@ -1,11 +1,11 @@
 """What the members of a bank have cost on the last days, and which of them is followed how far.
 
 Who has cost least by chance is not the best one. So how much of the leader is followed hangs on the
-evidence that it is better than the best target tracker: the sum of what it saved on each of the
-days, as they count, over the root of the sum of their squares. This self-normalised sum is 1 where
-all was saved on one day, at most the root of the number of days, and a function of Student's t
-(Efron, Student's t-test under symmetry conditions, JASA 64, 1969; de la Peña, Lai and Shao,
-Self-Normalized Processes, 2009). Who saves much is followed with less evidence.
+evidence that it is better than the target tracker that was best for longer: the sum of what it
+saved on each of the days, as they count, over the root of the sum of their squares. This
+self-normalised sum is 1 where all was saved on one day, at most the root of the number of days, and
+a function of Student's t (Efron, Student's t-test under symmetry conditions, JASA 64, 1969; de la
+Peña, Lai and Shao, Self-Normalized Processes, 2009). Who saves much is followed with less evidence.
 
 What is followed in part lies between the fleets of the two. J is convex in the machines, but for a
 minimum billing time and whole numbers, so a mixture of fleets costs no more than the mixture of
@@ -28,7 +28,8 @@ class Followed(NamedTuple):
 
     Attributes:
         leader: the member that has cost least.
-        rival: the target tracker that has; the leader itself where none is known.
+        rival: the target tracker that has, on all the days that trackers are scored on; the leader
+            itself where there is no tracker.
         share: of the leader, a multiple of 1/16: mixtures of whole machines are exact.
     """
 
@@ -42,7 +43,7 @@ class Scores:
 
     Attributes:
         costs: machine-minutes of each day and member, shape (days, members), today first; of days
-            on which target trackers alone count, theirs alone.
+            on which target trackers alone count, theirs alone (from `turn` on).
         rivals: the target trackers among the members; maybe none.
     """
 

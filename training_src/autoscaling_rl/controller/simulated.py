@@ -76,7 +76,7 @@ class SimulatedFleets:
         self.held[:] = -np.inf
 
     def score_older_days(self, midnight: int, days: int, earliest: int) -> None:
-        """Score target trackers on days on which nobody else is scored.
+        """Score target trackers on days on which nobody else is, as if the last one were today's.
 
         Args:
             midnight: index of the first minute after these days; nothing was scored before.
@@ -111,9 +111,9 @@ class SimulatedFleets:
             Shape (end - begin - 1, members); they are not added to the scores.
         """
         costs = np.zeros((end - begin - 1, self.size))
+        self.charge_newest()  # in any case: the next row must not stand in for the one in force
         if not len(costs):
             return costs
-        self.charge_newest()
         self._catch_up()
         known = self.machines[: max(0, len(self.machines) - 1 - self._fleet.delay)]
         count = min(len(costs), len(known))
@@ -128,7 +128,9 @@ class SimulatedFleets:
         rows, theirs = np.arange(len(followed)), leaders < self.layout.bands
         place, made = np.where(theirs, leaders, 0), self.machines[-len(followed) :]
         own, others = made[rows, leaders], made[rows, rivals]
-        wanted, keep = (np.where(theirs, each[rows, place], own) for each in wishes.all)
+        wanted = keep = own
+        if theirs.any():
+            wanted, keep = (np.where(theirs, each[rows, place], own) for each in wishes.all)
         alone, between = shares == 1.0, mixed(own, others, shares)
         return np.where(alone, wanted, between), np.where(alone, keep, between)
 

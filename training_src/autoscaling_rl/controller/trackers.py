@@ -140,8 +140,7 @@ def _charged(load: FloatArray, midnight: int, made: FloatArray, fleet: Fleet) ->
     count = min(DAY, len(known))
     costs: FloatArray = charge(fleet, known, load[midnight + DAY - count : midnight + DAY])
     # The fleets of the next day are simulated, and charged, from before its midnight on.
-    kept = made[-fleet.rows :]
-    paid = kept[: max(0, len(kept) - fleet.delay - BURN_IN)]
+    paid = made[: max(0, len(made) - fleet.delay - BURN_IN)]
     owed = still_owed(fleet, paid, BURN_IN) if len(paid) else np.zeros(SIZE)
     total: FloatArray = costs.sum(axis=0) + owed
     return total

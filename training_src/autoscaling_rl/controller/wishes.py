@@ -61,7 +61,7 @@ class Wishes:
     Attributes:
         begin: index of the first minute.
         end: index after the last one.
-        most: most machines of any member, shape (minutes, 1).
+        most: most machines of network and rules, shape (minutes, 1).
     """
 
     def __init__(
