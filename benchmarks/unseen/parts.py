@@ -159,3 +159,16 @@ def plateau(x: FloatArray, begin: float, end: float, height: float) -> None:
     first, last = max(round(begin), 0), min(round(end), len(x))
     if first < last:
         x[first:last] += height
+
+
+def bump(minute: IntArray, centre: float, width: float) -> FloatArray:
+    """Return a bell around a minute of the day, round the clock."""
+    apart = (minute - centre + DAY / 2) % DAY - DAY / 2
+    bell: FloatArray = np.exp(-0.5 * (apart / width) ** 2)
+    return bell
+
+
+def by_day(rng: Generator, number: IntArray, deviation: float) -> FloatArray:
+    """Return a factor around 1 for each day."""
+    factors: FloatArray = np.exp(deviation * rng.standard_normal(int(number.max()) + 1))[number]
+    return factors

@@ -6,7 +6,7 @@ from numpy.random import Generator
 from benchmarks.unseen.parts import (
     DAY,
     FloatArray,
-    IntArray,
+    bump,
     chance,
     day_shape,
     family,
@@ -24,13 +24,6 @@ def moment(rng: Generator, n: int) -> int:
     """Return when something breaks: mostly in the last seven days, else in those before."""
     days = rng.uniform(0.5, 7) if chance(rng, 0.75) else rng.uniform(7, 11)
     return n - int(days * DAY)
-
-
-def bump(minute: IntArray, centre: float, width: float) -> FloatArray:
-    """Return a bell around a minute of the day, round the clock."""
-    apart = (minute - centre + DAY / 2) % DAY - DAY / 2
-    bell: FloatArray = np.exp(-0.5 * (apart / width) ** 2)
-    return bell
 
 
 def adoption(n: int, middle: float, minutes: float) -> FloatArray:

@@ -8,6 +8,7 @@ from benchmarks.unseen.parts import (
     WEEK,
     FloatArray,
     IntArray,
+    by_day,
     chance,
     counts,
     day_shape,
@@ -34,12 +35,6 @@ def until(t: IntArray, period: int, offset: float, growth: float) -> FloatArray:
     """Return what grows before each tick of a period, 1 just before the tick."""
     out: FloatArray = np.exp(-((round(offset) - 1 - t) % period) / growth)
     return out
-
-
-def by_day(rng: Generator, number: IntArray, deviation: float) -> FloatArray:
-    """Return a factor around 1 for each day."""
-    factors: FloatArray = np.exp(deviation * rng.standard_normal(int(number.max()) + 1))[number]
-    return factors
 
 
 @family("clock")

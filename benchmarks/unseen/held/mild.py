@@ -9,6 +9,8 @@ from benchmarks.unseen.parts import (
     IntArray,
     arrivals,
     autoregression,
+    bump,
+    by_day,
     chance,
     day_shape,
     family,
@@ -20,19 +22,6 @@ from benchmarks.unseen.parts import (
     pulse,
     volume,
 )
-
-
-def bump(minute: IntArray, centre: float, width: float) -> FloatArray:
-    """Return a bell around a minute of the day, round the clock."""
-    apart = (minute - centre + DAY / 2) % DAY - DAY / 2
-    bell: FloatArray = np.exp(-0.5 * (apart / width) ** 2)
-    return bell
-
-
-def by_day(rng: Generator, number: IntArray, deviation: float) -> FloatArray:
-    """Return a factor around 1 for each day."""
-    factors: FloatArray = np.exp(deviation * rng.standard_normal(int(number.max()) + 1))[number]
-    return factors
 
 
 def by_weekday(rng: Generator, day: IntArray, deviation: float) -> FloatArray:
