@@ -14,6 +14,8 @@ from estimator.inputs import TrainingInput
 from estimator.session import Session, asking
 
 _FILE, _S3 = "file://", "s3://"
+STAGE_PREFIX = "jobs"
+"""Where the stage's bucket has what belongs to jobs."""
 _FORM = re.compile(r"s3://(?P<bucket>[^/]+)/?(?P<key>.*)")
 
 
@@ -104,11 +106,10 @@ def find_places(
                 "instance_type='local' can write to: write s3://BUCKET/PREFIX"
             )
         folder, output_path = _writable(output_path), None
-    made = False
+    made, prefix = False, ""
     if output_path is None:
-        bucket, output_path, made = _default_bucket(session)
+        output_path, prefix, made = _default_place(session)
     bucket, _ = parse(output_path, "output_path")
-    prefix = ""
     if code_location:
         bucket, prefix = parse(code_location, "code_location")
     return Places(
@@ -175,13 +176,12 @@ def check_bucket(session: Session, uri: str, argument: str) -> None:
         )
 
 
-def _default_bucket(session: Session) -> tuple[str, str, bool]:
-    """Return bucket, output path, and whether the bucket is made where it is missing."""
+def _default_place(session: Session) -> tuple[str, str, bool]:
+    """Return output path, prefix of uploads, and whether a missing bucket is made."""
     bucket = session.find_parameter("artifact-bucket")
-    if bucket:
-        return bucket, f"{_S3}{bucket}/jobs", False
-    bucket = f"sagemaker-{session.region}-{session.account()}"
-    return bucket, f"{_S3}{bucket}/", True
+    if bucket:  # whose policy lets the stage's roles read this part of it, and no other
+        return f"{_S3}{bucket}/{STAGE_PREFIX}", STAGE_PREFIX, False
+    return f"{_S3}sagemaker-{session.region}-{session.account()}/", "", True
 
 
 def _make_bucket(session: Session, bucket: str) -> None:

@@ -47,6 +47,10 @@ class EdgeStack(StageStack):
             statements=[
                 # The first version's program is an asset of the CDK's.
                 iam.PolicyStatement(actions=["s3:GetObject"], resources=[bundle.object_arn]),
+                # The Java nucleus asks for the region of each artifact's bucket, or gives up.
+                iam.PolicyStatement(
+                    actions=["s3:GetBucketLocation"], resources=[bundle.bucket_arn]
+                ),
                 use_key(storage.key, write=False),
             ],
         )

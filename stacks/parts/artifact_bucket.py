@@ -26,6 +26,9 @@ LISTS = (
 )
 """Steps that tell what is not there from what they may not read, or look below a prefix."""
 
+LOCATES = ("training", "edge")
+"""Services look up in which region a job's channels and outputs, or a component's files, lie."""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -126,11 +129,10 @@ class ArtifactBucket(Construct):
                 resources=[self.bucket.bucket_arn],
             )
         )
-        # SageMaker looks up where a job's channels and outputs lie.
         self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["s3:GetBucketLocation"],
-                principals=[roles["training"]],
+                principals=[roles[step] for step in LOCATES if step in roles],
                 resources=[self.bucket.bucket_arn],
             )
         )

@@ -5,11 +5,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from aws_cdk import Aws
+
 from stacks.config import Network
 from stacks.errors import ConfigError
 
 FILE = Path(__file__).resolve().parents[1] / "workflow.asl.json"
-_JOB = "arn:aws:states:::sagemaker:createTrainingJob.sync"
+_AWS = "arn:aws:states:"
+"""How the file writes integrations; partitions beside `aws` have arn:aws-cn and others."""
+_JOB = f"{_AWS}::sagemaker:createTrainingJob.sync"
 _NAME = re.compile(r"\$\{(\w+)\}")
 
 
@@ -27,7 +31,7 @@ def definition(names: Mapping[str, str], network: Network | None, text: str | No
     machine = json.loads(FILE.read_text() if text is None else text)
     if network:
         _into_network(machine, network)
-    result = json.dumps(machine, indent=1)
+    result = json.dumps(machine, indent=1).replace(_AWS, f"arn:{Aws.PARTITION}:states:")
     unknown = sorted(set(_NAME.findall(result)) - set(names))
     if unknown:
         raise ConfigError(

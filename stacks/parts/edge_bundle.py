@@ -19,8 +19,8 @@ class EdgeBundle(Construct):
     Attributes:
         s3_uri: Address of the archive.
         object_arn: ARN of the archive, for whoever may read it.
+        bucket_arn: ARN of the CDK's bucket that it lies in.
         object_key: Its key.
-        content: The sum of what it holds, in hexadecimal digits.
     """
 
     def __init__(self, scope: Construct, id_: str) -> None:
@@ -37,7 +37,7 @@ class EdgeBundle(Construct):
         self.s3_uri = asset.s3_object_url
         self.object_key = asset.s3_object_key
         self.object_arn = asset.bucket.arn_for_objects(self.object_key)
-        self.content = asset.asset_hash
+        self.bucket_arn = asset.bucket.bucket_arn
 
 
 def summary_seconds() -> float:

@@ -1,8 +1,11 @@
 """The first version of the component, which decides by its own rule until a policy comes."""
 
+import hashlib
+import json
 import subprocess
 import sys
 
+from aws_cdk import Stack
 from aws_cdk import aws_greengrassv2 as greengrass
 from constructs import Construct
 
@@ -25,12 +28,14 @@ class EdgeComponent(Construct):
         self, scope: Construct, id_: str, *, name: str, number: int, bundle: EdgeBundle
     ) -> None:
         super().__init__(scope, id_)
-        # Versions are immutable: another content must have another number, and the same the same.
-        version = f"0.{number}.{int(bundle.content[:12], 16) % _MODULUS}"
-        recipe = first_recipe(name, version, bundle.object_key)
-        greengrass.CfnComponentVersion(
-            self, "First", inline_recipe=recipe.replace(_PLACE + bundle.object_key, bundle.s3_uri)
-        )
+        text = first_recipe(name, f"0.{number}.0", bundle.object_key)
+        recipe = json.loads(text.replace(_PLACE + bundle.object_key, bundle.s3_uri))
+        # Versions are immutable: another recipe must have another number, and the same the same.
+        # What it says hangs on the bootstrap that the archive goes to as well.
+        content = json.dumps(Stack.of(self).resolve(recipe), sort_keys=True)
+        digits = int(hashlib.sha256(content.encode()).hexdigest()[:12], 16) % _MODULUS
+        recipe["ComponentVersion"] = f"0.{number}.{digits}"
+        greengrass.CfnComponentVersion(self, "First", inline_recipe=json.dumps(recipe, indent=2))
 
 
 def first_recipe(name: str, version: str, key: str) -> str:

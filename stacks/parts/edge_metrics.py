@@ -36,8 +36,10 @@ class EdgeMetrics(Construct):
             topic_rule_payload=iot.CfnTopicRule.TopicRulePayloadProperty(
                 aws_iot_sql_version="2016-03-23",
                 description="Counts decisions and fallbacks of the devices",
+                # The component has the same name in every stage: things tell which one it is.
                 sql=f"SELECT * FROM 'dt/{component}/+/telemetry' "
-                "WHERE type = 'summary' AND counts.decisions > 0",
+                "WHERE type = 'summary' AND counts.decisions > 0 "
+                f"AND startswith(topic(3), '{prefix}-')",
                 actions=[
                     iot.CfnTopicRule.ActionProperty(
                         cloudwatch_metric=iot.CfnTopicRule.CloudwatchMetricActionProperty(

@@ -46,6 +46,12 @@ class Unscoped(Construct):
                 "AWS names the interfaces of functions and jobs when it makes them; subnets and "
                 "security groups are named one by one.",
             )
+            acknowledge(
+                self,
+                wildcard_arn("ec2", "*/*"),
+                "Lambda refuses a function in a network whose role may not delete interfaces on "
+                "every resource of EC2; the action deletes nothing else.",
+            )
         acknowledge(
             self,
             wildcard("*"),
@@ -108,7 +114,12 @@ def _log_delivery() -> iam.PolicyStatement:
 
 
 def _network_interfaces(network: Network) -> list[iam.PolicyStatement]:
-    """Return what running inside a VPC takes, as AWS documents it for Lambda and SageMaker."""
+    """Return what running inside a VPC takes, as AWS documents it for Lambda and SageMaker.
+
+    Lambda refuses a function whose role may delete some kinds of resources of EC2 alone: its guide
+    ("Giving Lambda functions access to resources in an Amazon VPC", required IAM permissions)
+    asks for all of them.
+    """
     account = f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{Aws.ACCOUNT_ID}"
     return [
         iam.PolicyStatement(
@@ -121,11 +132,11 @@ def _network_interfaces(network: Network) -> list[iam.PolicyStatement]:
             ],
             resources=["*"],
         ),
+        iam.PolicyStatement(actions=["ec2:DeleteNetworkInterface"], resources=[f"{account}:*/*"]),
         iam.PolicyStatement(
             actions=[
                 "ec2:CreateNetworkInterface",
                 "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
                 "ec2:DeleteNetworkInterfacePermission",
                 "ec2:AssignPrivateIpAddresses",
                 "ec2:UnassignPrivateIpAddresses",

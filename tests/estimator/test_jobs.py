@@ -56,7 +56,7 @@ def test_a_job_gets_its_bundle_inputs_and_hyperparameters(
     assert found["resources"]["current_instance_type"] == "local"
     job = estimator.latest_training_job
     assert job.name.startswith("rl-smoke-2")
-    source = f"{job.name}/source/sourcedir.tar.gz"
+    source = f"jobs/{job.name}/source/sourcedir.tar.gz"
     assert set(members(read_object(aws, f"s3://{BUCKET}/{source}"))) == {
         path.name for path in (HERE / "bundle").glob("*.py")
     }
@@ -260,7 +260,7 @@ def test_a_job_of_the_workflow_can_be_attached_to(make: Make, aws: LocalAws) -> 
     first.fit(logs=False)
     name = first.latest_training_job.name
     asset = f"s3://{BUCKET}/assets/0123abc.gz"
-    content = read_object(aws, f"s3://{BUCKET}/{name}/source/sourcedir.tar.gz")
+    content = read_object(aws, f"s3://{BUCKET}/jobs/{name}/source/sourcedir.tar.gz")
     aws.client("s3").put_object(Bucket=BUCKET, Key="assets/0123abc.gz", Body=content)
     channel = {"S3DataType": "S3Prefix", "S3Uri": asset}
     aws.client("sagemaker").create_training_job(

@@ -27,20 +27,20 @@ def test_the_bundle_of_a_job_outlives_a_second_job_of_its_name(
     make: Make, aws: LocalAws, tmp_path: Path
 ) -> None:
     make().fit(logs=False, job_name="one-name")
-    uri = f"s3://{BUCKET}/one-name/source/sourcedir.tar.gz"
+    uri = f"s3://{BUCKET}/jobs/one-name/source/sourcedir.tar.gz"
     before = read_object(aws, uri)
     (tmp_path / "train.py").write_text("print('another program')\n")
     with pytest.raises(EstimatorError, match=r"one-name was not started: ResourceInUse.*job_name"):
         make(source_dir=tmp_path).fit({"load": f"file://{tmp_path}"}, job_name="one-name")
     assert read_object(aws, uri) == before
-    assert keys(aws, prefix="one-name/input/") == []
+    assert keys(aws, prefix="jobs/one-name/input/") == []
 
 
 def test_the_bundle_of_a_search_outlives_a_second_search_of_its_name(
     make: Make, aws: LocalAws, tmp_path: Path
 ) -> None:
     tuner(make()).fit(job_name="one-search")
-    uri = f"s3://{BUCKET}/one-search/source/sourcedir.tar.gz"
+    uri = f"s3://{BUCKET}/jobs/one-search/source/sourcedir.tar.gz"
     before = read_object(aws, uri)
     (tmp_path / "train.py").write_text("print('another program')\n")
     with pytest.raises(EstimatorError, match=r"one-search was not started: ResourceInUse"):

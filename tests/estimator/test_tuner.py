@@ -59,7 +59,7 @@ def test_sagemaker_gets_the_request_and_is_asked_for_the_best(remote: Make, aws:
         made.stop_tuning_job()
         stub.assert_no_pending_responses()
     assert frame["gain"].tolist() == [1.0]
-    assert "sent/source/sourcedir.tar.gz" in keys(aws, prefix="sent/")
+    assert "jobs/sent/source/sourcedir.tar.gz" in keys(aws, prefix="jobs/sent/")
     with Stubber(client) as stub:
         stub.add_client_error("create_hyper_parameter_tuning_job", "ResourceLimitExceeded", "few")
         with pytest.raises(EstimatorError, match=r"sent-2 was not started: .*ResourceLimitEx"):

@@ -125,6 +125,7 @@ NEEDS: Mapping[str, Mapping[str, str]] = {
     "edge": {
         **_LOGS_OF_DEVICES,
         "s3:GetObject": "devices fetch the artifacts of the component",
+        "s3:GetBucketLocation": "the Java nucleus asks for their bucket's region first",
         "kms:Decrypt": "objects are encrypted",
         "kms:DescribeKey": "likewise",
     },

@@ -87,6 +87,9 @@ def test_the_topics_are_those_of_the_components_configuration(documents: dict[st
     assert open_to("iot:Receive", topics["command"])
     sql = documents["TopicRule"]["TopicRulePayload"]["Sql"]
     assert topics["telemetry"].replace(THING, "+") in sql
+    # Every stage's devices publish there: this one counts its own, by the topic's third part.
+    assert topics["telemetry"].split("/").index(THING) == 2
+    assert sql.endswith(" AND startswith(topic(3), 'rl-autoscaling-prod-')")
 
 
 def test_aws_iot_takes_the_policy_with_the_longest_names(documents: dict[str, Any]) -> None:
@@ -205,6 +208,28 @@ def test_the_first_version_is_a_recipe_that_both_nuclei_take(documents: dict[str
     assert "--model" not in script
 
 
+def test_another_recipe_is_another_first_version() -> None:
+    """Versions are immutable, and what a recipe says hangs on the bootstrap as well."""
+    from aws_cdk import App, DefaultStackSynthesizer, Stack
+
+    from stacks.parts.edge_bundle import EdgeBundle
+    from stacks.parts.edge_component import EdgeComponent
+
+    def version(id_: str, name: str, qualifier: str) -> str:
+        stack = Stack(app, id_, synthesizer=DefaultStackSynthesizer(qualifier=qualifier))
+        EdgeComponent(stack, "C", name=name, number=2, bundle=EdgeBundle(stack, "B"))
+        text = json.dumps(app.synth(force=True).get_stack_by_name(id_).template)
+        [found] = re.findall(r'ComponentVersion\\\\?": \\\\?"([0-9.]+)', text)
+        return str(found)
+
+    app = App()
+    first = version("a", COMPONENT, "hnb659fds")
+    assert re.fullmatch(r"0\.2\.\d{1,6}", first)
+    assert version("b", COMPONENT, "hnb659fds") == first
+    assert version("c", COMPONENT, "rlauto") != first
+    assert version("d", "com.example.other.Policy", "hnb659fds") != first
+
+
 def test_a_device_may_read_the_first_version_and_what_the_workflow_publishes(
     documents: dict[str, Any], deployed: Deployed
 ) -> None:
@@ -214,6 +239,7 @@ def test_a_device_may_read_the_first_version_and_what_the_workflow_publishes(
     own = statements(deployed, role)
     assert allowed(own, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
     assert not allowed(own, "s3:GetObject", f"arn:aws:s3:::{bucket}/{'0' * 64}.zip")
+    assert allowed(own, "s3:GetBucketLocation", f"arn:aws:s3:::{bucket}")
     [(stack, logical_id, _)] = [
         it for it in deployed.of_type("AWS::S3::Bucket") if "Artifacts" in it[1]
     ]
@@ -221,6 +247,7 @@ def test_a_device_may_read_the_first_version_and_what_the_workflow_publishes(
     assert allowed(own, "s3:GetObject", f"{artifacts}/greengrass/{COMPONENT}/1.2.0/model.tar.gz")
     assert not allowed(own, "s3:GetObject", f"{artifacts}/jobs/x/output/model.tar.gz")
     assert not allowed(own, "s3:PutObject", f"{artifacts}/greengrass/x")
+    assert allowed(own, "s3:GetBucketLocation", artifacts)
 
 
 def test_a_device_writes_the_components_log_and_no_other(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from estimator.places import STAGE_PREFIX
 from tests.stacks.calls import Source
 from tests.stacks.contract import permission_problems, variable_problems
 from tests.stacks.exceptions import read_exceptions, remaining, require
@@ -49,6 +50,28 @@ def test_the_edge_reaches_the_groups_that_the_stage_names(deployed: Deployed, na
     assert all(map(reached, (CHECKED.thing_group, *CHECKED.edge.thing_groups)))
     assert not reached(f"{CHECKED.prefix}-others")
     assert not reached("warehouse-2")
+
+
+def test_the_training_role_reads_what_an_estimator_uploads_to_the_stages_bucket(
+    deployed: Deployed,
+) -> None:
+    [role] = [it for it in roles(deployed) if it.name == "training"]
+    own = statements(deployed, role)
+    [(stack, logical_id, _)] = [
+        it for it in deployed.of_type("AWS::S3::Bucket") if "Artifacts" in it[1]
+    ]
+    job = f"{deployed.arn(stack, logical_id)}/{STAGE_PREFIX}/rl-smoke-1"
+    assert allowed(own, "s3:GetObject", f"{job}/source/sourcedir.tar.gz")
+    assert allowed(own, "s3:GetObject", f"{job}/input/load/load.csv")
+    assert allowed(own, "s3:PutObject", f"{job}/output/model.tar.gz")
+
+
+def test_functions_in_a_network_may_delete_interfaces_as_lambda_asks(deployed: Deployed) -> None:
+    [role] = [it for it in roles(deployed) if it.name == "prepare"]
+    own = statements(deployed, role)
+    anything = f"arn:aws:ec2:{REGION}:{ACCOUNT}:*/*"
+    assert allowed(own, "ec2:DeleteNetworkInterface", anything)
+    assert not allowed(own, "ec2:CreateNetworkInterface", anything)
 
 
 PULLS = ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")

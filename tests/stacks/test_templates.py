@@ -47,6 +47,10 @@ def test_tasks_are_tried_again_caught_and_inside_the_network(
     require(definition_problems(Deployed(dev.templates), network=False), ["definition"])
 
 
+def test_templates_name_no_partition(dev: Synthesis) -> None:
+    assert "arn:aws:" not in json.dumps(dev.templates)
+
+
 def test_the_layer_is_made_for_the_runtime_of_the_functions(deployed: Deployed) -> None:
     script = (ROOT / "tools" / "build_layer.sh").read_text()
     [python] = re.findall(r"^python=(\S+)$", script, re.MULTILINE)

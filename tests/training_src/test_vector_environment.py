@@ -12,7 +12,15 @@ from tests.training_src.environments import COMPILED, FORMS, begin_plain, vector
 from tests.training_src.plain_environment import PlainEnvironment
 
 EPISODE, FLEETS = 12, 3
+# Compiled, one column and several may be rounded differently: processors differ in which products
+# and sums they round together, and where (`kernel.jit_fast`). It is two last bits at most.
+ROUNDING = 1e-6 if COMPILED else 0.0
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, AutoresetMode.DISABLED]
+
+
+def assert_same(observations, expected):
+    """Compare observations of several fleets with those of single ones."""
+    np.testing.assert_allclose(observations, expected, rtol=0, atol=ROUNDING)
 
 
 class Singles:
@@ -54,7 +62,7 @@ def test_fleet_i_is_one_fleet_under_its_seed_over_several_episodes(mode, setting
     observations, expected = many.reset(seed=7)[0], ones.reset(7)
     rng, ends = np.random.default_rng(0), 0
     for _ in range(4 * EPISODE):
-        np.testing.assert_array_equal(observations, expected)
+        assert_same(observations, expected)
         actions = rng.integers(0, many.single_action_space.n, FLEETS)
         observations, rewards, terminated, truncated, info = many.step(actions)
         expected, *others, finals = ones.step(actions)
@@ -63,7 +71,7 @@ def test_fleet_i_is_one_fleet_under_its_seed_over_several_episodes(mode, setting
         assert not terminated.any()
         assert ("episode_totals" in info) == truncated.any()
         if truncated.any() and mode == AutoresetMode.SAME_STEP:
-            np.testing.assert_array_equal(info["final_obs"], np.array(finals))
+            assert_same(info["final_obs"], np.array(finals))
         if truncated.any() and mode == AutoresetMode.DISABLED:
             observations, _ = many.reset(options={"reset_mask": truncated})
             expected = [env.reset()[0] for env in ones.envs]
@@ -123,7 +131,7 @@ def test_a_mask_restricts_a_reset_and_its_seeds():
     totals = env.unwrapped.simulation.totals.copy()
     observations, _ = env.reset(seed=50, options={"reset_mask": np.array([False, True, False])})
     alone, _ = AutoScalingEnv().reset(seed=51)
-    np.testing.assert_array_equal(observations[1], alone)
+    assert_same(observations[1], alone)
     np.testing.assert_array_equal(env.unwrapped.simulation.totals[[0, 2]], totals[[0, 2]])
     assert not env.unwrapped.simulation.totals[1].any()
     # The others go on, and their next episodes are those of their first seeds.
@@ -157,7 +165,7 @@ def test_a_wrong_mask_is_refused(mask):
 def test_seeds_can_be_given_one_by_one():
     env, other = vector(2), vector(2)
     first, _ = env.reset(seed=[4, 9])
-    np.testing.assert_array_equal(first[1], AutoScalingEnv().reset(seed=9)[0])
+    assert_same(first[1], AutoScalingEnv().reset(seed=9)[0])
     np.testing.assert_array_equal(other.reset(seed=4)[0][0], first[0])
     again, _ = env.reset(seed=[4, None])
     np.testing.assert_array_equal(again[0], first[0])
@@ -225,7 +233,7 @@ def test_gymnasium_makes_it_by_default_and_can_step_single_ones_as_well():
     assert isinstance(env.unwrapped, AutoScalingVectorEnv)
     apart = gymnasium.make_vec("AutoScaling-v0", num_envs=2, vectorization_mode="sync")
     assert isinstance(apart.unwrapped, SyncVectorEnv)
-    np.testing.assert_array_equal(env.reset(seed=3)[0], apart.reset(seed=3)[0])
+    assert_same(env.reset(seed=3)[0], apart.reset(seed=3)[0])
     with pytest.raises(ValueError, match="no render mode"):
         AutoScalingVectorEnv(2, render_mode="human")
 
