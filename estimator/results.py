@@ -160,19 +160,26 @@ def backtest(model: str | Path, load: str | Path, output: str | Path, **options:
         EstimatorError: If the command refuses something; the line is its own.
         JobFailedError: If it fails.
     """
+    for one in (model, load):
+        if "://" in str(one):
+            raise EstimatorError(
+                f"backtest: {one} is no file of this machine: fetch it first, a job's model with "
+                "fetch_results(job, FOLDER)"
+            )
     command = [*checkout_command("backtest"), *(str(Path(one).resolve()) for one in (model, load))]
     command += ["--output", str(Path(output).resolve())]
     for name, value in options.items():
         command += [f"--{name.replace('_', '-')}={value}"]
     root = Path(__file__).resolve().parent.parent
     run = subprocess.run(command, cwd=root, env=dict(os.environ), capture_output=True, text=True)
-    said = " ".join(run.stderr.strip().splitlines()[-1:]).removeprefix("error: ")
+    lines = run.stderr.strip().splitlines()
+    said = " ".join(lines[-1:]).removeprefix("error: ")
     if run.returncode == 2:
         raise EstimatorError(f"backtest: {said}")
     if run.returncode:
         raise JobFailedError(f"the back-test failed: {said}")
-    if said:
-        print(said, file=sys.stderr)
+    for line in lines:
+        print(line, file=sys.stderr)
     return Results(Path(output))
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,7 @@ def _job_outputs(client: ClientFactory) -> dict[str, str]:
 
 
 def rescue(client: ClientFactory, folder: Path) -> list[Path]:
-    """Keep what jobs of a failed execution have produced; return the files."""
+    """Keep what jobs of an execution without results have produced; return the files."""
     kept = []
     for job in client("sagemaker").list_training_jobs()["TrainingJobSummaries"]:
         name = job["TrainingJobName"]
@@ -72,9 +73,21 @@ def rescue(client: ClientFactory, folder: Path) -> list[Path]:
         for archive in ("model.tar.gz", "output.tar.gz") if model else ():
             uri = model.replace("model.tar.gz", archive)
             with contextlib.suppress(client("s3").exceptions.ClientError):
-                write(folder / name, {archive: _get(client, uri)})
-                kept.append(folder / name / archive)
+                content = _get(client, uri)
+                if not _is_empty(content):
+                    write(folder / name, {archive: content})
+                    kept.append(folder / name / archive)
     return kept
+
+
+def wait_for_jobs(client: ClientFactory, seconds: float = 15.0) -> None:
+    """Wait, for a while, until jobs that are told to stop have: a training leaves a model then."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        jobs = client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+        if not any(job["TrainingJobStatus"] in ("InProgress", "Stopping") for job in jobs):
+            return
+        time.sleep(0.2)
 
 
 def _split(uri: str) -> tuple[str, str]:
@@ -86,6 +99,12 @@ def _get(client: ClientFactory, uri: str) -> bytes:
     bucket, key = _split(uri)
     body: bytes = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
+
+
+def _is_empty(archive: bytes) -> bool:
+    with contextlib.suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return tar.next() is None
+    return False
 
 
 def _members(archive: bytes, names: tuple[str, ...]) -> dict[str, bytes]:

@@ -65,10 +65,11 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OverflowError:
+        raise UserError(f"--port {port}: ports are 0 to 65535; 0 takes a free one") from None
+    except OSError as error:
         raise UserError(
-            f"--port {port}: cannot listen on 127.0.0.1:{port} ({reason}); "
+            f"--port {port}: cannot listen on 127.0.0.1:{port} ({error.strerror}); "
             "end the program that uses it or choose another port"
         ) from None
     listener.listen(128)

@@ -6,7 +6,7 @@ The channel `checkpoint` holds the artifact (a model.tar.gz, or what is in it), 
 if there is one, the recorded load. Output: scorecard.json, report.html and trajectories.csv in
 output/data, and the artifact with the evaluation's figures in its manifest in the model folder.
 
-Exit status: 0 done; 2 a mistake of the user, named in one line; 1 a fault.
+Exit status: 0 done; 2 a mistake of the user, named in one line; 1 a fault, or Ctrl-C.
 """
 
 import json

@@ -7,9 +7,10 @@
 On SageMaker the same script reads /opt/ml. Any `--NAME VALUE` is a hyperparameter: a dotted path
 of the preset (`training.n_envs`) or a bare name that is unique.
 
-Exit status: 0 trained, or stopped by SIGTERM (SageMaker then says Stopped whatever the status, and
-keeps the model folder; the manifest's figures say "stopped"); 2 a mistake of the user, named in one
-line; 1 a fault. For 1 and 2 the reason is in output/failure, which DescribeTrainingJob shows.
+Exit status: 0 trained, or stopped by SIGTERM or Ctrl-C (SageMaker then says Stopped whatever the
+status, and keeps the model folder; the manifest's figures say "stopped"); 2 a mistake of the user,
+named in one line; 1 a fault, or a second Ctrl-C. For 1 and 2 the reason is in output/failure, which
+DescribeTrainingJob shows.
 """
 
 import hashlib

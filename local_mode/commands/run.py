@@ -78,11 +78,12 @@ def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:
             document["edge"] = {"run": True}
             device = local_device(aws.client, deployment, output / "device")
             until_asked.enter_context(device)
-        finished = execution.follow(aws.client, deployment, document)
         until_asked.enter_context(_saving(aws))
-        if finished.error:
-            return _tell_failure(aws, finished, output)
-        card = results.fetch(aws.client, finished, output)
+        with _rescuing(aws, output):
+            finished = execution.follow(aws.client, deployment, document)
+            if finished.error:
+                return _tell_failure(aws, finished, output)
+            card = results.fetch(aws.client, finished, output)
         print(results.table(card), flush=True)
         answer = None
         if finished.status == DEPLOYED:
@@ -97,13 +98,32 @@ def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:
 
 
 def _tell_failure(aws: "LocalAws", finished: "Finished", output: Path) -> int:
-    from local_mode import results
 
     print(f"\nThe execution failed. {finished.error}", flush=True)
     print(f"Logs of the local processes are in {aws.keep_logs(output)}", flush=True)
+    _rescue(aws, output)
+    return 2 if finished.users_mistake else 1
+
+
+def _rescue(aws: "LocalAws", output: Path) -> None:
+    from local_mode import results
+
     for kept in results.rescue(aws.client, output):
         print(f"Kept: {kept}", flush=True)
-    return 2 if finished.users_mistake else 1
+
+
+@contextlib.contextmanager
+def _rescuing(aws: "LocalAws", output: Path) -> Iterator[None]:
+    """Keep what the jobs made where a signal ends the execution; a later one changes nothing."""
+    from local_mode import results
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nStopping: the jobs end, and what they made is kept", flush=True)
+        results.wait_for_jobs(aws.client)
+        _rescue(aws, output)
+        raise
 
 
 @contextlib.contextmanager

@@ -89,6 +89,8 @@ def test_a_back_test_that_is_refused_says_so_in_one_line(tmp_path: Path) -> None
     assert "\n" not in str(error.value)
     with pytest.raises(EstimatorError, match=r"^backtest: .*--dais"):
         backtest(tmp_path / "no.tar.gz", tmp_path / "nothing.csv", tmp_path / "out", dais=3)
+    with pytest.raises(EstimatorError, match=r"^backtest: s3://b/model\.tar\.gz .* fetch_results"):
+        backtest("s3://b/model.tar.gz", tmp_path / "nothing.csv", tmp_path / "out")
 
 
 def test_decisions_are_read_from_the_log_of_the_endpoint(aws: LocalAws) -> None:

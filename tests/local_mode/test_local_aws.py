@@ -283,6 +283,13 @@ def test_up_with_a_taken_port_ends_with_one_line():
     assert answer.stdout == ""
 
 
+def test_up_with_a_port_that_cannot_be_says_which_can():
+    command = [*UP, "--port", "70000"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert answer.stderr == "--port 70000: ports are 0 to 65535; 0 takes a free one\n"
+
+
 def test_the_command_line_loads_nothing_heavy_and_no_other_room():
     program = "import sys, local_mode.__main__; print(*sys.modules)"
     answer = subprocess.run(

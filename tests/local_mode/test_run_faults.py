@@ -168,6 +168,31 @@ def test_an_early_signal_ends_a_run_as_a_late_one_does_and_later_ones_change_not
     assert not (tmp_path / "output").exists()
 
 
+@pytest.mark.parametrize(("state", "number"), [("Evaluate", signal.SIGINT), ("Gate", 15)])
+def test_what_the_jobs_made_is_kept_when_a_run_is_interrupted(tmp_path, state, number):
+    program = f"""
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's `&` ignores
+sys.argv = ["local_mode", "run", "--preset", "smoke", "--output", {str(tmp_path / "output")!r}]
+runpy.run_module("local_mode", run_name="__main__", alter_sys=True)
+"""
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.rstrip().endswith(state):
+                break
+        process.send_signal(number)
+        rest = process.stdout.read().splitlines()
+    assert process.returncode == 1
+    assert rest[-1] == "Stopped. Every process that was started has ended."
+    kept = {Path(line.removeprefix("Kept: ")) for line in rest if line.startswith("Kept: ")}
+    assert kept == {path for path in tmp_path.rglob("*") if path.is_file()}
+    [model] = tmp_path.glob("output/rl-training-smoke-*/model.tar.gz")
+    scores = set(tmp_path.glob("output/rl-evaluation-smoke-*/output.tar.gz"))
+    assert {model} | scores <= kept
+    assert len(scores) == (state == "Gate")
+
+
 def test_a_signal_at_the_very_end_does_not_change_the_status():
     program = """
 import os, runpy, signal, sys

@@ -65,6 +65,9 @@ def test_a_recorded_load_is_judged_day_by_day_on_its_last_third(tmp_path, artifa
     assert job(tmp_path / "job", artifact, load=path) == 0
     card = json.loads((tmp_path / "job" / "output" / "data" / "scorecard.json").read_text())
     assert card["windows"] == ["2026-01-11 00:00", "2026-01-12 00:00", "2026-01-13 00:00"]
+    report = (tmp_path / "job" / "output" / "data" / "report.html").read_text()
+    assert "Measured over 3 days of load" in report
+    assert "a local process" in report
     load = read_load(path)
     place = recorded(AutoScalingSettings(), path, 0)
     assert place.window.minutes == 3 * 1440
@@ -110,6 +113,9 @@ def test_a_short_load_is_judged_in_two_parts_or_more(tmp_path, artifact, days, p
     card = json.loads((tmp_path / "job" / "output" / "data" / "scorecard.json").read_text())
     assert len(card["windows"]) == parts
     assert card["savings"]["target_tracking_tuned"]["lower"] is not None
+    unit = "days" if days == 6 else "parts"  # of less than two days, parts are six hours
+    report = (tmp_path / "job" / "output" / "data" / "report.html").read_text()
+    assert f"Measured over {parts} {unit} of load" in report
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,9 @@ def test_the_flags_print_and_train_nothing(capsys, preset):
     assert "python train.py --preset smoke --base-dir DIR" in capsys.readouterr().out
     assert train.main(["--list-presets"]) == 0
     assert re.search("^ppo-cartpole +PPO balances a pole", capsys.readouterr().out, re.MULTILINE)
-    assert train.main(["--describe", "--preset", preset, "--epochs", "3"]) == 0
+    described = ["--describe", "--preset", preset, "--epochs", "3", "--base-dir", "nowhere"]
+    assert train.main(described) == 0
+    assert not Path("nowhere").exists()
     assert "training.epochs = 3  # passes" in capsys.readouterr().out
 
 
@@ -218,25 +220,44 @@ def test_sigterm_saves_a_checkpoint_and_the_resumed_job_ends_as_if_never_stopped
     assert arrays(base) == arrays(base.with_name("whole"))
 
 
-def test_sigterm_before_the_first_checkpoint_leaves_nothing_and_fails_nothing(
-    base, preset, monkeypatch, capsys
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_first_checkpoint_leaves_nothing_and_fails_nothing(
+    base, preset, monkeypatch, capfd, number
 ):
     monkeypatch.setattr("autoscaling_rl.toolkits.sb3_segments.GRACE_SECONDS", 0.0)
     restore = train.find_toolkit
 
     def stopped_at_once(name):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         return restore(name)
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     monkeypatch.setattr(train, "find_toolkit", stopped_at_once)
     assert run(base, "--preset", preset) == 0
-    assert "there is no policy to keep" in capsys.readouterr().err
+    errors = capfd.readouterr().err
+    assert "there is no policy to keep" in errors
+    assert ("Ctrl-C again ends it at once" in errors) is (number == signal.SIGINT)
     assert list((base / "model").iterdir()) == []
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
     monkeypatch.setattr(train, "find_toolkit", restore)
     assert run(base, "--preset", preset) == 0
     verify(base / "model")
+
+
+def test_a_second_ctrl_c_ends_it_at_once_in_a_line(base, preset, monkeypatch, capsys):
+    def interrupted_twice(name):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        monkeypatch.setattr(train, "find_toolkit", interrupted_twice)
+        assert run(base, "--preset", preset) == 1
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err.splitlines()[-1] == "the training was interrupted"
+    assert failure(base) == ["the training was interrupted"]
 
 
 @pytest.mark.slow

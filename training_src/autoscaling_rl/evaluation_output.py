@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autoscaling_rl.baselines.window import DAY
 from autoscaling_rl.evaluation import Evaluated
 from autoscaling_rl.presets import EvaluationSettings
 from autoscaling_rl.report import Example, compare, write_evaluation_report, write_picture
@@ -34,14 +35,20 @@ def write_evaluation(
     _write_card(card, folder)
     first = {name: runs[0] for name, runs in result.runs.items()}
     write_trajectories(folder / TRAJECTORIES, result.stretches[0].window, first)
-    recorded = result.start is not None
     examples = _examples(result)
-    unit = "day" if recorded else "window"
-    _write_report(card, manifest, folder, examples, judged, unit=unit)
+    _write_report(card, manifest, folder, examples, judged, unit=_unit(result))
     comparison = compare(card, judged.baseline or None, confidence=judged.confidence)
     if comparison is not None:
         write_picture(folder / PICTURE, example=examples[0], comparison=comparison)
     return card
+
+
+def _unit(result: Evaluated) -> str:
+    """Return what the scorecard has a value for: recorded load is not always of whole days."""
+    if result.start is None:
+        return "window"
+    days, left_over = divmod(result.stretches[0].window.minutes, DAY)
+    return "day" if days > 1 and not left_over else "part"
 
 
 def _examples(result: Evaluated) -> list[Example]:
@@ -83,7 +90,7 @@ def _write_report(
             "source revision": manifest["source_revision"],
             "environment": f"{environment['id']}, {environment['version']}",
             "job": job,
-            "ran as": "a local process" if os.environ.get("SAGEMAKER_BASE_DIR") else "a container",
+            "ran as": "a container" if folder.is_relative_to("/opt/ml") else "a local process",
         },
         settings=preset,
         baseline=judged.baseline or None,

@@ -1,4 +1,4 @@
-"""What every job of the bundle has in common: arguments, exit status, failure file, SIGTERM."""
+"""What every job of the bundle has in common: arguments, exit status, failure file, signals."""
 
 import atexit
 import os
@@ -13,6 +13,10 @@ from autoscaling_rl.errors import UserError
 from autoscaling_rl.paths import JobPaths, job_paths, read_hyperparameters, split_arguments
 
 USER_MISTAKE, FAULT = 2, 1
+_STOPPING = (
+    b"\nstopping: what was trained becomes a model; Ctrl-C again ends it at once, and the same"
+    b" command goes on from its last checkpoint\n"
+)
 
 
 def run_job(
@@ -31,17 +35,17 @@ def run_job(
         flags: arguments without a value, by name, that print a text instead of running the job.
 
     Returns:
-        0 done, or stopped by SIGTERM; 2 a mistake of the user, named in one line; 1 a fault. For
-        1 and 2 the reason is in output/failure.
+        0 done, or stopped by `stop_request`; 2 a mistake of the user, named in one line; 1 a fault,
+        or interrupted. For 1 and 2 the reason is in output/failure.
     """
     paths: JobPaths | None = None
     try:
         values, chosen = split_arguments(sys.argv[1:] if argv is None else argv, flags=tuple(flags))
+        base_dir = values.pop("base-dir", None)
         for flag in flags:
             if flag in chosen:
                 print(flags[flag](values))
                 return 0
-        base_dir = values.pop("base-dir", None)
         paths = job_paths(base_dir)
         paths.create()
         paths.failure.unlink(missing_ok=True)
@@ -50,6 +54,10 @@ def run_job(
         print(f"error: {error}", file=sys.stderr, flush=True)
         write_failure(paths, str(error))
         return USER_MISTAKE
+    except KeyboardInterrupt:
+        print(f"\nthe {name} was interrupted", file=sys.stderr, flush=True)
+        write_failure(paths, f"the {name} was interrupted")
+        return FAULT
     except (Exception, SystemExit) as error:  # a foreign environment may call sys.exit()
         trace = traceback.format_exc()
         print(trace, file=sys.stderr, flush=True)
@@ -75,18 +83,28 @@ def end_process(status: int) -> NoReturn:
 
 @contextmanager
 def stop_request() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether SIGTERM has come; put the old handler back at the end."""
+    """Give a function that says whether SIGTERM or Ctrl-C has come.
+
+    A second Ctrl-C interrupts. At the end the old handlers are put back.
+    """
     asked = False
 
     def ask(number: int, frame: object) -> None:
         nonlocal asked
         asked = True
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            os.write(2, _STOPPING)  # `print` may be what was interrupted
 
-    before = signal.signal(signal.SIGTERM, ask)
+    # Where a shell's `&` has asked for Ctrl-C to be ignored, that holds.
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    heeded = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def write_failure(paths: JobPaths | None, text: str) -> None:

@@ -47,7 +47,7 @@ def write_evaluation_report(
         notes: what readers should know besides.
         baseline: what the gate compares with, None for the scorecard's default.
         confidence: of the gate's lower bound.
-        unit: what the scorecard has a value for, "window" or "day".
+        unit: what the scorecard has a value for, "window", "day" or "part".
     """
     name = resolve(scorecard, baseline)
     found = compare(scorecard, baseline, confidence=confidence)

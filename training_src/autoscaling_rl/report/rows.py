@@ -24,7 +24,7 @@ def savings_chart(found: Sequence[Comparison], baseline: str | None, unit: str) 
     Args:
         found: the comparisons.
         baseline: the one that decides, shown first.
-        unit: what a dot stands for, "window" or "day".
+        unit: what a dot stands for, "window", "day" or "part".
     """
     if not found:
         return '<p class="quiet">No baseline to compare with.</p>'
