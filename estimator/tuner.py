@@ -46,6 +46,8 @@ class HyperparameterTuner:
         base_tuning_job_name: What its name begins with.
         early_stopping_type: `Off`, or `Auto`: SageMaker stops jobs that fall behind.
         random_seed: Of the choice.
+        strategy_config: Of Hyperband alone, as the API has it:
+            `{"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 30}}`.
 
     Raises:
         EstimatorError: If an argument is wrong; the line says what to do.
@@ -66,6 +68,7 @@ class HyperparameterTuner:
         base_tuning_job_name: str | None = None,
         early_stopping_type: str = "Off",
         random_seed: int | None = None,
+        strategy_config: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(estimator, RLEstimator):
             raise EstimatorError(f"estimator is {estimator!r}: write an RLEstimator")
@@ -85,6 +88,7 @@ class HyperparameterTuner:
             "max_runtime_in_seconds": max_runtime_in_seconds,
             "early_stopping_type": early_stopping_type,
             "random_seed": random_seed,
+            "strategy_config": strategy_config,
             "tags": tag_list(tags),
         }
         self.settings = TuningSettings(**of_their_kinds(given, TuningSettings))

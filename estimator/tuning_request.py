@@ -45,6 +45,7 @@ class TuningSettings:
         max_parallel_jobs: Training jobs at a time.
         max_runtime_in_seconds: Of the tuning job; None: no limit.
         early_stopping_type: `Auto` lets SageMaker stop jobs that fall behind.
+        strategy_config: Of Hyperband alone, which needs it: the API's member `StrategyConfig`.
         random_seed: Of the choice.
         tags: Further tags of the tuning job.
     """
@@ -57,6 +58,7 @@ class TuningSettings:
     max_parallel_jobs: int = 1
     max_runtime_in_seconds: int | None = None
     early_stopping_type: str = "Off"
+    strategy_config: Mapping[str, Any] | None = None
     random_seed: int | None = None
     tags: Sequence[Mapping[str, str]] = ()
 
@@ -83,6 +85,7 @@ class TuningSettings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise EstimatorError(f"{name} is {value!r}: write 1 or more")
+        self._check_hyperband()
         if self.strategy == "Grid":
             self._check_grid()
         elif self.max_parallel_jobs > self.jobs:
@@ -95,6 +98,25 @@ class TuningSettings:
     def jobs(self) -> int:
         """Training jobs in all, 1 unless the user says otherwise."""
         return self.max_jobs or 1
+
+    def _check_hyperband(self) -> None:
+        """Check what the service refuses: it cannot tell how many values a job will print."""
+        if self.strategy != "Hyperband":
+            if self.strategy_config is not None:
+                raise EstimatorError(
+                    f"strategy_config is Hyperband's: leave it out with {self.strategy!r}"
+                )
+            return
+        found = (self.strategy_config or {}).get("HyperbandStrategyConfig", {})
+        if not isinstance(found, Mapping) or "MaxResource" not in found:
+            raise EstimatorError(
+                "strategy='Hyperband' needs the most values of the objective that a job prints: "
+                "write strategy_config={'HyperbandStrategyConfig': {'MaxResource': 30}}"
+            )
+        if self.early_stopping_type != "Off":
+            raise EstimatorError(
+                "strategy='Hyperband' stops jobs by itself: leave out early_stopping_type"
+            )
 
     def _check_grid(self) -> None:
         if self.max_jobs is not None:
@@ -166,6 +188,8 @@ def _config(settings: TuningSettings) -> dict[str, Any]:
         "ParameterRanges": parameter_ranges(settings.ranges),
         "TrainingJobEarlyStoppingType": settings.early_stopping_type,
     }
+    if settings.strategy_config is not None:
+        config["StrategyConfig"] = settings.strategy_config
     if settings.random_seed is not None:
         config["RandomSeed"] = settings.random_seed
     return config

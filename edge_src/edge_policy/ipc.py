@@ -7,11 +7,12 @@ from the type of the SDK's error alone: nucleus lite sends no text.
 import concurrent.futures
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 SECONDS = 10.0  # of an operation
 CONNECT_SECONDS = 3.0  # a nucleus of this device answers in milliseconds
+CLOUD_SECONDS = 3.0  # the Java nucleus answers once it has reached AWS; the end must not wait long
 
 
 class IpcError(Exception):
@@ -56,9 +57,6 @@ class Session(Protocol):
 
     def running(self) -> None:
         """Say that the component is ready."""
-
-    def metrics(self, values: Mapping[str, tuple[float, str]]) -> None:
-        """Report metrics, each a number and a unit."""
 
     def on_update(self, coming: Callable[[str], None]) -> None:
         """Have the deployments told that are about to restart this component."""
@@ -136,6 +134,7 @@ class SdkSession:
         self._subscribe(
             self._client.subscribe_to_iot_core_async,
             lambda event: receive(event.message.payload or b""),
+            seconds=CLOUD_SECONDS,
             topic_name=topic,
             qos=self._model.QOS.AT_LEAST_ONCE,
         )
@@ -155,15 +154,6 @@ class SdkSession:
         """Say that the component is ready."""
         state = self._model.ReportedLifecycleState.RUNNING
         self._do(self._client.update_state_async, state=state)
-
-    def metrics(self, values: Mapping[str, tuple[float, str]]) -> None:
-        """Report metrics, each a number and a unit."""
-        model = self._model
-        listed = [
-            model.Metric(name=name, unit=unit, value=float(value))
-            for name, (value, unit) in values.items()
-        ]
-        self._do(self._client.put_component_metric_async, metrics=listed)
 
     def on_update(self, coming: Callable[[str], None]) -> None:
         """Have the deployments told that are about to restart this component."""
@@ -195,7 +185,12 @@ class SdkSession:
             self._lost()
 
     def _subscribe(
-        self, call: Callable[..., Any], told: Callable[[Any], None], **arguments: object
+        self,
+        call: Callable[..., Any],
+        told: Callable[[Any], None],
+        *,
+        seconds: float | None = None,
+        **arguments: object,
     ) -> None:
         closed, accepted = threading.Event(), threading.Event()
 
@@ -206,6 +201,7 @@ class SdkSession:
 
         self._do(
             call,
+            seconds,
             on_stream_event=told,
             on_stream_error=lambda error: True,
             on_stream_closed=ended,
@@ -215,13 +211,21 @@ class SdkSession:
         if closed.is_set():
             self._gone()
 
-    def _do(self, call: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401
+    def _do(
+        self,
+        call: Callable[..., Any],
+        seconds: float | None = None,
+        **arguments: object,
+    ) -> Any:  # noqa: ANN401
         """Return what an operation answers, or raise what its error means."""
+        stream = None
         try:
             begun = call(**arguments)
-            future = begun[0] if isinstance(begun, tuple) else begun  # with the stream beside it
-            return future.result(SECONDS)
+            future, stream = begun if isinstance(begun, tuple) else (begun, None)
+            return future.result(SECONDS if seconds is None else seconds)
         except (TimeoutError, concurrent.futures.TimeoutError):
+            if stream is not None:
+                stream.close()  # answered later, it would tell everything twice
             raise Disconnected("the nucleus does not answer") from None
         except self._model.UnauthorizedError as error:
             raise Denied(type(error).__name__) from None

@@ -85,6 +85,8 @@ def parse(payload: bytes) -> Message:
     if not isinstance(raw, dict):
         raise Refused("must be an object: a state, and an id", None)
     name = raw.pop("id", None)
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)  # the Java nucleus makes every number of a JSON message a float
     if not (name is None or (isinstance(name, str | int) and len(str(name)) <= 256)):
         raise Refused("must be a text or a whole number of at most 256 characters", "id")
     try:

@@ -1,7 +1,7 @@
 """Operations that not every nucleus has: tried once, and left alone where they are not there.
 
-Nucleus lite answers PutComponentMetric and the deferral of updates with ServiceError and no
-message: the kind of error alone tells. What has worked once may fail at times.
+Nucleus lite answers the deferral of updates with ServiceError and no message: the kind of error
+alone tells. What has worked once may fail at times.
 """
 
 from collections.abc import Callable

@@ -9,8 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from .backoff import Backoff
 from .core import Core
@@ -63,7 +62,6 @@ class Service:
         self.ready = threading.Event()
         report = core.telemetry.event
         self._running = Operation("UpdateState", report)
-        self._metrics = Operation("PutComponentMetric", report)
         self._updates = Operation("SubscribeToComponentUpdates", report)
         self._sender = Sender(core.spool, self._publish, unstored=core.telemetry.unstored)
         self._summarised = time.monotonic()
@@ -118,7 +116,7 @@ class Service:
         now, interval = time.monotonic(), self._core.settings.interval_seconds
         if now >= self._summarised + interval:
             self._summarised = now
-            self._tasks.add(self._summarise)
+            self._tasks.add(self._core.summarise)
         if self._commands_due is not None and now >= self._commands_due:
             self._subscribe_commands()
         dues = [self._summarised + interval, *([self._commands_due] if self._commands_due else [])]
@@ -153,9 +151,9 @@ class Service:
             self._core.telemetry.event("denied", topic=state)
             self._denied_until = time.monotonic() + self._backoff.wait()
             return
-        self._subscribe_commands()
         self._updates.attempt(lambda: session.on_update(self._update))
         self._running.attempt(session.running)
+        self._subscribe_commands()
 
     def _subscribe_commands(self) -> None:
         """Subscribe to states from AWS IoT Core, or try again later: it may be out of reach."""
@@ -234,12 +232,6 @@ class Service:
 
         self._tasks.add(prepare)
 
-    def _summarise(self) -> None:
-        summary = self._core.summarise()
-        session = self._session
-        if session is not None:
-            self._metrics.attempt(lambda: session.metrics(metrics(summary)))
-
     def _close(self) -> None:
         session, self._session = self._session, None
         self._commands_due = self._denied_until = None
@@ -258,18 +250,3 @@ class Service:
         if self._core.spool is not None:
             self._core.spool.close()
         self._close()
-
-
-def metrics(summary: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
-    """Return the metrics in a summary, each a number and a unit."""
-    counts = summary["counts"]
-    found: dict[str, tuple[float, str]] = {
-        "Decisions": (counts.get("decisions", 0), "Count"),
-        "Fallbacks": (counts.get("fallbacks", 0), "Count"),
-        "Errors": (counts.get("errors", 0), "Count"),
-    }
-    if summary["fallback_share"] is not None:
-        found["FallbackShare"] = (100.0 * summary["fallback_share"], "Percent")
-    if summary["latency_ms"]["p99"] is not None:
-        found["DecisionLatencyP99"] = (summary["latency_ms"]["p99"], "Milliseconds")
-    return found

@@ -10,7 +10,7 @@ from .telemetry import Telemetry
 
 LONGEST_SECONDS = 60.0  # a task that takes longer will take for ever: the process ends
 
-Task = Callable[[], None]
+Task = Callable[[], object]
 
 
 class Tasks:

@@ -104,7 +104,7 @@ class IpcServer:
 
     def publish(self, topic: str, content: Mapping[str, Any] | bytes) -> int:
         """Publish to a local topic; return how many subscriptions got it."""
-        return self.nucleus.local.publish(to_message(topic, content))
+        return self.nucleus.publish(topic, content)
 
     def publish_from_iot_core(self, topic: str, content: Mapping[str, Any] | bytes) -> int:
         """Publish as somebody else on AWS IoT Core; nobody here gets it while disconnected."""
@@ -148,11 +148,6 @@ class IpcServer:
     def states(self) -> list[str]:
         """What the component has reported by UpdateState."""
         return list(self.component.states)
-
-    @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """What the component has reported by PutComponentMetric."""
-        return list(self.component.metrics)
 
     @property
     def connections(self) -> int:
@@ -301,7 +296,11 @@ class _Connection:
                 self._streams[number] = stream
                 begin()
             headers = _headers(frames.APPLICATION_MESSAGE, flags, number, f"{operation}Response")
-            self._write(Frame(headers, json.dumps(response).encode()))
+            answer = Frame(headers, json.dumps(response).encode())
+            if stream.held:
+                self._nucleus.once_connected(lambda: self._send_frame(number, answer))
+            else:
+                self._write(answer)
 
     def _answer_error(self, number: int, error: IpcError) -> None:
         headers = _headers(frames.APPLICATION_ERROR, frames.TERMINATE_STREAM, number, error.kind)
@@ -313,7 +312,10 @@ class _Connection:
     def _send(self, number: int, shape: str, event: Document) -> None:
         """Send an event, from any thread."""
         headers = _headers(frames.APPLICATION_MESSAGE, 0, number, shape)
-        frame = Frame(headers, json.dumps(event).encode())
+        self._send_frame(number, Frame(headers, json.dumps(event).encode()))
+
+    def _send_frame(self, number: int, frame: Frame) -> None:
+        """Send a frame of a stream that is still open, from any thread."""
 
         def write() -> None:
             if number in self._streams:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_mode.greengrass.configuration import Configuration
-from local_mode.greengrass.profile import PROFILES, Profile
-from local_mode.greengrass.topics import Message, Topics
+from local_mode.greengrass.profile import PROFILES, Profile, with_floats
+from local_mode.greengrass.topics import Message, Topics, to_message
 
 
 @dataclass
@@ -22,7 +22,6 @@ class Component:
         token: What a client proves its identity with (SVCUID).
         version: Its version.
         states: What it has reported by UpdateState, oldest first.
-        metrics: What it has reported by PutComponentMetric.
         deferrals: Its DeferComponentUpdate requests.
     """
 
@@ -31,7 +30,6 @@ class Component:
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     version: str = "1.0.0"
     states: list[str] = field(default_factory=list)
-    metrics: list[dict[str, Any]] = field(default_factory=list)
     deferrals: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -53,6 +51,7 @@ class Nucleus:
         self.iot_core = Topics(self.notice)
         self._connected = True
         self._spooled: list[Message] = []
+        self._awaiting: list[Callable[[], None]] = []
 
     def add(
         self, name: str, configuration: Mapping[str, Any] | None = None, *, version: str = "1.0.0"
@@ -82,9 +81,22 @@ class Nucleus:
     def connected(self, value: bool) -> None:
         self._connected = value
         waiting, self._spooled = (self._spooled, []) if value else ([], self._spooled)
+        awaiting, self._awaiting = (self._awaiting, []) if value else ([], self._awaiting)
+        for action in awaiting:
+            action()
         for message in waiting:
             self.iot_core.publish(message)
         self.notice()
+
+    def once_connected(self, action: Callable[[], None]) -> None:
+        """Do something when the device reaches AWS IoT Core the next time."""
+        self._awaiting.append(action)
+
+    def publish(self, topic: str, content: object, *, sender: str = "") -> int:
+        """Publish to a local topic, bytes or JSON; return how many subscriptions got it."""
+        if not isinstance(content, bytes) and not self.profile.whole_numbers:
+            content = with_floats(content)
+        return self.local.publish(to_message(topic, content, sender=sender))
 
     def publish_to_iot_core(self, message: Message, *, at_least_once: bool) -> bool:
         """Send a message to AWS IoT Core; False if that cannot be done."""

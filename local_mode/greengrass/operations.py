@@ -9,7 +9,7 @@ from typing import Any
 from local_mode.greengrass import access
 from local_mode.greengrass.nucleus import Component, Nucleus
 from local_mode.greengrass.profile import count_values
-from local_mode.greengrass.topics import Message, to_message
+from local_mode.greengrass.topics import Message
 
 Document = dict[str, Any]
 Send = Callable[[str, Document], None]
@@ -36,9 +36,11 @@ class Stream:
     Attributes:
         send: Sends an event: the name of its shape, its content. May be called in any thread.
         endings: What to call once the stream is closed.
+        held: Whether the answer waits until the device reaches AWS IoT Core.
     """
 
     send: Send
+    held: bool = False
     endings: list[Callable[[], None]] = field(default_factory=list)
 
     def close(self) -> None:
@@ -118,7 +120,7 @@ def _publish_to_topic(call: Call) -> Answer:
     if len(content) != 1 or "message" not in body:
         raise IpcError("InvalidArgumentsError", "one of jsonMessage and binaryMessage is needed")
     payload = body["message"] if "jsonMessage" in content else _bytes(body["message"])
-    call.nucleus.local.publish(to_message(topic, payload, sender=call.component.name))
+    call.nucleus.publish(topic, payload, sender=call.component.name)
     return {}, None
 
 
@@ -168,6 +170,7 @@ def _subscribe_to_iot_core(call: Call) -> Answer:
     _quality(call)
     if not call.nucleus.connected and not call.nucleus.profile.spools:
         raise IpcError("ServiceError", "there is no connection to AWS IoT Core")
+    call.stream.held = not call.nucleus.connected
 
     def begin() -> None:
         end = call.nucleus.iot_core.subscribe(
@@ -247,15 +250,6 @@ def _update_state(call: Call) -> Answer:
     return {}, None
 
 
-def _put_metric(call: Call) -> Answer:
-    metrics = call.request.get("metrics")
-    if not metrics or not all(item.get("name") and "value" in item for item in metrics):
-        raise IpcError("InvalidArgumentsError", "each metric has a name, a unit and a value")
-    call.component.metrics.extend(metrics)
-    call.nucleus.notice()
-    return {}, None
-
-
 def _subscribe_to_updates(call: Call) -> Answer:
     def send(event: Document) -> None:
         call.stream.send("ComponentUpdatePolicyEvents", event)
@@ -295,7 +289,6 @@ _HANDLERS: Mapping[str, Callable[[Call], Answer]] = {
     "ListComponents": _list_components,
     "PublishToIoTCore": _publish_to_iot_core,
     "PublishToTopic": _publish_to_topic,
-    "PutComponentMetric": _put_metric,
     "SubscribeToComponentUpdates": _subscribe_to_updates,
     "SubscribeToConfigurationUpdate": _subscribe_to_configuration,
     "SubscribeToIoTCore": _subscribe_to_iot_core,

@@ -41,7 +41,7 @@ class EdgeDevices(Construct):
             self,
             "Policy",
             policy_name=self.policy,
-            policy_document=_document(component, role_alias),
+            policy_document=_document(prefix, component, role_alias),
         )
 
 
@@ -61,7 +61,7 @@ def device_policy(allowed: list[tuple[list[str], list[str]]]) -> dict[str, Any]:
     }
 
 
-def _document(component: str, role_alias: str) -> dict[str, Any]:
+def _document(prefix: str, component: str, role_alias: str) -> dict[str, Any]:
     """Return the policy: a device speaks in its own name, on its own topics alone.
 
     The actions are those of AWS's minimal policy for core devices; topics of the component are
@@ -88,7 +88,9 @@ def _document(component: str, role_alias: str) -> dict[str, Any]:
                     "greengrass:GetDeploymentConfiguration",
                     "greengrass:ListThingGroupsForCoreDevice",
                 ],
-                [f"{greengrass}:coreDevices:{THING}*"],
+                # Asked over HTTPS, where AWS knows no variables of things; nucleus lite takes no
+                # deployment without the answer.
+                [f"{greengrass}:coreDevices:{prefix}-*"],
             ),
         ]
     )

@@ -47,6 +47,7 @@ class EdgeProvisioning(Construct):
         template.node.add_dependency(policy, devices)
         claimed = (
             "$aws/certificates/create/*",
+            "$aws/certificates/create-from-csr/*",  # nucleus lite makes its own key
             f"$aws/provisioning-templates/{prefix}/provision/*",
         )
         iot.CfnPolicy(

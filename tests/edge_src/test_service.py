@@ -4,10 +4,11 @@ import json
 import threading
 import time
 
+from edge_policy import ipc
 from edge_policy import service as service_module
 from edge_policy.backoff import Backoff
 from edge_policy.ipc import SdkSession, Unavailable
-from edge_policy.service import STOP, Service, metrics
+from edge_policy.service import STOP, Service
 from tests.edge_src.nuclei import COMMAND, DECISION, STATE, telemetry
 from tests.edge_src.running import wait_for_settings
 from tests.edge_src.support import core, state
@@ -33,10 +34,9 @@ def test_operations_that_are_missing_are_left_alone(start, nucleus, monkeypatch)
     running = start(Telemetry=interval).ready()
     running.told("summary", 2)
     lite = nucleus.nucleus.profile.name == "lite"
-    off = {each["name"] for each in telemetry(nucleus, "operation")}
-    assert off == ({"PutComponentMetric", "SubscribeToComponentUpdates"} if lite else set())
+    off = [each["name"] for each in telemetry(nucleus, "operation")]
+    assert off == (["SubscribeToComponentUpdates"] if lite else [])
     if not lite:
-        assert nucleus.wait_for(lambda: len(nucleus.metrics) >= 3)
         nucleus.announce_update("deployment-1")
         assert nucleus.wait_for(lambda: nucleus.component.deferrals)
 
@@ -223,6 +223,32 @@ def test_commands_are_subscribed_to_once_aws_iot_core_is_there(start, nucleus, m
     assert running.ask(state(100, 100), COMMAND)["source"] == "model"
 
 
+def test_a_device_that_starts_offline_is_answered_once_by_the_cloud(start, nucleus, monkeypatch):
+    """The Java nucleus answers no subscription before it has reached AWS, then all of them."""
+    monkeypatch.setattr(service_module, "COMMAND_SECONDS", 0.1)
+    monkeypatch.setattr(ipc, "CLOUD_SECONDS", 0.1)
+    nucleus.connected = False
+    running = start().ready()
+    assert running.ask(state(100, 100))["source"] == "model"
+    time.sleep(1.0)  # some attempts
+    nucleus.connected = True
+    assert nucleus.wait_for(lambda: nucleus.subscribed(COMMAND))
+    time.sleep(0.5)
+    assert nucleus.publish_from_iot_core(COMMAND, state(101, 100)) == 1
+    assert nucleus.wait_for(lambda: len(nucleus.messages(DECISION)) == 2)
+    time.sleep(0.3)
+    assert len(nucleus.messages(DECISION)) == 2
+
+
+def test_a_whole_number_names_a_message_whatever_the_nucleus_makes_of_it(start, nucleus):
+    running = start().ready()
+    nucleus.publish(STATE, {**state(100, 100), "id": 7})
+    assert nucleus.wait_for(lambda: nucleus.messages(DECISION))
+    [answer] = [json.loads(each.payload) for each in nucleus.messages(DECISION)]
+    assert (answer["id"], answer["source"]) == (7, "model")
+    assert running.stop() < 5
+
+
 def test_a_fault_in_one_message_does_not_end_the_thread(start, nucleus, monkeypatch):
     running = start().ready()
     answer = running.core.answer
@@ -261,18 +287,6 @@ def test_a_model_that_hangs_does_not_hold_up_the_end(start, nucleus, monkeypatch
     time.sleep(0.2)
     assert running.stop() < 5
     hold.set()
-
-
-def test_metrics_are_numbers_with_units():
-    summary = {"counts": {"decisions": 4}, "fallback_share": 0.25, "latency_ms": {"p99": 0.7}}
-    assert metrics(summary) == {
-        "Decisions": (4, "Count"),
-        "Fallbacks": (0, "Count"),
-        "Errors": (0, "Count"),
-        "FallbackShare": (25.0, "Percent"),
-        "DecisionLatencyP99": (0.7, "Milliseconds"),
-    }
-    assert "FallbackShare" not in metrics({**summary, "fallback_share": None})
 
 
 def test_a_signal_whose_handler_could_not_run_yet_is_seen_soon(start, monkeypatch):

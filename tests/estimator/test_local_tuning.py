@@ -91,8 +91,9 @@ def test_a_search_waits_where_the_local_aws_is_busy(make: Make) -> None:
 
 
 def test_what_only_sagemaker_does(make: Make) -> None:
+    config = {"HyperbandStrategyConfig": {"MaxResource": 30}}
     with pytest.raises(EstimatorError, match="strategy='Hyperband' is SageMaker's"):
-        tuner(make(), strategy="Hyperband").fit()
+        tuner(make(), strategy="Hyperband", strategy_config=config).fit()
     with pytest.warns(UserWarning, match="every job runs to its end"):
         tuner(make(), early_stopping_type="Auto").fit()
 

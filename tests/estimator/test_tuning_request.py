@@ -78,6 +78,26 @@ def test_the_request_is_that_of_the_training_job(remote: Make, aws: LocalAws) ->
     assert definition["AlgorithmSpecification"]["TrainingImage"] == IMAGE
 
 
+HYPERBAND = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 30}}
+
+
+def test_hyperband_is_told_how_many_values_a_job_prints(remote: Make) -> None:
+    made = tuner(remote(), strategy="Hyperband", strategy_config=HYPERBAND)
+    assert made.request()["HyperParameterTuningJobConfig"]["StrategyConfig"] == HYPERBAND
+    for config in (None, {}, {"HyperbandStrategyConfig": {"MinResource": 1}}):
+        with pytest.raises(EstimatorError, match=r"write strategy_config=.*MaxResource"):
+            tuner(remote(), strategy="Hyperband", strategy_config=config)
+    with pytest.raises(EstimatorError, match="leave out early_stopping_type"):
+        tuner(
+            remote(),
+            strategy="Hyperband",
+            strategy_config=HYPERBAND,
+            early_stopping_type="Auto",
+        )
+    with pytest.raises(EstimatorError, match="leave it out with 'Random'"):
+        tuner(remote(), strategy="Random", strategy_config=HYPERBAND)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
     low=st.floats(-1e6, 1e6, allow_nan=False),
@@ -90,8 +110,14 @@ def test_every_request_is_valid(
     remote: Make, low: float, width: float, jobs: int, seed: int | None, strategy: str
 ) -> None:
     ranges = {"gain": ContinuousParameter(low, low + width)}
+    more = {"strategy_config": HYPERBAND} if strategy == "Hyperband" else {}
     made = tuner(
-        remote(), hyperparameter_ranges=ranges, max_jobs=jobs, random_seed=seed, strategy=strategy
+        remote(),
+        hyperparameter_ranges=ranges,
+        max_jobs=jobs,
+        random_seed=seed,
+        strategy=strategy,
+        **more,
     )
     check_request("CreateHyperParameterTuningJob", made.request())
 

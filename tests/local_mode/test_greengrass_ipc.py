@@ -1,5 +1,6 @@
 """The emulated IPC of a nucleus, driven by the unmodified AWS IoT Device SDK."""
 
+import concurrent.futures
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +17,6 @@ from awsiot.greengrasscoreipc.model import (
     BinaryMessage,
     InvalidArgumentsError,
     JsonMessage,
-    Metric,
     PublishMessage,
     ResourceNotFoundError,
     ServiceError,
@@ -214,6 +214,36 @@ def test_the_full_nucleus_sends_what_waited(
     assert [message.payload for message in server.iot_core_messages()] == [b"1"]
 
 
+@pytest.mark.parametrize("profile", ["full"], indirect=True)
+def test_the_full_nucleus_answers_a_subscription_once_it_is_online(
+    client: GreengrassCoreIPCClientV2, server: IpcServer
+) -> None:
+    server.connected = False
+    received = [Received(), Received()]
+    streams = [
+        client.subscribe_to_iot_core_async(topic_name="cmd/+/state", qos="1", **each.callbacks())
+        for each in received
+    ]
+    with pytest.raises(concurrent.futures.TimeoutError):
+        streams[0][0].result(0.3)
+    streams[0][1].close().result(5)
+    server.connected = True
+    streams[1][0].result(5)
+    assert server.publish_from_iot_core("cmd/device-1/state", {"load": [1]}) == 1
+    assert server.wait_for(lambda: received[1])
+
+
+@pytest.mark.parametrize("profile", ["full"], indirect=True)
+def test_the_full_nucleus_makes_whole_numbers_of_json_floats(
+    client: GreengrassCoreIPCClientV2, server: IpcServer
+) -> None:
+    received = Received()
+    client.subscribe_to_topic(topic="autoscaling/state", **received.callbacks())
+    server.publish("autoscaling/state", {"id": 7, "load": [1, 2.5], "on": True})
+    assert server.wait_for(lambda: received)
+    assert repr(received[0].json_message.message) == "{'id': 7.0, 'load': [1.0, 2.5], 'on': True}"
+
+
 def test_configuration_is_read_by_path_and_watched(
     client: GreengrassCoreIPCClientV2, server: IpcServer
 ) -> None:
@@ -265,9 +295,7 @@ def test_states_are_noted_and_unknown_ones_refused(
 
 
 def unimplemented(client: GreengrassCoreIPCClientV2) -> list[Callable[[], object]]:
-    metric = Metric(name="decisions", unit="Count", value=1.0)
     return [
-        lambda: client.put_component_metric(metrics=[metric]),
         lambda: client.subscribe_to_component_updates(**Received().callbacks()),
         lambda: client.defer_component_update(deployment_id="d", recheck_after_ms=1),
         lambda: client.get_thing_shadow(thing_name="device-1", shadow_name="x"),
@@ -284,13 +312,9 @@ def test_lite_lacks_what_the_real_one_lacks(client: GreengrassCoreIPCClientV2) -
 
 
 @pytest.mark.parametrize("profile", ["full"], indirect=True)
-def test_the_full_nucleus_takes_metrics_and_lets_updates_wait(
+def test_the_full_nucleus_lets_updates_wait(
     client: GreengrassCoreIPCClientV2, server: IpcServer
 ) -> None:
-    client.put_component_metric(metrics=[Metric(name="decisions", unit="Count", value=2.0)])
-    assert server.metrics == [{"name": "decisions", "unit": "Count", "value": 2.0}]
-    with pytest.raises(InvalidArgumentsError):
-        client.put_component_metric(metrics=[])
     received = Received()
     client.subscribe_to_component_updates(**received.callbacks())
     server.announce_update("deployment-1")

@@ -60,6 +60,10 @@ def test_a_device_speaks_in_its_own_name_alone(documents: dict[str, Any]) -> Non
         assert "*" not in action
         if action.startswith("iot:") and action != "iot:AssumeRoleWithCertificate":
             assert all(THING in resource for resource in resources), action
+    # Policies know no variables of things where a device asks over HTTPS.
+    for action in ("GetDeploymentConfiguration", "ListThingGroupsForCoreDevice"):
+        (devices,) = found[f"greengrass:{action}"]
+        assert devices.endswith(":coreDevices:rl-autoscaling-prod-*")
     (alias,) = found["iot:AssumeRoleWithCertificate"]
     assert alias.endswith(":rolealias/rl-autoscaling-prod-edge")
     ends = {action: [it.partition("/")[2] for it in found[action]] for action in found}
@@ -111,6 +115,7 @@ def test_a_claim_opens_nothing_but_provisioning(documents: dict[str, Any]) -> No
             ends = [it.partition("/")[2] for it in resources]
             assert ends == [
                 "$aws/certificates/create/*",
+                "$aws/certificates/create-from-csr/*",
                 f"$aws/provisioning-templates/{name}/provision/*",
             ]
 
