@@ -41,7 +41,7 @@ class MonitoringStack(StageStack):
             self,
             "Alarms",
             state_machine_arn=arn,
-            functions=list(functions.values()),
+            functions=functions,
             topic=workflow.topic,
             retrain_every_days=0 if seldom else every_days,
             retrain_rule=retrain_rule(config) if every_days else None,

@@ -1,6 +1,6 @@
 """Alarms, all of which tell the topic; those of the workflow itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.parts.definition import waiting_states
 from stacks.parts.metrics import execution_metric, total
 
 LONGEST_WATCH_DAYS = 7
@@ -83,7 +84,7 @@ class WorkflowAlarms(Construct):
         id_: str,
         *,
         state_machine_arn: str,
-        functions: Sequence[lambda_.IFunction],
+        functions: Mapping[str, lambda_.IFunction],
         topic: sns.ITopic,
         retrain_every_days: int,
         retrain_rule: str | None,
@@ -107,18 +108,17 @@ class WorkflowAlarms(Construct):
             topic=self._topic,
         )
 
-    def _functions(self, functions: Sequence[lambda_.IFunction]) -> list[cloudwatch.Alarm]:
-        def summed(name: str) -> cloudwatch.MathExpression:
-            period = Duration.minutes(5)
-            each = [it.metric(name, statistic="Sum", period=period) for it in functions]
-            return total(each, label=name)
-
+    def _functions(self, functions: Mapping[str, lambda_.IFunction]) -> list[cloudwatch.Alarm]:
+        waiting = waiting_states()
+        left_out = {step for step in functions if step.title().replace("_", "") in waiting}
         return [
             add_alarm(
                 self,
                 "FunctionErrors",
-                description="Functions of the workflow fail again and again: see their logs",
-                metric=summed("Errors"),
+                description="Functions of the workflow fail again and again: see their logs. "
+                f"Without {' and '.join(sorted(waiting))}, which fail and are tried again while "
+                "they wait: an execution that waits in vain fails",
+                metric=_summed("Errors", [functions[it] for it in functions if it not in left_out]),
                 topic=self._topic,
                 above=_PASSING,
             ),
@@ -127,7 +127,7 @@ class WorkflowAlarms(Construct):
                 "FunctionThrottles",
                 description="Functions of the workflow are throttled: raise reserved_concurrency "
                 "in stacks/config.py, or the account's quota",
-                metric=summed("Throttles"),
+                metric=_summed("Throttles", functions.values()),
                 topic=self._topic,
                 above=_PASSING,
             ),
@@ -163,3 +163,9 @@ class WorkflowAlarms(Construct):
             ),
             topic=self._topic,
         )
+
+
+def _summed(name: str, functions: Iterable[lambda_.IFunction]) -> cloudwatch.MathExpression:
+    period = Duration.minutes(5)
+    each = [it.metric(name, statistic="Sum", period=period) for it in functions]
+    return total(each, label=name)

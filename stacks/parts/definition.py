@@ -15,6 +15,7 @@ _AWS = "arn:aws:states:"
 """How the file writes integrations; partitions beside `aws` have arn:aws-cn and others."""
 _JOB = f"{_AWS}::sagemaker:createTrainingJob.sync"
 _NAME = re.compile(r"\$\{(\w+)\}")
+_FUNCTION = re.compile(r"\$\{(\w+)FunctionArn\}")
 
 
 def definition(names: Mapping[str, str], network: Network | None, text: str | None = None) -> str:
@@ -39,6 +40,28 @@ def definition(names: Mapping[str, str], network: Network | None, text: str | No
             f"known are {', '.join(sorted(names))}"
         )
     return _NAME.sub(lambda match: names[match[1]], result)
+
+
+def waiting_states(text: str | None = None) -> set[str]:
+    """Return the names of functions that fail in good order while they wait for something.
+
+    They are told by the definition: their states try errors again that not every function's state
+    does, since these only mean that it is too early.
+
+    Args:
+        text: The definition's file; None reads it.
+
+    Returns:
+        Names as in `${NameFunctionArn}`, such as `EdgeDeploy`.
+    """
+    states = json.loads(FILE.read_text() if text is None else text)["States"].values()
+    retried = {
+        found[1]: {error for each in state["Retry"] for error in each["ErrorEquals"]}
+        for state in states
+        if (found := _FUNCTION.fullmatch(state.get("Parameters", {}).get("FunctionName", "")))
+    }
+    everywhere = set.intersection(*retried.values())
+    return {name for name, errors in retried.items() if errors - everywhere}
 
 
 def _into_network(machine: dict[str, object], network: Network) -> None:
