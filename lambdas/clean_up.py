@@ -1,7 +1,8 @@
 """Removes what executions made when a stage that keeps nothing is destroyed: a custom resource.
 
 CloudFormation deletes only empty buckets and empty model package groups, and it knows nothing of
-endpoint, configurations and models that the workflow deployed.
+endpoint, configurations and models that the workflow deployed. The endpoint goes by a resource of
+its own before what its role may do: without that, SageMaker cannot delete what belongs to it.
 """
 
 import json
@@ -17,6 +18,9 @@ from lambdas.slots import empty, slots
 
 PAUSE_SECONDS, TRIES = 20, 30
 """An endpoint that is being updated is waited for: ten of the function's fifteen minutes."""
+
+GOING_TRIES = 12
+"""So often it is looked whether it is gone: four more minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,8 @@ def handler(event: Mapping[str, object], context: object) -> None:
     """Run as the function of a custom resource; answers where CloudFormation waits for it.
 
     Args:
-        event: `RequestType`, `ResponseURL`, and as `ResourceProperties` those of `Leftovers`.
+        event: `RequestType`, `ResponseURL`, and as `ResourceProperties` those of `Leftovers`; the
+            `Endpoint` alone where nothing else is to go.
         context: Not used.
     """
     reason = ""
@@ -59,15 +64,19 @@ def handler(event: Mapping[str, object], context: object) -> None:
         ):
             properties = event["ResourceProperties"]
             assert isinstance(properties, Mapping)
-            clean_up(
-                Leftovers.parse(properties),
-                s3=client("s3"),
-                sagemaker=client("sagemaker"),
-                logs=client("logs"),
-            )
+            _remove(properties)
     except Exception as error:  # CloudFormation would wait an hour for an answer that never comes
         reason = " ".join(f"{type(error).__name__}: {error}".split())
     _answer(event, reason)
+
+
+def _remove(properties: Mapping[str, object]) -> None:
+    sagemaker = client("sagemaker")
+    if "Buckets" in properties:
+        leftovers = Leftovers.parse(properties)
+        clean_up(leftovers, s3=client("s3"), sagemaker=sagemaker, logs=client("logs"))
+    else:
+        delete_endpoint(str(properties["Endpoint"]), sagemaker=sagemaker)
 
 
 def _going(stack: str, *, cloudformation: Client) -> bool:
@@ -89,14 +98,33 @@ def clean_up(leftovers: Leftovers, *, s3: Client, sagemaker: Client, logs: Clien
     """Delete everything; what is gone already is no fault.
 
     Raises:
-        RuntimeError: S3 kept an object.
+        RuntimeError: S3 kept an object, or SageMaker the endpoint.
         ClientError: AWS refused a deletion.
     """
-    _delete_endpoint(leftovers, sagemaker)
+    delete_endpoint(leftovers.endpoint, sagemaker=sagemaker)
+    for slot in slots(leftovers.endpoint):
+        empty(sagemaker, slot)
     _delete_logs(f"/aws/sagemaker/Endpoints/{leftovers.endpoint}", logs)
     _delete_packages(leftovers.model_package_group, sagemaker)
     for name in leftovers.buckets:
         empty_bucket(name, s3=s3)
+
+
+def delete_endpoint(endpoint: str, *, sagemaker: Client) -> None:
+    """Delete an endpoint, and return when it is gone; one that is gone already is no fault.
+
+    Raises:
+        RuntimeError: It is still there some minutes later.
+        ClientError: AWS refused the deletion.
+    """
+    with missing_is_no_fault():
+        _ask_to_delete(endpoint, sagemaker)
+        for _ in range(GOING_TRIES):
+            status = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+            time.sleep(PAUSE_SECONDS)
+        raise RuntimeError(
+            f"The endpoint {endpoint} is still {status}: destroy again when it is gone"
+        )
 
 
 def empty_bucket(name: str, *, s3: Client) -> int:
@@ -140,13 +168,6 @@ def _ask_to_delete(endpoint: str, sagemaker: Client) -> None:
         else:
             return
     sagemaker.delete_endpoint(EndpointName=endpoint)
-
-
-def _delete_endpoint(leftovers: Leftovers, sagemaker: Client) -> None:
-    with missing_is_no_fault():
-        _ask_to_delete(leftovers.endpoint, sagemaker)
-    for slot in slots(leftovers.endpoint):
-        empty(sagemaker, slot)
 
 
 def _delete_packages(group: str, sagemaker: Client) -> None:

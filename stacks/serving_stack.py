@@ -4,6 +4,7 @@ from aws_cdk.aws_logs import ILogGroup
 from constructs import Construct
 
 from stacks.config import StageConfig
+from stacks.parts.clean_up import EndpointCleanUp
 from stacks.parts.decisions import Decisions
 from stacks.parts.endpoint import Endpoint, scales_itself
 from stacks.parts.endpoint_access import EndpointAccess
@@ -64,6 +65,16 @@ class ServingStack(StageStack):
         if config.serving.model_package:
             endpoint = self._endpoint(config, config.serving.model_package, roles, storage)
             endpoint.resource.node.add_dependency(self.alarms, access)
+        elif not config.retain_data:
+            EndpointCleanUp(
+                self,
+                "CleanUp",
+                endpoint=self.endpoint_name,
+                roles=roles,
+                key=storage.key,
+                log_days=config.log_days,
+                before=[access],
+            )
 
     def _endpoint(
         self, config: StageConfig, package: str, roles: Roles, storage: StorageStack

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
+from aws_cdk.aws_logs import ILogGroup
 from constructs import Construct
 
 from stacks.config import StageConfig
@@ -42,38 +43,18 @@ class CleanUp(Construct):
             description="What the clean-up may do",
             statements=[
                 *statements(self, CLEAN_UP, names),
-                iam.PolicyStatement(
-                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                    resources=[logs.log_group_arn],
-                ),
+                *_own_statements(self, logs),
                 iam.PolicyStatement(
                     actions=["logs:DeleteLogGroup"],
                     resources=[log_group_arn(self, f"/aws/sagemaker/Endpoints/{names.endpoint}")],
                 ),
-                # Whether the stack goes, or only does without this resource from now on.
-                iam.PolicyStatement(
-                    actions=["cloudformation:DescribeStacks"],
-                    resources=[Stack.of(self).stack_id],
-                ),
                 use_key(key, write=False),
             ],
-        )
-        function = lambda_.Function(
-            self,
-            "Function",
-            description="Removes what executions made when the stage is destroyed",
-            code=handlers(),
-            handler="lambdas.clean_up.handler",
-            runtime=RUNTIME,
-            architecture=ARCHITECTURE,
-            role=role.without_policy_updates(),
-            timeout=Duration.minutes(15),
-            log_group=logs,
         )
         resource = CustomResource(
             self,
             "Resource",
-            service_token=function.function_arn,
+            service_token=_function(self, role, logs).function_arn,
             properties={
                 "Buckets": [bucket.bucket_name for bucket in buckets],
                 "ModelPackageGroup": names.model_package_group,
@@ -84,6 +65,72 @@ class CleanUp(Construct):
         # What it needs goes after it, and so does what it empties.
         for needed in (policy, *before, *(it.policy for it in buckets if it.policy)):
             resource.node.add_dependency(needed)
+
+
+class EndpointCleanUp(Construct):
+    """A custom resource that deletes the workflow's endpoint before what its role may do goes.
+
+    It stands in the stack that is destroyed first. The function is one of its own, since a stack
+    could not take it back while another one uses it; what it may do of SageMaker comes from
+    `CleanUp`, which outlives it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        endpoint: str,
+        roles: Roles,
+        key: kms.IKey,
+        log_days: int,
+        before: Sequence[Construct],
+    ) -> None:
+        super().__init__(scope, id_)
+        role = roles["clean_up"]
+        logs = log_group(self, "Logs", key=key, days=log_days)
+        policy = allow(
+            role,
+            "Policy",
+            scope=self,
+            description="Log and stack of the endpoint's clean-up",
+            statements=_own_statements(self, logs),
+        )
+        resource = CustomResource(
+            self,
+            "Resource",
+            service_token=_function(self, role, logs).function_arn,
+            properties={"Endpoint": endpoint},
+        )
+        resource.node.add_dependency(policy, *before)
+
+
+def _function(scope: Construct, role: iam.Role, logs: ILogGroup) -> lambda_.Function:
+    return lambda_.Function(
+        scope,
+        "Function",
+        description="Removes what executions made when the stage is destroyed",
+        code=handlers(),
+        handler="lambdas.clean_up.handler",
+        runtime=RUNTIME,
+        architecture=ARCHITECTURE,
+        role=role.without_policy_updates(),
+        timeout=Duration.minutes(15),
+        log_group=logs,
+    )
+
+
+def _own_statements(scope: Construct, logs: ILogGroup) -> list[iam.PolicyStatement]:
+    return [
+        iam.PolicyStatement(
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[logs.log_group_arn],
+        ),
+        # Whether the stack goes, or only does without this resource from now on.
+        iam.PolicyStatement(
+            actions=["cloudformation:DescribeStacks"], resources=[Stack.of(scope).stack_id]
+        ),
+    ]
 
 
 def _share(buckets: Sequence[s3.Bucket], role: iam.IRole) -> None:

@@ -102,7 +102,7 @@ STATE_MACHINE: tuple[Grant, ...] = (
 
 
 CLEAN_UP: tuple[Grant, ...] = (
-    Grant(("DeleteEndpoint",), ("endpoint",)),
+    Grant(("DescribeEndpoint", "DeleteEndpoint"), ("endpoint",)),
     Grant(("DeleteEndpointConfig",), ("configs",)),
     Grant(("DeleteModel",), ("models",)),
     Grant(("ListModelPackages",), ("group", "packages")),

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from lambdas import clean_up as module
-from lambdas.clean_up import Leftovers, clean_up, empty_bucket, handler
+from lambdas.clean_up import Leftovers, clean_up, delete_endpoint, empty_bucket, handler
 from tests.lambdas.samples import CREDENTIALS, KEEP_SESSION
 
 PROPERTIES = {
@@ -99,6 +99,31 @@ def test_an_endpoint_that_is_being_updated_is_waited_for(account, monkeypatch, b
         return
     with pytest.raises(ClientError, match="in-progress"):
         run(account)
+
+
+@pytest.mark.parametrize(("seen", "ends"), [(3, True), (module.GOING_TRIES, False)])
+def test_an_endpoint_is_gone_when_the_deletion_ends(account, monkeypatch, seen, ends):
+    """SageMaker deletes in the background, and needs the endpoint's role for that; moto at once."""
+    deployed(account, "rl-dev-a")
+    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-dev-a")
+    states, waited, original = ["Deleting"] * seen, [], account.describe_endpoint
+
+    def describe(**request):
+        return {"EndpointStatus": states.pop()} if states else original(**request)
+
+    monkeypatch.setattr(account, "describe_endpoint", describe)
+    monkeypatch.setattr(module.time, "sleep", waited.append)
+    if ends:
+        delete_endpoint("rl-dev", sagemaker=account)
+        assert waited == [module.PAUSE_SECONDS] * seen
+        return
+    with pytest.raises(RuntimeError, match="rl-dev is still Deleting"):
+        delete_endpoint("rl-dev", sagemaker=account)
+
+
+def test_all_waits_end_before_the_function_does():
+    tries = module.TRIES + module.GOING_TRIES
+    assert tries * module.PAUSE_SECONDS < 15 * 60 - tries  # and a second for each call
 
 
 def test_packages_go_so_that_their_group_can(account):
@@ -217,6 +242,19 @@ def test_cloudformation_gets_its_answer(waiting, monkeypatch, kind):
             "LogicalResourceId": "CleanUp",
         }
     ]
+
+
+def test_a_resource_with_an_endpoint_alone_deletes_that_alone(account, waiting, monkeypatch):
+    clients = {"cloudformation": Stacks("DELETE_IN_PROGRESS"), "sagemaker": account}
+    monkeypatch.setattr(module, "client", clients.__getitem__)
+    deployed(account, "rl-dev-a")
+    account.create_endpoint(EndpointName="rl-dev", EndpointConfigName="rl-dev-a")
+    url, came = waiting
+    for _ in range(2):  # the second time there is none, as where nothing was ever deployed
+        handler({**event(url, "Delete"), "ResourceProperties": {"Endpoint": "rl-dev"}}, None)
+        assert not account.list_endpoints()["Endpoints"]
+    assert left(account) == (["rl-dev-a"], ["rl-dev-a"])
+    assert [it["Status"] for it in came] == ["SUCCESS"] * 2
 
 
 def test_a_fault_is_the_answer(waiting, monkeypatch):
