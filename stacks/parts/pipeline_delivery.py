@@ -16,11 +16,14 @@ from constructs import Construct
 from stacks.config import StageConfig
 from stacks.parts.logging import log_group
 from stacks.parts.pipeline_access import acknowledge_executions, run_executions
+from stacks.parts.pipeline_assets import asset_publishing
 from stacks.parts.pipeline_findings import acknowledge_delivery
 from stacks.pipeline_config import Pipeline
 
 CLI_VERSION = "2.1148.1"
 """Of the CDK's command line where the pipeline updates itself; a test compares it with the lock."""
+ASSETS_CLI_VERSION = "4.7.3"
+"""Of `cdk-assets`, which publishes what the stages deploy; likewise compared."""
 
 PYTHON_VERSION = "3.12"
 CHECK_HOURS = 5
@@ -64,6 +67,8 @@ class Delivery(Construct):
             artifact_bucket=bucket,
             synth=self._synth(),
             cli_version=CLI_VERSION,
+            cdk_assets_cli_version=ASSETS_CLI_VERSION,
+            asset_publishing_code_build_defaults=asset_publishing(),
             publish_assets_in_parallel=False,
             pipeline_type=codepipeline.PipelineType.V2,
             use_pipeline_role_for_actions=False,

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,10 +43,13 @@ def test_no_package_runs_anything_when_it_is_installed() -> None:
     assert not [package for package in packages if package.get("hasInstallScript")]
 
 
-def test_the_pipeline_takes_the_locked_command_line() -> None:
+@pytest.mark.parametrize(
+    ("name", "package"), [("CLI_VERSION", "aws-cdk"), ("ASSETS_CLI_VERSION", "cdk-assets")]
+)
+def test_the_pipeline_takes_the_locked_command_lines(name: str, package: str) -> None:
     source = (ROOT / "stacks" / "parts" / "pipeline_delivery.py").read_text()
-    pinned = read("package.json")["devDependencies"]["aws-cdk"]
-    assert re.findall(r'^CLI_VERSION = "(.*)"$', source, re.MULTILINE) == [pinned]
+    pinned = read("package.json")["devDependencies"][package]
+    assert re.findall(rf'^{name} = "(.*)"$', source, re.MULTILINE) == [pinned]
 
 
 def test_the_command_line_reports_to_nobody() -> None:
