@@ -55,9 +55,10 @@ class MonitoringStack(StageStack):
             edge=config.edge,
             topic=workflow.topic,
         )
+        decisions = [serving.decisions, *filter(None, [workflow.decisions])]
         fallbacks = [
             each.alarm(self, percent=config.serving.fallback_percent, topic=workflow.topic)
-            for each in serving.decisions
+            for each in decisions
         ]
         outcomes = Outcomes(
             self,
@@ -73,7 +74,7 @@ class MonitoringStack(StageStack):
             outcomes=outcomes.metrics,
             metric_names=[each["Name"] for each in json.loads(metric_definitions())],
             endpoint=serving.endpoint_name,
-            decisions=serving.decisions,
+            decisions=decisions,
             functions=functions,
             alarms=[*alarms.all, *serving.alarms.all, *fallbacks, *devices.all],
         )

@@ -1,6 +1,5 @@
 """The endpoint, or what watches it where the workflow makes it."""
 
-from aws_cdk.aws_logs import ILogGroup
 from constructs import Construct
 
 from stacks.config import StageConfig
@@ -28,7 +27,7 @@ class ServingStack(StageStack):
     Attributes:
         endpoint_name: Name of the endpoint, whoever makes it.
         alarms: Its alarms.
-        decisions: What endpoint and function decide, counted.
+        decisions: What the endpoint decides, counted.
     """
 
     def __init__(
@@ -54,13 +53,9 @@ class ServingStack(StageStack):
             days=config.log_days,
             name=f"/aws/sagemaker/Endpoints/{self.endpoint_name}",
         )
-        places: dict[str, tuple[str, ILogGroup]] = {"Endpoint": ("Decisions", log)}
-        if config.decide:
-            places["Function"] = ("Function", workflow.functions.logs["decide"])
-        self.decisions = [
-            Decisions(self, id_, namespace=config.namespace, place=place, log_group=group)
-            for place, (id_, group) in places.items()
-        ]
+        self.decisions = Decisions(
+            self, "Decisions", namespace=config.namespace, place="Endpoint", log_group=log
+        )
         access = EndpointAccess(self, "Access", roles=roles, alarms=self.alarms.all, log_group=log)
         if config.serving.model_package:
             endpoint = self._endpoint(config, config.serving.model_package, roles, storage)

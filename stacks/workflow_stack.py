@@ -4,6 +4,7 @@ from constructs import Construct
 
 from stacks.config import StageConfig
 from stacks.parts.containers import Containers
+from stacks.parts.decisions import Decisions
 from stacks.parts.edge_bundle import EdgeBundle
 from stacks.parts.events import Events
 from stacks.parts.functions import Functions
@@ -28,6 +29,7 @@ class WorkflowStack(StageStack):
         functions: Its functions.
         topic: Where faults and alarms go.
         bundle: The training bundle.
+        decisions: What the function decides, counted; None where there is no such function.
     """
 
     def __init__(
@@ -91,6 +93,16 @@ class WorkflowStack(StageStack):
             log_days=config.log_days,
             decide=config.decide,
         )
+        self.decisions = None
+        if config.decide:
+            # Here, so that no other stack uses a log group that goes with the setting.
+            self.decisions = Decisions(
+                self,
+                "Decisions",
+                namespace=config.namespace,
+                place="Function",
+                log_group=self.functions.logs["decide"],
+            )
         self.state_machine = StateMachine(
             self,
             "Workflow",

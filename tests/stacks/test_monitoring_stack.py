@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stacks.config import STAGES, StageConfig
-from tests.stacks.synthesis import ROOT, Templates, prepare_node, synthesise
+from tests.stacks.synthesis import PROJECT, ROOT, Synthesis, Templates, prepare_node, synthesise
 
 RETRAINING = {"often": 3, "weekly": 7, "never": 0}
 METRICS = json.loads((ROOT / "training_src" / "metrics.json").read_text())
@@ -188,6 +188,20 @@ def test_decisions_and_fallbacks_are_counted(dashboard: dict[str, Any]) -> None:
     [share] = [each for each in shown["Share by the reactive rule (%)"] if "expression" in each[0]]
     expected = "IF(endpoint_decisions > 0, 100 * endpoint_fallbacks / endpoint_decisions)"
     assert share[0]["expression"] == expected
+
+
+def test_decisions_of_the_function_are_counted_where_its_log_is(checked: Synthesis) -> None:
+    resources = checked.templates[f"{PROJECT}-prod-Workflow"]["Resources"].values()
+    counted = {
+        each["Properties"]["MetricTransformations"][0]["MetricName"]: each["Properties"]
+        for each in resources
+        if each["Type"] == "AWS::Logs::MetricFilter"
+    }
+    assert counted.keys() == {f"Function{each}" for each in ("Decisions", "Fallbacks", "Guarded")}
+    for properties in counted.values():
+        assert properties["LogGroupName"]["Ref"].startswith("FunctionsDecideLogs")
+    alarm = alarms(checked.templates, PROJECT)["FunctionFallbacks"]
+    assert "function_fallbacks / function_decisions" in json.dumps(alarm)
 
 
 def test_the_state_of_every_alarm_is_shown(templates: Templates, dashboard: dict[str, Any]) -> None:
