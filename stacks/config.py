@@ -68,7 +68,8 @@ class Serving:
         model_package: ARN of the model package that this stage serves, pinned in git; None: the
             endpoint is the workflow's, which deploys what passes its gate. Another stage's package
             takes that this one's role `serving` may read its model, its image and their keys.
-        shadow_model_package: ARN of a package that gets a copy of the requests.
+        shadow_model_package: ARN of a package that gets a copy of the requests; its decisions
+            are counted with the endpoint's (docs/deploy.md).
         fallback_percent: Share of decisions by the reactive rule at which an alarm is raised.
         guard: Settings of the guard rails (docs/endpoint.md) in place of those of the model, for
             the endpoint and for the function that decides.
