@@ -248,6 +248,29 @@ def test_presets_share_the_time_and_leave_some_for_the_tables(
     assert passed + minutes[-1] <= limit - 30
 
 
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"endpoint": {"run": False}, "registry": {"approval": "manual"}},
+        {"endpoint": {"run": True}, "registry": {"approval": "automatic"}},
+        {"endpoint": True, "registry": None},
+    ],
+)
+def test_presets_are_neither_deployed_nor_approved_whatever_the_input_says(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
+    rest = {"preset": "p", "training": {"hyperparameters": {"seed": "1"}}}
+    status, _ = try_presets(tmp_path, {"one": rest | said})
+    assert status == 0
+    assert json.loads((tmp_path / "tried" / "input.json").read_text()) == rest | {
+        "endpoint": {"run": False},
+        "registry": {"approval": "manual"},
+    }
+
+
 def try_presets(tmp_path: Path, inputs: dict[str, Any], first: str = "") -> tuple[int, str]:
     """Return the exit status of the script and the tables that it hands on.
 
