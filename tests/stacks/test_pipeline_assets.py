@@ -71,6 +71,7 @@ def test_the_locked_version_is_installed(phases: dict[str, Any]) -> None:
     assert installed == [f"npm install -g cdk-assets@{version}"]
 
 
+@pytest.mark.slow  # `make setup-cdk` comes before the slow tests
 @needs_program
 def test_every_asset_that_is_published_can_be_read(
     phases: dict[str, Any], published: list[tuple[str, str]], assembly: Path
@@ -82,6 +83,7 @@ def test_every_asset_that_is_published_can_be_read(
         assert asset in made.stdout.split()
 
 
+@pytest.mark.slow  # `make setup-cdk` comes before the slow tests
 @needs_program
 def test_no_manifest_could_be_read_without_the_preparation(
     published: list[tuple[str, str]], assembly: Path
