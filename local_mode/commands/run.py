@@ -98,7 +98,6 @@ def _run(preset: str, load: Path | None, output: Path, *, edge: bool) -> int:
 
 
 def _tell_failure(aws: "LocalAws", finished: "Finished", output: Path) -> int:
-
     print(f"\nThe execution failed. {finished.error}", flush=True)
     print(f"Logs of the local processes are in {aws.keep_logs(output)}", flush=True)
     _rescue(aws, output)

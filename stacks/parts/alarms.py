@@ -11,6 +11,7 @@ from constructs import Construct
 
 from stacks.parts.definition import waiting_states
 from stacks.parts.metrics import execution_metric, total
+from stacks.parts.roles import title
 
 LONGEST_WATCH_DAYS = 7
 """CloudWatch looks back no further."""
@@ -110,7 +111,7 @@ class WorkflowAlarms(Construct):
 
     def _functions(self, functions: Mapping[str, lambda_.IFunction]) -> list[cloudwatch.Alarm]:
         waiting = waiting_states()
-        left_out = {step for step in functions if step.title().replace("_", "") in waiting}
+        left_out = {step for step in functions if title(step) in waiting}
         return [
             add_alarm(
                 self,

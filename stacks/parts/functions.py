@@ -24,7 +24,7 @@ from stacks.parts.permissions import (
     pass_role,
     statements,
 )
-from stacks.parts.roles import Roles, allow
+from stacks.parts.roles import Roles, allow, title
 from stacks.parts.training_bundle import TrainingBundle
 from stacks.parts.variables import READ_BY
 
@@ -114,11 +114,11 @@ class Functions(Construct):
         *,
         layer: str | None = None,
     ) -> lambda_.Function:
-        title = step.title().replace("_", "")
-        group = self.logs[step] = log_group(self, f"{title}Logs", key=self._key, days=log_days)
+        id_ = title(step)
+        group = self.logs[step] = log_group(self, f"{id_}Logs", key=self._key, days=log_days)
         policy = allow(
             roles[step],
-            f"{title}Policy",
+            f"{id_}Policy",
             scope=self,
             description=f"What {step} may do",
             statements=[
@@ -129,10 +129,10 @@ class Functions(Construct):
         )
         function = lambda_.Function(
             self,
-            title,
+            id_,
             description="Decides without an endpoint"
             if layer
-            else f"The state {title} of the workflow",
+            else f"The state {id_} of the workflow",
             code=code,
             handler=f"lambdas.{step}.handler",
             runtime=RUNTIME,

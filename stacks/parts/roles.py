@@ -48,7 +48,7 @@ class Roles(Construct):
         self.by_step = {
             step: iam.Role(
                 self,
-                _title(step),
+                title(step),
                 role_name=f"{prefix}-{step.replace('_', '-')}",
                 description=f"{step.replace('_', ' ').capitalize()} of {prefix}",
                 assumed_by=_principal(service),
@@ -61,7 +61,8 @@ class Roles(Construct):
         return self.by_step[step]
 
 
-def _title(step: str) -> str:
+def title(step: str) -> str:
+    """Return a step's name as ids and the definition write it: `SmokeTest` of `smoke_test`."""
     return step.title().replace("_", "")
 
 

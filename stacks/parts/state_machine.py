@@ -19,7 +19,7 @@ from stacks.parts.permissions import (
     pass_role,
     statements,
 )
-from stacks.parts.roles import Roles, allow, arn
+from stacks.parts.roles import Roles, allow, arn, title
 
 # Step Functions hears of the end of a job by a rule that it keeps for all its state machines.
 SYNC_RULE = "StepFunctionsGetEventsForSageMakerTrainingJobsRule"
@@ -72,7 +72,7 @@ class StateMachine(Construct):
         )
         text = definition(
             {
-                f"{step.title().replace('_', '')}FunctionArn": function.function_arn
+                f"{title(step)}FunctionArn": function.function_arn
                 for step, function in functions.by_step.items()
             }
             | {"TrainingRoleArn": roles["training"].role_arn},

@@ -220,6 +220,15 @@ def test_sigterm_saves_a_checkpoint_and_the_resumed_job_ends_as_if_never_stopped
     assert arrays(base) == arrays(base.with_name("whole"))
 
 
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C be heeded, which a shell's `&` ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_before_the_first_checkpoint_leaves_nothing_and_fails_nothing(
     base, preset, monkeypatch, capfd, number
@@ -244,18 +253,15 @@ def test_a_signal_before_the_first_checkpoint_leaves_nothing_and_fails_nothing(
     verify(base / "model")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_ends_it_at_once_in_a_line(base, preset, monkeypatch, capsys):
     def interrupted_twice(name):
         for _ in range(2):
             signal.raise_signal(signal.SIGINT)
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        monkeypatch.setattr(train, "find_toolkit", interrupted_twice)
-        assert run(base, "--preset", preset) == 1
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+    monkeypatch.setattr(train, "find_toolkit", interrupted_twice)
+    assert run(base, "--preset", preset) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert capsys.readouterr().err.splitlines()[-1] == "the training was interrupted"
     assert failure(base) == ["the training was interrupted"]
 
